@@ -1,0 +1,1 @@
+"""Sessions, trusts, stack users, REST calls and the classification of their failures."""

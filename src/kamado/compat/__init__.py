@@ -1,0 +1,1 @@
+"""Heat's import names for old plugins."""

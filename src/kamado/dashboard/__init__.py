@@ -1,0 +1,1 @@
+"""The web page; talks to the REST API like any other client."""

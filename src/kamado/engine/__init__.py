@@ -1,0 +1,1 @@
+"""Planner, plan, executor, leases and recovery; knows no cloud, no HTTP and no resource type."""

@@ -1,0 +1,1 @@
+"""A faithful little OpenStack in one process, for laptops, demonstrations and tests. A stand-in, and it says so."""

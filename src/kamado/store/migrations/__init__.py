@@ -1,0 +1,1 @@
+"""Alembic migrations; `kamado db sync` and `kamado up` run them."""

@@ -1,0 +1,1 @@
+"""Template functions, one file a function or a small family."""

@@ -1,0 +1,1 @@
+"""Heat Orchestration Templates: sections, versions, parsing."""
