@@ -1,0 +1,175 @@
+"""Frozen records that store, engine, orchestrator and APIs speak. No I/O; times are aware datetimes in UTC.
+
+A record is a row as it was read. Nobody changes one: changes are written as data (`kamado.model.changes`) and read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
+
+JsonMap = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a stack should be: a template, its files and the environment, the bodies content-addressed.
+
+    ``files`` maps the name that the template uses to the id of a stored body. ``environment`` is the merged environment
+    (``parameters``, ``parameter_defaults``, ``resource_registry``, …); hidden values in it are encrypted at rest.
+    """
+
+    template_id: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    environment: JsonMap = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StackRecord:
+    """One stack. ``target`` is what the latest accepted operation wants, not what has been reached.
+
+    ``owner_id`` is the parent stack of a nested one, ``root_id`` the top of the tree (its own id for a root);
+    ``timeout_mins`` is None for the configured default; ``operation_id`` is the newest operation accepted for it.
+    """
+
+    id: str
+    name: str
+    project_id: str
+    action: Action
+    status: Status
+    reason: str
+    target: Target
+    created_at: datetime
+    updated_at: datetime | None = None
+    deleted_at: datetime | None = None
+    owner_id: str | None = None
+    root_id: str = ""
+    nested_depth: int = 0
+    parent_resource: str | None = None
+    timeout_mins: int | None = None
+    disable_rollback: bool = True
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    user_id: str = ""
+    username: str = ""
+    credential_id: str | None = None
+    stack_user_project_id: str | None = None
+    operation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceRecord:
+    """One resource row. Several rows may share a name while a replacement is under way.
+
+    ``properties`` are the resolved values it was last applied with (what an update is compared to), ``definition`` the
+    digest of the unresolved definition they came from; ``progress`` is what the running action needs to go on after a
+    crash; ``attributes`` are values as last read; ``data`` belongs to the resource type; ``requires`` are ids of the rows
+    it depends on; ``replaces`` is the row this one was made to replace and ``replaced_by`` the reverse.
+    ``operation_id`` is the operation that touched it last.
+    """
+
+    id: str
+    stack_id: str
+    name: str
+    type: str
+    action: Action
+    status: Status
+    reason: str
+    created_at: datetime
+    updated_at: datetime | None = None
+    physical_id: str | None = None
+    physical_name: str | None = None
+    operation_id: str | None = None
+    phase: Phase = Phase.NONE
+    progress: JsonMap | None = None
+    properties: JsonMap | None = None
+    definition: str = ""
+    metadata: JsonMap = field(default_factory=dict)
+    attributes: JsonMap = field(default_factory=dict)
+    data: JsonMap = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    replaces: str | None = None
+    replaced_by: str | None = None
+    deletion_policy: str = "Delete"
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """One line of a stack's history. ``id`` is a UUID; stack events carry the stack's name and id as resource's."""
+
+    id: str
+    stack_id: str
+    resource_name: str
+    resource_type: str
+    physical_id: str | None
+    action: str
+    status: str
+    reason: str
+    created_at: datetime
+    properties: JsonMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRecord:
+    """What was asked of a stack, and the lease of the engine that works on it: the durable work queue.
+
+    ``previous`` is what a rollback goes back to; ``epoch`` grows with every claim and fences late engines off;
+    ``deadline`` ends the operation as timed out; ``options`` are the action's own switches (JSON).
+    """
+
+    id: str
+    stack_id: str
+    action: Action
+    state: OperationState
+    target: Target
+    created_at: datetime
+    previous: Target | None = None
+    parent_id: str | None = None
+    engine_id: str | None = None
+    epoch: int = 0
+    lease_expires_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    deadline: datetime | None = None
+    stop: Stop = Stop.NONE
+    rollback: bool = False
+    credential_id: str | None = None
+    request_id: str = ""
+    reason: str = ""
+    options: JsonMap = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRecord:
+    """The right to act for a user after the request is over. ``trust_id`` (or ``secret``) is encrypted at rest.
+
+    Shared by all stacks of the same trustor in the same project with the same roles.
+    """
+
+    id: str
+    project_id: str
+    user_id: str
+    username: str
+    trustor_user_id: str
+    roles: tuple[str, ...]
+    created_at: datetime
+    trust_id: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRecord:
+    """An engine process, for the service list and for telling the dead from the slow."""
+
+    id: str
+    hostname: str
+    binary: str
+    pid: int
+    started_at: datetime
+    updated_at: datetime
+    report_interval: int
+    deleted_at: datetime | None = None
