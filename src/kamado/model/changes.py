@@ -66,11 +66,5 @@ class InsertOperation:
 
 
 Change = (
-    InsertResource
-    | UpdateResource
-    | RemoveResource
-    | AppendEvent
-    | UpdateStack
-    | UpdateOperation
-    | InsertOperation
+    InsertResource | UpdateResource | RemoveResource | AppendEvent | UpdateStack | UpdateOperation | InsertOperation
 )
