@@ -1,0 +1,51 @@
+# `make help` lists what there is to do. Everything is installed into .venv; no service needs to be running.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help demo test lint format clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "python3 cannot make environments: install Debian's python3-venv (apt-get install python3-venv)" >&2; \
+	  rm -rf $(VENV); exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Kamado into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test-installed: pyproject.toml $(VENV)/.installed
+	@echo "Installing what the tests need into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group test
+	@touch $@
+
+demo: $(VENV)/.installed ## Start Kamado with its own little cloud, create a first stack, keep serving
+	@$(BIN)/kamado demo $(ARGS)
+
+test: $(VENV)/.test-installed lint ## Everything that must hold: lint, types, import contracts, the whole suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: $(VENV)/.test-installed ## ruff, mypy --strict and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.test-installed ## Put the code into its canonical shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.test-installed ## Measure the budgets of docs/performance.md on this machine
+	$(BIN)/python -m benchmarks $(ARGS)
+
+test-real: $(VENV)/.test-installed ## Run the walk-through and the three-tier stack against a real OpenStack
+	tests/real/run $(ARGS)
+
+clean: ## Remove the environment and every cache
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis src/*.egg-info
