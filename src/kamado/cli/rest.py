@@ -1,0 +1,64 @@
+"""A small client of the REST API for our own commands; it knows only what any client of Heat knows.
+
+Called by `demo` and `watch`. keystoneauth does the authentication, the catalog and the connections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from keystoneauth1 import adapter, session
+from keystoneauth1.exceptions import ClientException, HttpError
+
+
+class RestError(Exception):
+    """The server refused, or could not be reached; the text is the server's own."""
+
+
+class Orchestration:
+    """The orchestration service as one project sees it.
+
+    ``endpoint``: its URL when the catalog has another one or none; ``%(project_id)s`` in it is filled in.
+    """
+
+    def __init__(self, keystone: session.Session, endpoint: str | None = None, region: str | None = None) -> None:
+        if endpoint:
+            endpoint = endpoint.replace("%(project_id)s", str(keystone.get_project_id()))
+        self._adapter = adapter.Adapter(
+            keystone, service_type="orchestration", interface="public", region_name=region, endpoint_override=endpoint
+        )
+
+    def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """POST /stacks; the new stack's id and links."""
+        return dict(self._call("POST", "/stacks", json=dict(body))["stack"])
+
+    def stack(self, name_or_id: str) -> dict[str, Any]:
+        """One stack, its outputs resolved."""
+        return dict(self._call("GET", f"/stacks/{quote(name_or_id, safe='/')}")["stack"])
+
+    def resources(self, name_and_id: str) -> list[dict[str, Any]]:
+        """The resources of the stack ``name/id``."""
+        return list(self._call("GET", f"/stacks/{name_and_id}/resources")["resources"])
+
+    def events(self, name_and_id: str) -> list[dict[str, Any]]:
+        """The events of the stack ``name/id``, oldest first."""
+        return list(self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=asc")["events"])
+
+    def _call(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            return self._adapter.request(path, method, **more).json()
+        except HttpError as error:
+            raise RestError(_words(error)) from error
+        except ClientException as error:
+            raise RestError(str(error)) from error
+
+
+def _words(error: HttpError) -> str:
+    """What the server said, taken out of its fault body."""
+    try:
+        fault = error.response.json()
+        return str(fault["error"]["message"] or fault["explanation"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return str(error)

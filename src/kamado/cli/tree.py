@@ -1,0 +1,106 @@
+"""The live tree: what an operation is doing, as one picture. Pure: answers of the API in, a rich renderable out.
+
+Called by `watch` and `demo`. The trap: times come from the server's events, so that the clock of the reader does not matter,
+except for what is still running.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+MARKS: Mapping[str, tuple[str, str]] = {
+    "IN_PROGRESS": ("◐", "yellow"),
+    "COMPLETE": ("●", "green"),
+    "FAILED": ("✗", "red"),
+    "": ("○", "dim"),
+}
+"""Status → mark and colour; a resource that nothing has happened to yet has the last one."""
+
+
+def ended(stack: Mapping[str, Any]) -> bool:
+    """Whether the stack's operation is over."""
+    return not stack["stack_status"].endswith("_IN_PROGRESS")
+
+
+def failed(stack: Mapping[str, Any]) -> bool:
+    """Whether it is over and went wrong."""
+    return bool(stack["stack_status"].endswith("_FAILED"))
+
+
+def picture(
+    stack: Mapping[str, Any], resources: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], now: datetime
+) -> RenderableType:
+    """The stack with its resources below it: state, how long the last action took, and the cause of a failure."""
+    times = durations(events, now)
+    done = sum(r["resource_status"].endswith("_COMPLETE") and not _untouched(r) for r in resources)
+    head = _line(stack["stack_name"], "", stack["stack_status"], times.get(stack["stack_name"]))
+    tree = Tree(head, guide_style="dim")
+    for resource in resources:
+        status = "" if _untouched(resource) else resource["resource_status"]
+        name = resource["resource_name"]
+        node = tree.add(_line(name, resource["resource_type"], status, times.get(name)))
+        if status.endswith("_FAILED"):
+            node.add(Text(resource.get("resource_status_reason", ""), style="red"))
+    foot = Text(f"{done} of {len(resources)} resources", style="dim")
+    if failed(stack):
+        foot = Text(stack.get("stack_status_reason", ""), style="bold red")
+    return Group(tree, foot)
+
+
+def durations(events: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, float]:
+    """Seconds that the last action of each name took, or has taken so far."""
+    started: dict[str, datetime] = {}
+    taken: dict[str, float] = {}
+    for event in events:
+        name, at = event["resource_name"], _time(event["event_time"])
+        if event["resource_status"].endswith("_IN_PROGRESS"):
+            started[name] = at
+            taken.pop(name, None)
+        elif name in started:
+            taken[name] = max(0.0, (at - started[name]).total_seconds())
+    running = {name: max(0.0, (now - at).total_seconds()) for name, at in started.items() if name not in taken}
+    return taken | running
+
+
+def outputs(stack: Mapping[str, Any]) -> RenderableType | None:
+    """The stack's outputs as a table, or None when there are none."""
+    found = stack.get("outputs") or []
+    if not found:
+        return None
+    table = Table(title="Outputs", title_justify="left", title_style="bold", show_header=False, box=None)
+    table.add_column(style="cyan")
+    table.add_column(overflow="fold")
+    for output in found:
+        error = output.get("output_error")
+        table.add_row(
+            output["output_key"], Text(str(error), style="red") if error else Text(str(output["output_value"]))
+        )
+    return table
+
+
+def _line(name: str, kind: str, status: str, seconds: float | None) -> Text:
+    short = next((word for word in ("IN_PROGRESS", "COMPLETE", "FAILED") if status.endswith(word)), "")
+    mark, colour = MARKS[short]
+    text = Text.assemble((f"{mark} ", colour), (name, "bold"))
+    if kind:
+        text.append(f"  {kind}", style="dim")
+    text.append(f"  {status or 'waiting'}", style=colour)
+    if seconds is not None:
+        text.append(f"  {seconds:.1f} s", style="dim")
+    return text
+
+
+def _untouched(resource: Mapping[str, Any]) -> bool:
+    return bool(resource["resource_status"].startswith("INIT_"))
+
+
+def _time(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
