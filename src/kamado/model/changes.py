@@ -22,10 +22,11 @@ class InsertResource:
 
 @dataclass(frozen=True, slots=True)
 class UpdateResource:
-    """New values for some fields of a resource row."""
+    """New values for some fields of a resource row; ``secret`` when the row's record says so: they are then encrypted."""
 
     id: str
     values: Mapping[str, Any]
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

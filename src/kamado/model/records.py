@@ -69,7 +69,8 @@ class ResourceRecord:
     digest of the unresolved definition they came from; ``progress`` is what the running action needs to go on after a
     crash; ``attributes`` are values as last read; ``data`` belongs to the resource type; ``requires`` are ids of the rows
     it depends on; ``replaces`` is the row this one was made to replace and ``replaced_by`` the reverse.
-    ``operation_id`` is the operation that touched it last.
+    ``operation_id`` is the operation that touched it last. ``secret`` says that properties, attributes, progress and data
+    are encrypted at rest.
     """
 
     id: str
@@ -96,11 +97,15 @@ class ResourceRecord:
     replaced_by: str | None = None
     deletion_policy: str = "Delete"
     external_id: str | None = None
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """One line of a stack's history. ``id`` is a UUID; stack events carry the stack's name and id as resource's."""
+    """One line of a stack's history. ``id`` is a UUID; stack events carry the stack's name and id as resource's.
+
+    ``secret`` says that the properties are encrypted at rest.
+    """
 
     id: str
     stack_id: str
@@ -112,6 +117,7 @@ class EventRecord:
     reason: str
     created_at: datetime
     properties: JsonMap | None = None
+    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
