@@ -1,0 +1,59 @@
+"""UNKNOWN: the value of something that is only known once the cloud has answered.
+
+Put into scopes by the planner, carried through functions by `resolve`, passed unchecked by `schema.coerce`.
+The trap: it may sit deep inside a list or map; `is_unknown` looks at the value itself, `contains_unknown` inside it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+
+class Unknown:
+    """The type of the one `UNKNOWN` value; never true nor false, so that no code decides on it by accident."""
+
+    __slots__ = ()
+    _instance: Unknown | None = None
+
+    def __new__(cls) -> Unknown:
+        """Always the same object."""
+        if cls._instance is None:
+            cls._instance = super().__new__(cls)
+        return cls._instance
+
+    def __repr__(self) -> str:
+        return "<unknown>"
+
+    def __bool__(self) -> bool:
+        raise TypeError("a value that is not yet known is neither true nor false; use is_unknown()")
+
+    def __reduce__(self) -> str:
+        return "UNKNOWN"
+
+    def __copy__(self) -> Unknown:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Unknown:
+        return self
+
+
+UNKNOWN: Final = Unknown()
+
+
+def is_unknown(value: object) -> bool:
+    """Whether the value itself is not yet known."""
+    return value is UNKNOWN
+
+
+def contains_unknown(value: object) -> bool:
+    """Whether the value, or anything inside it, is not yet known."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if item is UNKNOWN:
+            return True
+        if isinstance(item, dict):
+            stack.extend(item.values())
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+    return False
