@@ -1,0 +1,30 @@
+"""`kamado api`: the REST API alone, for production."""
+
+from __future__ import annotations
+
+import click
+
+from kamado.cli.main import settings_of
+
+
+@click.command()
+@click.pass_context
+def api(ctx: click.Context) -> None:
+    """Serve the REST API at [heat_api] bind_host and bind_port until SIGTERM; any number may run on one database."""
+    from kamado import assemble
+    from kamado.cli.processes import WebServer, wait_for_signal
+    from kamado.settings import set_up_logging
+
+    settings = settings_of(ctx.find_root())
+    set_up_logging(settings)
+    parts = assemble.Parts(settings)
+    try:
+        server = WebServer(parts.api(wake=None), settings.api.host, settings.api.port, settings.api.threads)
+        server.start()
+        click.echo(f"Kamado's API answers at http://{settings.api.host}:{server.port}")
+        wait_for_signal()
+        server.stop()
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        parts.close()

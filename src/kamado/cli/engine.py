@@ -1,0 +1,28 @@
+"""`kamado engine`: an engine alone, for production."""
+
+from __future__ import annotations
+
+import click
+
+from kamado.cli.main import settings_of
+
+
+@click.command()
+@click.pass_context
+def engine(ctx: click.Context) -> None:
+    """Work on stacks until SIGTERM; any number may run on one database, each takes what is free."""
+    from kamado import assemble
+    from kamado.cli.processes import EngineThread, wait_for_signal
+    from kamado.settings import set_up_logging
+
+    settings = settings_of(ctx.find_root())
+    set_up_logging(settings)
+    parts = assemble.Parts(settings)
+    try:
+        worker = EngineThread(parts.engine(alone=False))
+        worker.start()
+        click.echo("Kamado's engine is at work.")
+        wait_for_signal()
+        worker.stop()
+    finally:
+        parts.close()

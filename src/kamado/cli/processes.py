@@ -1,0 +1,94 @@
+"""Things that run: a WSGI server in threads, an engine's loop in a thread, and waiting for the signal to end.
+
+Called by `up`, `demo`, `api` and `engine`. The trap: each `stop` waits until it has really ended, so the order of stopping
+is the order of the calls: first nobody new is let in, then the work goes on its way, then the store is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from cheroot import wsgi
+
+
+class WebServer:
+    """One WSGI application on one port, served by ``threads`` threads of this process.
+
+    Raises OSError from the constructor when the port is taken.
+    """
+
+    def __init__(self, app: Callable[..., Any], host: str, port: int, threads: int) -> None:
+        self._server = wsgi.Server(
+            (host, port), app, numthreads=threads, request_queue_size=512, timeout=60, shutdown_timeout=5
+        )
+        self._server.prepare()
+        self._thread = threading.Thread(target=self._server.serve, name=f"api-{port}", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that is really listened on (of interest when 0 was asked for)."""
+        return int(self._server.bind_addr[1])
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let running requests end and close the port."""
+        self._server.stop()
+        self._thread.join(timeout=10)
+
+
+class Runs(Protocol):
+    """What `EngineThread` needs of an engine."""
+
+    async def run(self) -> None:
+        """Work until stopped."""
+
+    def stop(self) -> None:
+        """Ask it to end; safe from any thread."""
+
+
+class EngineThread:
+    """An engine's asyncio loop in a thread of its own. An exception that ends it is kept in ``error``."""
+
+    def __init__(self, engine: Runs) -> None:
+        self._engine = engine
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self.error: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Drain: steps in flight end, leases are given back."""
+        self._engine.stop()
+        self._thread.join(timeout=60)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._engine.run())
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+def wait_for_signal() -> str:
+    """Block until SIGTERM or SIGINT arrives; its name."""
+    arrived = threading.Event()
+    names: list[str] = []
+
+    def note(number: int, _frame: object) -> None:
+        names.append(signal.Signals(number).name)
+        arrived.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, note)
+    while not arrived.wait(3600):
+        pass
+    return names[0]
