@@ -1,1 +1,1 @@
-"""Sessions, trusts, stack users, REST calls and the classification of their failures."""
+"""Talking to an OpenStack cloud: sessions, trusts, REST calls, and what their failures mean. Knows no resource type."""

@@ -502,13 +502,19 @@ class AttributeSchema:
 
 @dataclass(frozen=True)
 class TypeSchema:
-    """A resource type as the template checker sees it; `any_attributes`: attribute names are not known beforehand."""
+    """A resource type as the template checker sees it.
+
+    `any_attributes`, `any_properties`: names are not known beforehand. `aliases`: old property name → the name that replaced it;
+    a required property counts as given when one of its old names is.
+    """
 
     name: str
     properties: Mapping[str, Schema] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
     any_attributes: bool = False
     support: Support = SUPPORTED
+    any_properties: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 class TypeCatalog(Protocol):

@@ -1,1 +1,9 @@
-"""Resource types of heat."""
+"""OS::Heat::*: resources that live in the engine itself."""
+
+from kamado.resources.heat.delay import Delay
+from kamado.resources.heat.none_resource import NoneResource
+from kamado.resources.heat.random_string import RandomString
+from kamado.resources.heat.test_resource import TestResource
+from kamado.resources.heat.value import Value
+
+TYPES = (RandomString, Value, NoneResource, TestResource, Delay)

@@ -1,1 +1,5 @@
-"""Resource types of neutron."""
+"""OS::Neutron::*: one class a resource type, mostly declaration."""
+
+from kamado.plugin.resource import Resource
+
+TYPES: tuple[type[Resource], ...] = ()

@@ -1,1 +1,5 @@
-"""Resource types of nova."""
+"""OS::Nova::*: one class a resource type, mostly declaration."""
+
+from kamado.plugin.resource import Resource
+
+TYPES: tuple[type[Resource], ...] = ()

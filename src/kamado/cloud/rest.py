@@ -1,0 +1,258 @@
+"""Plain REST calls to one service of one cloud, retried only where that is safe.
+
+Resource types call it through `kamado.plugin`. The trap: a POST whose answer was lost must never be sent again from
+here; it ends as `CloudError` of kind LOST and the caller looks for what it may have made.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests.exceptions
+import urllib3.exceptions
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1.session import Session
+
+from kamado.cloud.failures import CloudError, FailureKind, classify
+from kamado.cloud.limits import CallLimits, Gates
+
+_VERSION_END = re.compile(r"/v\d+(\.\d+)?/?$")
+_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """How the address in the catalog becomes the base of our paths: cut the version off, then append."""
+
+    append: str = ""
+    keep_version: bool = False
+
+
+_BASES: Mapping[str, _Base] = {
+    "network": _Base(),
+    "image": _Base(),
+    "identity": _Base(),
+    "load-balancer": _Base(),
+    "compute": _Base(append="/v2.1"),
+    "volumev3": _Base(append="/v3/{project_id}"),
+    "block-storage": _Base(append="/v3/{project_id}"),
+}
+
+_MICROVERSION_NAMES: Mapping[str, str] = {"volumev3": "volume", "block-storage": "volume"}
+
+_SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+"""Methods that may be sent again when their answer was lost: doing them twice is doing them once."""
+
+_NEVER_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
+
+def base_url(service_type: str, endpoint: str, project_id: str) -> str:
+    """The address that paths are appended to.
+
+    Paths of network, image, identity and load-balancer start with the version; those of compute and volume do not, as
+    there the version (and project) belong to the endpoint.
+    """
+    endpoint = endpoint.rstrip("/")
+    rule = _BASES.get(service_type, _Base(keep_version=True))
+    if rule.keep_version:
+        return endpoint
+    if project_id and endpoint.endswith(project_id):
+        endpoint = endpoint[: -len(project_id)].rstrip("/")
+    return _VERSION_END.sub("", endpoint) + rule.append.format(project_id=project_id)
+
+
+def was_never_sent(error: BaseException) -> bool:
+    """Whether a connection failure happened before the request could reach the server."""
+    seen: set[int] = set()
+    stack: list[BaseException | None] = [error]
+    while stack:
+        item = stack.pop()
+        if item is None or id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, (*_NEVER_SENT, requests.exceptions.ConnectTimeout)):
+            return True
+        stack += [item.__cause__, item.__context__, getattr(item, "reason", None)]
+        stack += [arg for arg in item.args if isinstance(arg, BaseException)]
+    return False
+
+
+class Service:
+    """One service of one cloud; safe from any thread. Made by `Cloud.service`."""
+
+    def __init__(
+        self,
+        session: Session,
+        service_type: str,
+        base: str,
+        limits: CallLimits,
+        gates: Gates,
+        user_agent: str = "kamado",
+    ) -> None:
+        self._session = session
+        self.type = service_type
+        self.base = base
+        self._limits = limits
+        self._gate = gates.of(service_type)
+        self._user_agent = user_agent
+
+    def get(self, path: str, **options: Any) -> Any:
+        """GET; options as for `call`."""
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Any:
+        """POST; options as for `call`."""
+        return self.call("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Any:
+        """PUT; options as for `call`."""
+        return self.call("PUT", path, **options)
+
+    def patch(self, path: str, **options: Any) -> Any:
+        """PATCH; options as for `call`."""
+        return self.call("PATCH", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Any:
+        """DELETE; options as for `call`."""
+        return self.call("DELETE", path, **options)
+
+    def list(self, path: str, key: str, params: Mapping[str, Any] | None = None, **options: Any) -> list[Any]:
+        """All members of a collection, page after page; ``key`` is the collection's key in the answer."""
+        return list(self._pages(path, key, params, options))
+
+    def _pages(
+        self, path: str, key: str, params: Mapping[str, Any] | None, options: Mapping[str, Any]
+    ) -> Iterator[Any]:
+        url: str | None = path
+        for _ in range(_PAGES):
+            if url is None:
+                return
+            answer = self.call("GET", url, params=params, **options)
+            yield from answer.get(key, [])
+            url, params = self._next(answer, key), None
+
+    def _next(self, answer: Mapping[str, Any], key: str) -> str | None:
+        links = answer.get(f"{key}_links") or answer.get("links") or {}
+        if isinstance(links, Mapping):
+            target = links.get("next") or answer.get("next")
+        else:
+            target = next((link.get("href") for link in links if link.get("rel") == "next"), None)
+        if not target:
+            return None
+        # The host that a service believes to have is often not the one that it is reached at: keep ours.
+        path = re.sub(r"^https?://[^/]+", "", str(target))
+        own = re.sub(r"^https?://[^/]+", "", self.base)
+        return path[len(own) :] if own and path.startswith(own) else path
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        microversion: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        ok: tuple[int, ...] = (),
+        data: bytes | None = None,
+    ) -> Any:
+        """One call; the parsed JSON of the answer (None when it is empty).
+
+        ``ok``: statuses of 400 or above that are no error here (the answer is then None). Raises CloudError.
+        """
+        sent = self._headers(microversion, headers)
+        attempt = 1
+        while True:
+            try:
+                return self._once(method, path, json, params, sent, ok, data)
+            except CloudError as error:
+                wait = self._limits.wait(attempt, error.retry_after) if self._may_repeat(method, error) else None
+                if wait is None:
+                    raise
+                time.sleep(wait)
+                attempt += 1
+
+    @staticmethod
+    def _may_repeat(method: str, error: CloudError) -> bool:
+        if error.kind is FailureKind.UNREACHABLE:
+            return True
+        if error.kind is FailureKind.LOST:
+            return method in _SAFE
+        # 502 and 504 come from a proxy that may have passed the request on; 429 and 503 say that nothing was done.
+        return error.status in (429, 503) or (error.status in (502, 504) and method in _SAFE)
+
+    def _headers(self, microversion: str | None, headers: Mapping[str, str] | None) -> dict[str, str]:
+        sent = {"Accept": "application/json", **(headers or {})}
+        if microversion:
+            sent["OpenStack-API-Version"] = f"{_MICROVERSION_NAMES.get(self.type, self.type)} {microversion}"
+        return sent
+
+    def _once(
+        self,
+        method: str,
+        path: str,
+        json: Any,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        ok: tuple[int, ...],
+        data: bytes | None,
+    ) -> Any:
+        url = self.base + path
+        options: dict[str, Any] = {"params": params} if params else {}
+        if data is not None:
+            options["data"] = data
+        try:
+            with self._gate:
+                answer = self._session.request(
+                    url,
+                    method,
+                    json=json,
+                    headers=dict(headers),
+                    raise_exc=False,
+                    redirect=False,
+                    user_agent=self._user_agent,
+                    timeout=self._limits.timeout,
+                    **options,
+                )
+        except ksa.ConnectFailure as error:
+            kind = FailureKind.UNREACHABLE if was_never_sent(error) else FailureKind.LOST
+            raise CloudError(kind, str(error), service=self.type, method=method, url=url) from error
+        except (ksa.ConnectTimeout, ksa.UnknownConnectionError, ksa.SSLError) as error:
+            kind = FailureKind.LOST if isinstance(error, ksa.UnknownConnectionError) else FailureKind.UNREACHABLE
+            raise CloudError(kind, str(error), service=self.type, method=method, url=url) from error
+        except ksa.ClientException as error:
+            raise from_keystone(error, self.type, method, url) from error
+        if answer.status_code >= 400:
+            if answer.status_code in ok:
+                return None
+            raise classify(
+                answer.status_code, answer.content, headers=answer.headers, service=self.type, method=method, url=url
+            )
+        if not answer.content:
+            return None
+        try:
+            return answer.json()
+        except json_module.JSONDecodeError as error:
+            raise CloudError(
+                FailureKind.LOST,
+                f"{method} {url}: the answer is no JSON",
+                status=answer.status_code,
+                service=self.type,
+                method=method,
+                url=url,
+            ) from error
+
+
+def from_keystone(error: ksa.ClientException, service: str, method: str, url: str) -> CloudError:
+    """A failure to get a token, as one of ours."""
+    status = getattr(error, "http_status", None) or None
+    if isinstance(status, int) and status >= 400:
+        response = getattr(error, "response", None)
+        body = getattr(response, "content", b"") or str(error).encode()
+        return classify(status, body, headers={}, service=service, method=method, url=url)
+    return CloudError(FailureKind.UNREACHABLE, str(error), service=service, method=method, url=url)

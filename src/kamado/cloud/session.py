@@ -1,0 +1,338 @@
+"""Sessions with a cloud: one `Cloud` a credential, made when first needed and shared by all threads.
+
+`assemble` makes one `CloudFactory`; orchestrator and engine ask it for clouds. The trap: a request's token dies;
+anything that goes on after the request needs `for_credential` (a trust, acting for the user).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import requests
+from keystoneauth1 import exceptions as ksa
+from keystoneauth1 import plugin as ksa_plugin
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+from kamado.cloud.failures import CloudError, FailureKind
+from kamado.cloud.limits import CallLimits, Gates
+from kamado.cloud.rest import Service, base_url, from_keystone
+from kamado.model.records import CredentialRecord
+
+_CATALOG_SECONDS = 300.0
+_KEPT = 2048
+
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "volumev3": ("volumev3", "block-storage", "block-store", "volume"),
+    "compute": ("compute",),
+    "workflow": ("workflowv2", "workflow"),
+    "container-infra": ("container-infra", "container-infrastructure-management"),
+    "share": ("sharev2", "shared-file-system", "share"),
+}
+"""Names under which a service may stand in the catalog, the first found wins."""
+
+
+class RequestToken(Protocol):
+    """What of a request's context is needed to act with its token."""
+
+    @property
+    def token(self) -> str | None:
+        """The token."""
+
+    @property
+    def project_id(self) -> str:
+        """The project it is scoped to."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloudSettings:
+    """Where the cloud is and who the service is in it.
+
+    ``overrides`` maps service types to addresses that win over the catalog; ``trustee_*`` default to the service user;
+    ``stack_domain`` and its admin own the users of stacks. Nothing in here may be logged.
+    """
+
+    auth_url: str
+    username: str = ""
+    password: str = field(default="", repr=False)
+    user_domain: str = "Default"
+    project_name: str = "service"
+    project_domain: str = "Default"
+    region: str = ""
+    interface: str = "public"
+    verify: bool | str = True
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    trustee_username: str = ""
+    trustee_password: str = field(default="", repr=False)
+    trustee_user_domain: str = ""
+    delegated_roles: tuple[str, ...] = ()
+    stack_domain: str = ""
+    stack_domain_admin: str = ""
+    stack_domain_admin_password: str = field(default="", repr=False)
+    limits: CallLimits = field(default_factory=CallLimits)
+
+
+class _GivenToken(ksa_plugin.BaseAuthPlugin):  # type: ignore[misc]  # keystoneauth1 is not typed
+    """A token that somebody else got; there is no getting another."""
+
+    def __init__(self, token: str, project_id: str, user_id: str) -> None:
+        super().__init__()
+        self._token = token
+        self._project_id = project_id
+        self._user_id = user_id
+
+    def get_token(self, session: Any, **kwargs: Any) -> str:  # noqa: ARG002
+        """The token."""
+        return self._token
+
+    def get_project_id(self, session: Any, **kwargs: Any) -> str:  # noqa: ARG002
+        """The project of the token."""
+        return self._project_id
+
+    def get_user_id(self, session: Any, **kwargs: Any) -> str:  # noqa: ARG002
+        """The user of the token."""
+        return self._user_id
+
+
+class Cloud:
+    """A cloud seen with one credential; thread-safe."""
+
+    def __init__(
+        self,
+        settings: CloudSettings,
+        session: Session,
+        catalog: Callable[[], Mapping[str, str]],
+        identity: Callable[[], tuple[str, str]],
+        gates: Gates,
+    ) -> None:
+        self._settings = settings
+        self.session = session
+        self._catalog = catalog
+        self._identity = identity
+        self._gates = gates
+        self._services: dict[str, Service] = {}
+
+    @property
+    def region(self) -> str:
+        """The region whose endpoints are used; empty for whichever is first in the catalog."""
+        return self._settings.region
+
+    @property
+    def project_id(self) -> str:
+        """The project of the credential."""
+        return self._identity()[0]
+
+    @property
+    def user_id(self) -> str:
+        """The user of the credential (for a trust: the one who trusts)."""
+        return self._identity()[1]
+
+    def has(self, service_type: str) -> bool:
+        """Whether the cloud offers a service."""
+        return self._endpoint(service_type) is not None
+
+    def service(self, service_type: str) -> Service:
+        """A service by its type; raises CloudError (NOT_FOUND) when the cloud has none."""
+        found = self._services.get(service_type)
+        if found is None:
+            endpoint = self._endpoint(service_type)
+            if endpoint is None:
+                raise CloudError(
+                    FailureKind.NOT_FOUND,
+                    f"no {service_type} endpoint in the catalog of the cloud",
+                    service=service_type,
+                )
+            project_id = "" if service_type == "identity" else self.project_id
+            base = base_url(service_type, endpoint, project_id)
+            found = Service(self.session, service_type, base, self._settings.limits, self._gates)
+            self._services[service_type] = found
+        return found
+
+    def token(self) -> str:
+        """A valid token of this credential."""
+        return str(_asking(self._settings.auth_url, self.session.get_token))
+
+    def _endpoint(self, service_type: str) -> str | None:
+        names = _OTHER_NAMES.get(service_type, (service_type,))
+        for name in names:
+            if name in self._settings.overrides:
+                return self._settings.overrides[name]
+        if service_type == "identity":
+            return self._settings.auth_url
+        catalog = self._catalog()
+        return next((catalog[name] for name in names if name in catalog), None)
+
+
+def _asking(url: str, call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except ksa.ClientException as error:
+        raise from_keystone(error, "identity", "POST", url) from error
+
+
+def endpoints(catalog: list[Mapping[str, Any]], interface: str, region: str) -> dict[str, str]:
+    """Service type → address, from a catalog in Keystone's v3 shape."""
+    found: dict[str, str] = {}
+    for entry in catalog:
+        for endpoint in entry.get("endpoints", ()):
+            if endpoint.get("interface") == interface and (not region or endpoint.get("region_id", region) == region):
+                found.setdefault(entry["type"], endpoint["url"])
+    return found
+
+
+class CloudFactory:
+    """Makes clouds and keeps them: a credential has one session, one token, one set of connections."""
+
+    def __init__(self, settings: CloudSettings) -> None:
+        self.settings = settings
+        self._gates = Gates(settings.limits)
+        self._lock = threading.Lock()
+        self._clouds: dict[tuple[str, ...], Cloud] = {}
+        self._catalogs: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._http = requests.Session()
+        adapter = requests.adapters.HTTPAdapter(pool_connections=32, pool_maxsize=max(32, settings.limits.in_flight))
+        for prefix in ("http://", "https://"):
+            self._http.mount(prefix, adapter)
+
+    def close(self) -> None:
+        """Closes all connections."""
+        self._http.close()
+
+    def for_token(self, context: RequestToken) -> Cloud:
+        """The cloud with the token of a request; good for as long as the token is."""
+        token = context.token
+        if not token:
+            raise CloudError(FailureKind.UNAUTHORIZED, "the request has no token", service="identity")
+        project_id, user_id = context.project_id, context.user_id
+
+        def make() -> Cloud:
+            session = self._session(_GivenToken(token, project_id, user_id))
+            return Cloud(
+                self.settings,
+                session,
+                lambda: self._catalog_of(session, project_id),
+                lambda: (project_id, user_id),
+                self._gates,
+            )
+
+        return self._kept(("token", token), make)
+
+    def for_credential(self, record: CredentialRecord) -> Cloud:
+        """The cloud for a user who is not there any more: a session of the trustee, scoped to the user's trust."""
+        settings = self.settings
+        return self._kept(
+            ("trust", record.trust_id),
+            lambda: self._with_access(
+                v3.Password(
+                    _v3(settings.auth_url),
+                    username=settings.trustee_username or settings.username,
+                    password=settings.trustee_password or settings.password,
+                    user_domain_name=settings.trustee_user_domain or settings.user_domain,
+                    trust_id=record.trust_id,
+                )
+            ),
+        )
+
+    def for_user(self, username: str, password: str, project: str, domain: str = "Default") -> Cloud:
+        """The cloud with a user's own name and password (the local cloud, tests, `clouds.yaml`)."""
+        return self._kept(
+            ("user", username, password, project, domain),
+            lambda: self._with_access(
+                v3.Password(
+                    _v3(self.settings.auth_url),
+                    username=username,
+                    password=password,
+                    user_domain_name=domain,
+                    project_name=project,
+                    project_domain_name=domain,
+                )
+            ),
+        )
+
+    def admin(self) -> Cloud:
+        """The cloud as the service user."""
+        settings = self.settings
+        return self._kept(
+            ("admin",),
+            lambda: self._with_access(
+                v3.Password(
+                    _v3(settings.auth_url),
+                    username=settings.username,
+                    password=settings.password,
+                    user_domain_name=settings.user_domain,
+                    project_name=settings.project_name,
+                    project_domain_name=settings.project_domain,
+                )
+            ),
+        )
+
+    def stack_domain_admin(self) -> Cloud:
+        """The cloud as the administrator of the domain that users of stacks live in."""
+        settings = self.settings
+        return self._kept(
+            ("stack domain",),
+            lambda: self._with_access(
+                v3.Password(
+                    _v3(settings.auth_url),
+                    username=settings.stack_domain_admin,
+                    password=settings.stack_domain_admin_password,
+                    user_domain_name=settings.stack_domain,
+                    domain_name=settings.stack_domain,
+                )
+            ),
+        )
+
+    def forget(self, *key: str) -> None:
+        """Drops a kept cloud (``("trust", id)`` after the trust is gone)."""
+        with self._lock:
+            self._clouds.pop(key, None)
+
+    def _kept(self, key: tuple[str, ...], make: Callable[[], Cloud]) -> Cloud:
+        with self._lock:
+            cloud = self._clouds.pop(key, None) or make()
+            self._clouds[key] = cloud
+            while len(self._clouds) > _KEPT:
+                self._clouds.pop(next(iter(self._clouds)))
+            return cloud
+
+    def _session(self, auth: Any) -> Session:
+        return Session(auth=auth, session=self._http, verify=self.settings.verify, timeout=self.settings.limits.timeout)
+
+    def _with_access(self, auth: Any) -> Cloud:
+        session = self._session(auth)
+        settings = self.settings
+
+        def access() -> Any:
+            return _asking(settings.auth_url, lambda: auth.get_access(session))
+
+        return Cloud(
+            settings,
+            session,
+            lambda: endpoints(access().service_catalog.catalog, settings.interface, settings.region),
+            lambda: (access().project_id or "", access().user_id),
+            self._gates,
+        )
+
+    def _catalog_of(self, session: Session, project_id: str) -> Mapping[str, str]:
+        kept = self._catalogs.get(project_id)
+        if kept is not None and time.monotonic() - kept[0] < _CATALOG_SECONDS:
+            return kept[1]
+        identity = Service(
+            session, "identity", base_url("identity", self.settings.auth_url, ""), self.settings.limits, self._gates
+        )
+        answer = identity.get("/v3/auth/catalog")
+        found = endpoints(answer["catalog"], self.settings.interface, self.settings.region)
+        self._catalogs[project_id] = (time.monotonic(), found)
+        return found
+
+
+def _v3(auth_url: str) -> str:
+    return base_url("identity", auth_url, "") + "/v3"

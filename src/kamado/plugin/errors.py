@@ -1,0 +1,99 @@
+"""What may go wrong in a handler: temporary or permanent, and how Heat's clients read it.
+
+Raised by resource types, turned into outcomes by `kamado.plugin.lifecycle`. The trap: the class name that users see
+in ``resource_status_reason`` is part of the interface (scripts look for ``ResourceInError``), so it is `heat_name`,
+not the Python name.
+"""
+
+from __future__ import annotations
+
+from kamado.cloud.failures import CloudError, FailureKind
+
+_BY_KIND: dict[FailureKind, str] = {
+    FailureKind.NOT_FOUND: "NotFound",
+    FailureKind.CONFLICT: "Conflict",
+    FailureKind.OVER_LIMIT: "OverLimit",
+    FailureKind.BAD_REQUEST: "BadRequest",
+    FailureKind.FORBIDDEN: "Forbidden",
+    FailureKind.UNAUTHORIZED: "Unauthorized",
+    FailureKind.UNAVAILABLE: "ServiceUnavailable",
+    FailureKind.SERVER_ERROR: "InternalServerError",
+    FailureKind.LOST: "ConnectionFailed",
+    FailureKind.UNREACHABLE: "ConnectionFailed",
+}
+
+
+class PluginError(Exception):
+    """The base of what a resource type raises on purpose."""
+
+    heat_name = "Error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class TemporaryError(PluginError):
+    """Not now: call the handler again.
+
+    ``after`` is the least wait in seconds, None for the engine's own growing wait. ``unknown``: a create may have
+    happened without an answer, so look the thing up (`Resource.find_existing`) before it is made again.
+    """
+
+    def __init__(self, message: str, after: float | None = None, *, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.after = after
+        self.unknown = unknown
+
+
+class PermanentError(PluginError):
+    """Not ever: the action fails with this message. ``heat_name`` is the class name shown to the user."""
+
+    def __init__(self, message: str, heat_name: str = "") -> None:
+        super().__init__(message)
+        if heat_name:
+            self.heat_name = heat_name
+
+
+class ResourceInError(PermanentError):
+    """The cloud says that the thing is broken: its status, and the cloud's own reason for it."""
+
+    heat_name = "ResourceInError"
+
+    def __init__(self, status: str, reason: str = "") -> None:
+        super().__init__(f'Went to status {status} due to "{reason or "Unknown"}"')
+        self.status = status
+
+
+class ResourceUnknownStatus(PermanentError):
+    """The thing has a status that its type does not know; ``result`` says what that means for the action."""
+
+    heat_name = "ResourceUnknownStatus"
+
+    def __init__(self, status: str, result: str = "Resource failed", reason: str = "") -> None:
+        super().__init__(f'{result} - Unknown status {status} due to "{reason or "Unknown"}"')
+        self.status = status
+
+
+class NotFoundInCloud(PermanentError):
+    """The thing, or something that it needs, is not there (any more)."""
+
+    heat_name = "NotFound"
+
+
+class ReplacementNeeded(Exception):
+    """A handler found that the change cannot be made in place: make a new one and let the old one go."""
+
+
+def heat_name(error: BaseException) -> str:
+    """The class name that Heat shows for an error."""
+    if isinstance(error, PluginError):
+        return error.heat_name
+    if isinstance(error, CloudError):
+        return error.error_class or _BY_KIND[error.kind]
+    return type(error).__name__
+
+
+def describe(error: BaseException, path: str) -> str:
+    """``{ErrorClass}: {path}: {message}``, the reason format of Heat; ``path`` is like ``resources.net``."""
+    return f"{heat_name(error)}: {path}: {error}"

@@ -1,0 +1,219 @@
+"""What the engine calls to drive a resource: build, start, poll, and what came of it.
+
+Nothing else of the plugin API is its business.
+
+The trap: nothing here raises for an action that a type has no handler for; `start` then has nothing to do and `poll`
+says that it is done (Heat's behaviour); ask `supports` where the difference shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from kamado.cloud.failures import CloudError, FailureKind
+from kamado.model.lifecycle import Action
+from kamado.model.records import ResourceRecord
+from kamado.plugin.context import Ports, StackInfo
+from kamado.plugin.declare import ResourceSchema
+from kamado.plugin.errors import NotFoundInCloud, ReplacementNeeded, TemporaryError, describe, heat_name
+from kamado.plugin.resource import Resource
+from kamado.template.schema import TypeSchema
+from kamado.template.unknown import contains_unknown
+
+Token = Any
+"""What a handler returned: JSON, stored so that polling can go on elsewhere."""
+
+
+class Types(Protocol):
+    """Where classes come from: a registry or a view of one."""
+
+    def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
+        """The class of a type."""
+
+
+class OutcomeKind(StrEnum):
+    """What to do after an error of a handler."""
+
+    RETRY = "retry"
+    REPLACE = "replace"
+    FAIL = "fail"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An error of a handler as data.
+
+    ``reason`` is in Heat's format; ``after`` is the least wait in seconds before a retry (None: growing waits);
+    ``unknown``: the call may have done its work, so `find` comes before another create.
+    """
+
+    kind: OutcomeKind
+    reason: str
+    after: float | None = None
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyChanges:
+    """How new properties differ from those last applied.
+
+    ``values``: changed property → new value (None when taken away); ``paths``: where exactly, for people;
+    ``replace``: properties that cannot be changed in place; ``refused``: immutable ones; ``undecided``: their new
+    value is not yet known.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    paths: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.values)
+
+    @property
+    def must_replace(self) -> bool:
+        """Whether the change cannot be made in place."""
+        return bool(self.replace)
+
+
+def build(
+    types: Types,
+    record: ResourceRecord,
+    stack: StackInfo,
+    ports: Ports,
+    *,
+    properties: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Resource:
+    """The resource of a row, with the properties it is to have (default: those last applied)."""
+    cls = types.get(record.type, record.name)
+    given = record.properties if properties is None else properties
+    return cls(
+        record.name,
+        record.type,
+        stack,
+        ports,
+        record,
+        canonical(cls.schema, given or {}),
+        record.metadata if metadata is None else metadata,
+    )
+
+
+def canonical(schema: TypeSchema, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties with values under old names moved to the names that replaced them."""
+    result = dict(properties)
+    for old, new in schema.aliases.items():
+        value = result.pop(old, None)
+        if value is not None and result.get(new) is None:
+            result[new] = value
+    return result
+
+
+def supports(resource: Resource, action: Action | str) -> bool:
+    """Whether the type does anything for an action."""
+    return hasattr(resource, f"handle_{_word(action)}")
+
+
+def start(resource: Resource, action: Action | str, changes: Mapping[str, Any] | None = None) -> Token:
+    """Calls the handler of an action.
+
+    ``changes``: for UPDATE the changed properties, for ADOPT, RESTORE and ``delete_snapshot`` the data.
+    """
+    word = _word(action)
+    if word in ("update", "restore") and changes is not None and word == "update" and resource.needs_replace(changes):
+        raise ReplacementNeeded(resource.name)
+    handler = getattr(resource, f"handle_{word}", None)
+    if handler is None:
+        return None
+    if word in ("update", "adopt", "restore", "delete_snapshot"):
+        return handler(changes or {})
+    return handler()
+
+
+def poll(resource: Resource, action: Action | str, token: Token) -> bool:
+    """Whether the action is over; a token that is a dict may have been changed and is to be stored again."""
+    check = getattr(resource, f"check_{_word(action)}_complete", None)
+    if check is None:
+        return True
+    try:
+        return bool(check(token))
+    except CloudError as error:
+        if error.kind is FailureKind.SERVER_ERROR and error.method == "GET":
+            raise TemporaryError(str(error)) from error
+        raise
+
+
+def signal(resource: Resource, details: Mapping[str, Any] | None) -> Any:
+    """Hands a signal over; the handler's answer goes into the event's reason."""
+    handler = getattr(resource, "handle_signal", None)
+    return None if handler is None else handler(details or {})
+
+
+def outcome(error: BaseException, resource_name: str = "") -> Outcome:
+    """What an exception of a handler means; `resource_name` gives the path in the reason."""
+    reason = describe(error, f"resources.{resource_name}") if resource_name else f"{heat_name(error)}: {error}"
+    if isinstance(error, TemporaryError):
+        return Outcome(OutcomeKind.RETRY, reason, error.after, error.unknown)
+    if isinstance(error, ReplacementNeeded):
+        return Outcome(OutcomeKind.REPLACE, reason)
+    if isinstance(error, NotFoundInCloud):
+        return Outcome(OutcomeKind.GONE, reason)
+    if isinstance(error, CloudError) and (error.passing or (error.status == 413 and error.retry_after is not None)):
+        unknown = error.kind is FailureKind.LOST or error.status in (502, 504)
+        return Outcome(OutcomeKind.RETRY, reason, error.retry_after, unknown)
+    return Outcome(OutcomeKind.FAIL, reason)
+
+
+def diff(schema: TypeSchema, old: Mapping[str, Any], new: Mapping[str, Any]) -> PropertyChanges:
+    """Compares the properties last applied with new ones, both coerced; values inside ``new`` may be UNKNOWN. Pure."""
+    before, after = canonical(schema, old), canonical(schema, new)
+    as_set: frozenset[str] = schema.as_set if isinstance(schema, ResourceSchema) else frozenset()
+    values: dict[str, Any] = {}
+    paths: list[str] = []
+    undecided: list[str] = []
+    for name in [*after, *(name for name in before if name not in after)]:
+        was, will = before.get(name), after.get(name)
+        if contains_unknown(will):
+            undecided.append(name)
+        elif _same(was, will, name in as_set):
+            continue
+        values[name] = will
+        paths += _where(name, was, will)
+    known = schema.properties
+    replace = [name for name in values if name not in known or not (known[name].update or known[name].immutable)]
+    if schema.any_properties:
+        replace = []
+    refused = [name for name in values if name in known and known[name].immutable]
+    if isinstance(schema, ResourceSchema) and schema.replaces is not None and values and not replace:
+        decided = frozenset(values) - frozenset(undecided)
+        if decided and schema.replaces(before, after, decided):
+            replace = sorted(decided)
+    return PropertyChanges(values, tuple(paths), tuple(replace), tuple(refused), tuple(undecided))
+
+
+def _same(was: Any, will: Any, as_set: bool) -> bool:
+    if as_set and isinstance(was, list) and isinstance(will, list):
+        return len(was) == len(will) and all(item in will for item in was) and all(item in was for item in will)
+    return bool(was == will)
+
+
+def _where(name: str, was: Any, will: Any) -> list[str]:
+    """Dotted places of a difference, one level of maps at a time."""
+    if isinstance(was, Mapping) and isinstance(will, Mapping):
+        keys = [*will, *(key for key in was if key not in will)]
+        return [
+            place
+            for key in keys
+            if was.get(key) != will.get(key)
+            for place in _where(f"{name}.{key}", was.get(key), will.get(key))
+        ]
+    return [name]
+
+
+def _word(action: Action | str) -> str:
+    return str(action).lower()

@@ -1,0 +1,156 @@
+"""Resource types by name: ours and those of others, found by entry point; environments may rename and replace them.
+
+Made by `assemble`; asked by the engine, by the template checker (it is a `TypeCatalog`) and by the API. The trap:
+ours are loaded by entry point name too, never by import, so a checkout that was not installed (``pip install -e .``)
+has no types.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import entry_points
+from typing import Any
+
+from kamado.plugin.declare import DeclarationError
+from kamado.plugin.resource import Resource
+from kamado.template.schema import TypeSchema
+
+GROUP = "kamado.resource_types"
+
+STANDARD_NAMES: Mapping[str, str] = {
+    "OS::Ceilometer::Alarm": "OS::Aodh::Alarm",
+    "OS::Ceilometer::CombinationAlarm": "OS::Aodh::CombinationAlarm",
+    "OS::Ceilometer::GnocchiAggregationByMetricsAlarm": "OS::Aodh::GnocchiAggregationByMetricsAlarm",
+    "OS::Ceilometer::GnocchiAggregationByResourcesAlarm": "OS::Aodh::GnocchiAggregationByResourcesAlarm",
+    "OS::Ceilometer::GnocchiResourcesAlarm": "OS::Aodh::GnocchiResourcesAlarm",
+    "OS::Metering::Alarm": "OS::Aodh::Alarm",
+    "OS::Quantum*": "OS::Neutron*",
+}
+"""Names that Heat maps by default."""
+
+_HOPS = 20
+
+
+class UnknownType(LookupError):
+    """There is no such resource type."""
+
+    def __init__(self, type_name: str) -> None:
+        super().__init__(f"The Resource Type ({type_name}) could not be found.")
+        self.type_name = type_name
+
+
+class Registry:
+    """All resource types of the process, with the names that an environment gives them."""
+
+    def __init__(
+        self,
+        types: Iterable[type[Resource]],
+        names: Mapping[str, str] = STANDARD_NAMES,
+        resources: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._types: dict[str, type[Resource]] = {}
+        for cls in types:
+            if not cls.type_name:
+                raise DeclarationError(f"{cls.__module__}.{cls.__name__} is not declared with @resource_type")
+            self._types[cls.type_name] = cls
+        self._names = dict(names)
+        self._resources = resources or {}
+
+    @classmethod
+    def load(cls) -> Registry:
+        """Everything that is installed: each entry point of the group is a tuple of classes.
+
+        A later one of a name wins.
+        """
+        found: list[type[Resource]] = []
+        for entry in sorted(
+            entry_points(group=GROUP), key=lambda entry: (not entry.value.startswith("kamado."), entry.name)
+        ):
+            found.extend(entry.load())
+        return cls(found)
+
+    def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
+        """The class of a type.
+
+        ``resource_name`` matters where an environment treats single resources. Raises UnknownType.
+        """
+        found = self._types.get(self.resolve(type_name, resource_name))
+        if found is None:
+            raise UnknownType(type_name)
+        return found
+
+    def resolve(self, type_name: str, resource_name: str = "") -> str:
+        """The name that a type name stands for after all mappings."""
+        current = self._for_resource(type_name, resource_name)
+        for _ in range(_HOPS):
+            target = self._hop(current)
+            if target is None or target == current:
+                return current
+            current = target
+        return current
+
+    def names(self) -> list[str]:
+        """All type names, sorted; mapped ones too where their target is known."""
+        mapped = (name for name in self._names if "*" not in name and self.resolve(name) in self._types)
+        return sorted({*self._types, *mapped})
+
+    def types(self) -> list[type[Resource]]:
+        """All classes, by name."""
+        return [self._types[name] for name in sorted(self._types)]
+
+    def schema(self, type_name: str) -> TypeSchema | None:
+        """The schema of a type, None when there is no such type."""
+        found = self._types.get(self.resolve(type_name))
+        return None if found is None else found.schema
+
+    def suggestions(self, type_name: str) -> Sequence[str]:
+        """Names that may have been meant."""
+        return difflib.get_close_matches(type_name, self._types, n=3, cutoff=0.75)
+
+    def for_environment(self, environment: Any) -> Registry:
+        """A view with the mappings of an environment's ``resource_registry`` on top (an Environment.
+
+        Or the mapping itself).
+        """
+        section: Mapping[str, Any] = environment if isinstance(environment, Mapping) else environment.registry
+        if not section:
+            return self
+        names = {name: target for name, target in section.items() if isinstance(target, str) and name != "base_url"}
+        view = Registry((), {**self._names, **names}, section.get("resources") or {})
+        view._types = self._types
+        return view
+
+    def _for_resource(self, type_name: str, resource_name: str) -> str:
+        if not resource_name:
+            return type_name
+        for pattern, section in self._resources.items():
+            if isinstance(section, Mapping) and fnmatch.fnmatchcase(resource_name, pattern):
+                for name, target in section.items():
+                    if (
+                        isinstance(target, str)
+                        and _matches(name, type_name)
+                        and name not in ("hooks", "restricted_actions", "base_url")
+                    ):
+                        return _through(name, target, type_name)
+        return type_name
+
+    def _hop(self, type_name: str) -> str | None:
+        if type_name in self._names:
+            return self._names[type_name]
+        patterns = [name for name in self._names if name.endswith("*") and _matches(name, type_name)]
+        if not patterns:
+            return None
+        longest = max(patterns, key=len)
+        return _through(longest, self._names[longest], type_name)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+
+
+def _through(pattern: str, target: str, name: str) -> str:
+    if pattern.endswith("*") and target.endswith("*"):
+        return target[:-1] + name[len(pattern) - 1 :]
+    return target

@@ -1,0 +1,187 @@
+"""The base of all resource types: what a type is given, what it may define, what everybody may ask of it.
+
+Subclassed in `kamado.resources` and by plugins (usually through `kamado.plugin.rest.RestResource`); driven by
+`kamado.plugin.lifecycle`. The traps: a token that a handler returns must be JSON (it is stored, and polling goes on
+with it in another process after a crash; after a crash between id and token it is None), and a handler may be called
+twice, so it must bear that.
+
+Handlers, all optional, with Heat's names: ``handle_create() -> token``, ``handle_update(changes) -> token`` (changed
+properties → new values, None for one that was taken away; `properties` is the new whole), ``handle_delete``,
+``handle_suspend``, ``handle_resume``, ``handle_check``, ``handle_snapshot``, ``handle_delete_snapshot(data)``,
+``handle_restore(data)``, ``handle_adopt(data)``, each with ``check_<action>_complete(token) -> bool``;
+``handle_signal(details)``. A check may change a token that is a dict: the engine stores it after each poll.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from kamado.model.identifiers import physical_name
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord
+from kamado.plugin.context import Ports, StackInfo
+from kamado.plugin.declare import After, Attr, Prop, Properties, ResourceSchema, SideCall
+from kamado.plugin.rules import Finding, Rule, at
+from kamado.template.schema import SUPPORTED, Support
+
+
+class Resource:
+    """One resource of one stack, alive for one step.
+
+    ``properties`` are resolved, coerced and complete with defaults.
+    """
+
+    type_name: str = ""
+    schema: ClassVar[ResourceSchema] = ResourceSchema("")
+    support: ClassVar[Support] = SUPPORTED
+    props: ClassVar[Mapping[str, Prop]] = {}
+    attrs: ClassVar[Mapping[str, Attr]] = {}
+
+    properties = Properties()
+    attributes: ClassVar[tuple[Attr, ...]] = ()
+    rules: ClassVar[tuple[Rule, ...]] = ()
+    side_calls: ClassVar[tuple[SideCall, ...]] = ()
+    after: ClassVar[tuple[After, ...]] = ()
+    handled: ClassVar[frozenset[str] | set[str]] = frozenset()
+    """Properties that are not sent because a handler of the class deals with them."""
+
+    any_properties: ClassVar[bool] = False
+    any_attributes: ClassVar[bool] = False
+    local: bool = False
+    """Touches nothing outside the process and never blocks: handlers run inline and may be repeated.
+
+    An instance may say otherwise.
+    """
+    can_find: ClassVar[bool] = False
+    secret: ClassVar[bool] = False
+    """What the type keeps (data, attributes, properties) is encrypted at rest."""
+    physical_name_limit: ClassVar[int] = 255
+
+    def __init__(
+        self,
+        name: str,
+        type_name: str,
+        stack: StackInfo,
+        ports: Ports,
+        record: ResourceRecord,
+        properties: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+    ) -> None:
+        self.name = name
+        self.type_name = type_name  # the name it was asked for under, an alias perhaps
+        self.stack = stack
+        self.ports = ports
+        self.record = record
+        self.properties = properties
+        self.metadata = metadata
+        self.physical_id = record.physical_id
+        self.data: dict[str, Any] = dict(record.data)
+        self.action: Action = record.action
+        self.status: Status = record.status
+
+    @property
+    def id(self) -> str:
+        """The id of the row."""
+        return self.record.id
+
+    @property
+    def physical_name(self) -> str:
+        """The unique name for the thing in the cloud when the template gives none."""
+        return self.record.physical_name or physical_name(
+            self.stack.name, self.name, self.record.id, self.physical_name_limit
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.type_name} {self.name} {self.physical_id}>"
+
+    def set_physical_id(self, physical_id: str | None) -> None:
+        """Records the cloud's id; returns when it is durable."""
+        self.ports.saver.save_physical_id(physical_id)
+        self.physical_id = physical_id
+
+    def set_data(self, key: str, value: Any) -> None:
+        """Keeps a value (JSON) with the resource; None takes it away. Returns when it is durable."""
+        changed = dict(self.data)
+        if value is None:
+            changed.pop(key, None)
+        else:
+            changed[key] = value
+        self.ports.saver.save_data(changed)
+        self.data = changed
+
+    def reference(self) -> str:
+        """What get_resource and Ref give."""
+        return self.physical_id or self.name
+
+    def read_attributes(self, names: Iterable[str]) -> dict[str, Any]:
+        """Values of some attributes (of all that are declared when none is named); what cannot be had is None."""
+        return {name: self.attribute(name) for name in names}
+
+    def attribute(self, name: str) -> Any:  # noqa: ARG002
+        """The value of one attribute; a type without a service overrides this one."""
+        return None
+
+    @classmethod
+    def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
+        """What is wrong across properties; values that are not yet known are UNKNOWN."""
+        return [finding for rule in cls.rules for finding in rule.check(properties)]
+
+    @classmethod
+    def implied_by(cls, name: str, definition: Any, definitions: Mapping[str, Any]) -> set[str]:
+        """Names of other resources of the template that this one must come after though nothing in it refers to them.
+
+        ``definition`` and ``definitions`` (by name) are `kamado.template.Definition`: unresolved properties, compared
+        as written.
+        """
+        found: set[str] = set()
+        for rule in cls.after:
+            for other_name, other in definitions.items():
+                if (
+                    other_name != name
+                    and other.type == rule.type
+                    and _match(rule, definition.properties, other.properties)
+                ):
+                    found.add(other_name)
+        return found
+
+    @classmethod
+    def replaces(cls, before: Mapping[str, Any], after: Mapping[str, Any], changed: frozenset[str]) -> bool:  # noqa: ARG003
+        """Whether a change asks for a replacement though all changed properties may be updated. Pure.
+
+        Asked by the planner.
+        """
+        return False
+
+    def needs_replace(self, changes: Mapping[str, Any]) -> bool:
+        """The same question with the resource at hand, asked right before an update; may call the cloud."""
+        before = self.record.properties or {}
+        return self.replaces(before, self.properties, frozenset(changes))
+
+    def needs_replace_failed(self) -> bool:
+        """Whether a FAILED one must be replaced; False when it may be kept and updated."""
+        return True
+
+    def find_existing(self, since: datetime, taken: Collection[str]) -> str | None:  # noqa: ARG002
+        """The id of what a create with an unknown outcome has made, None when there is nothing.
+
+        ``since``: when the intent was recorded; ``taken``: ids that other resources own.
+        """
+        return None
+
+    def handle_adopt(self, data: Mapping[str, Any]) -> Any:
+        """Takes over what exists: ``resource_id``, ``resource_data``, ``metadata`` of Heat's adopt data."""
+        if data.get("resource_id"):
+            self.set_physical_id(str(data["resource_id"]))
+        for key, value in (data.get("resource_data") or {}).items():
+            self.set_data(key, value)
+        return None
+
+
+def _match(rule: After, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    for their_path, our_path in rule.where.items():
+        value = at(ours, our_path)
+        if value is None or at(theirs, their_path) != value:
+            return False
+    return True

@@ -1,0 +1,24 @@
+"""OS::Heat::None: takes the place of a resource that an environment switches off."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kamado.plugin.declare import resource_type
+from kamado.plugin.resource import Resource
+
+
+@resource_type("OS::Heat::None", since="5.0.0")
+class NoneResource(Resource):
+    """Accepts all properties, gives null for all attributes, does nothing."""
+
+    local = True
+    any_properties = True
+    any_attributes = True
+
+    def handle_create(self) -> None:
+        """Only a name."""
+        self.set_physical_id(self.physical_name)
+
+    def handle_update(self, changes: Any) -> None:
+        """Whatever has changed means nothing."""
