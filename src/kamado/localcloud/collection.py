@@ -243,6 +243,10 @@ def _nothing(call: Call, obj: Obj) -> None: ...
 def _nothing_to_update(call: Call, obj: Obj, changes: Obj) -> None: ...
 
 
+def _nothing_more(call: Call, action: str) -> bool:
+    return False
+
+
 def nobody_else(call: Call, obj: Obj) -> bool:
     """Only the project that owns an object (and an administrator) sees it."""
     return False
@@ -255,7 +259,8 @@ class Collection:
     `owner` names the field that holds the owning project (empty: the objects are the whole cloud's). `unique` fields
     may not repeat (`conflict(values) → Refusal` words it). `detailed`: `GET path` shows `brief` only and `GET path/detail`
     everything (Nova, Cinder). `bulk`: several objects in one POST under the plural. `by_name`: `{id}` may be the name.
-    `page` is the most that one list answer holds (0: everything).
+    `page` is the most that one list answer holds (0: everything). `open`: fields that are not declared are kept and shown as
+    given (Keystone's extras). `allow(call, action)` may permit what the policy does not (one's own user).
     """
 
     service: str
@@ -280,6 +285,8 @@ class Collection:
     bulk: bool = False
     by_name: bool = False
     page: int = 0
+    open: bool = False
+    allow: Callable[[Call, str], bool] = _nothing_more
     brief: Callable[[Call, Obj], Obj] | None = None
     detailed: bool = False
     view: Callable[[Call, Obj], Obj] | None = None

@@ -26,7 +26,7 @@ def permits(call: Call, rule: str) -> bool:
 def enforce(call: Call, collection: Collection, action: str) -> None:
     """Refuse (403) what the collection's policy does not let this caller do."""
     policy: Policy = collection.policy
-    if not permits(call, getattr(policy, action)):
+    if not permits(call, getattr(policy, action)) and not collection.allow(call, action):
         noun = collection.plural if action == "list" else collection.singular
         verb = "get" if action in ("list", "show") else action
         raise call.service.dialect.forbidden(policy.names.get(action, f"{verb}_{noun}"))
@@ -76,7 +76,7 @@ def validate(call: Call, collection: Collection, given: Obj, creating: bool) -> 
     dialect = call.service.dialect
     known = collection.by_field
     strange = [name for name in given if name not in known]
-    if strange:
+    if strange and not (collection.open and not any(name.startswith("_") for name in strange)):
         raise dialect.unknown(collection, given, strange)
     if creating:
         for declared in collection.fields:
@@ -84,6 +84,9 @@ def validate(call: Call, collection: Collection, given: Obj, creating: bool) -> 
                 raise dialect.missing(collection, given, declared.name)
     values: Obj = {}
     for name, value in given.items():
+        if name in strange:
+            values[name] = value
+            continue
         declared = known[name]
         if declared.read_only or not (declared.create if creating else declared.update):
             raise dialect.read_only(collection, given, name)
@@ -118,7 +121,7 @@ def fill_defaults(collection: Collection, values: Obj) -> Obj:
         else:
             default = declared.default() if callable(declared.default) else declared.default
             full[declared.name] = list(default) if isinstance(default, tuple) else default
-    return full
+    return full | values
 
 
 def charge(call: Call, resource: str, project_id: str, used: int, wanted: int = 1) -> None:
@@ -212,6 +215,8 @@ def plain_view(collection: Collection, obj: Obj) -> Obj:
     for declared in collection.fields:
         if not declared.hidden:
             seen[declared.name] = obj.get(declared.name)
+    if collection.open:
+        seen |= {k: v for k, v in obj.items() if k not in collection.by_field and k[0] != "_"}
     for name in (collection.created, collection.updated):
         if name:
             seen[name] = obj.get(name)

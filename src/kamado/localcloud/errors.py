@@ -72,7 +72,9 @@ class Dialect:
 
     def missing(self, collection: "Collection", values: Obj, name: str) -> Refusal:
         """A required field was not given."""
-        text = f"Invalid input for field/attribute {collection.singular}. Value: {values}. '{name}' is a required property"
+        text = (
+            f"Invalid input for field/attribute {collection.singular}. Value: {values}. '{name}' is a required property"
+        )
         return Refusal(400, text)
 
     def unknown(self, collection: "Collection", values: Obj, names: list[str]) -> Refusal:
@@ -162,7 +164,11 @@ class IdentityDialect(Dialect):
 
     def forbidden(self, rule: str) -> Refusal:
         """Policy says no."""
-        return Refusal(403, f"You are not authorized to perform the requested action: {rule}.")
+        return Refusal(403, f"You are not authorized to perform the requested action: identity:{rule}.")
+
+    def no_envelope(self, name: str, body: Any) -> Refusal:
+        """The body does not hold the object under its name."""
+        return Refusal(400, f"'{name}' is a required property")
 
     def page(self, call: Call, collection: "Collection", views: list[Obj], following: str) -> Obj:
         """Keystone lists everything, with links that say so."""

@@ -26,7 +26,7 @@ from kamado.localcloud.collection import Collection
 from kamado.localcloud.crud import requests_of
 from kamado.localcloud.faults import Fault, Faults
 from kamado.localcloud.identity import tokens
-from kamado.localcloud.service import NOBODY, Answer, Call, Handler, Refusal, Route, Service
+from kamado.localcloud.service import NOBODY, Answer, Call, Refusal, Route, Service
 from kamado.localcloud.state import Obj, State
 
 SERVICES: tuple[Service, ...] = (identity.SERVICE,)
@@ -145,7 +145,9 @@ class LocalCloud:
         """A call that nobody made: for seeds and for one service acting in another (under `state.lock`)."""
         home = self._by_name[service]
         request_id = f"req-{uuid.uuid4()}"
-        return Call(self, home, "", "", params, {}, {}, b"", who, self.clock.now(), request_id, self.urls.get(service, ""))
+        return Call(
+            self, home, "", "", params, {}, {}, b"", who, self.clock.now(), request_id, self.urls.get(service, "")
+        )
 
     def _settled(self, table: str, obj: Obj) -> None:
         service = self._by_name.get(table.partition(".")[0])
@@ -216,7 +218,9 @@ def _positional(path: str) -> tuple[str, tuple[str, ...]]:
 class _Endpoint:
     """All methods on one path: faults, token, body, the handler in its transaction, the answer."""
 
-    def __init__(self, cloud: LocalCloud, service: Service, methods: Mapping[str, tuple[Route, tuple[str, ...]]]) -> None:
+    def __init__(
+        self, cloud: LocalCloud, service: Service, methods: Mapping[str, tuple[Route, tuple[str, ...]]]
+    ) -> None:
         self._cloud, self._service, self._methods = cloud, service, methods
         for method in METHODS:
             setattr(self, f"on_{method.lower()}", self._respond)

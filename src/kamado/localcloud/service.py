@@ -42,7 +42,7 @@ class Identity:
 NOBODY = Identity()
 
 
-class Refusal(Exception):  # noqa: N818 - named as what it is to the client; the dialect makes an error of it
+class Refusal(Exception):
     """A request that is refused: status, message and, where the service names its errors, the error's type.
 
     `body` replaces the dialect's own body (JSON, or a str for text); `headers` are added to the answer.

@@ -20,9 +20,7 @@ from typing import Any
 Obj = dict[str, Any]
 Settled = Callable[[str, Obj], None]
 
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS object (tbl TEXT, id TEXT, body TEXT, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
-)
+_SCHEMA = "CREATE TABLE IF NOT EXISTS object (tbl TEXT, id TEXT, body TEXT, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
 
 
 class _Index:
