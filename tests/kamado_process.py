@@ -1,4 +1,4 @@
-"""`kamado up` as a process of its own, for every suite that meets Kamado from outside; it is killed, not asked, when a test is over."""
+"""`kamado up` as a process of its own, for suites that meet Kamado from outside; killed, not asked, when a test is over."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ KAMADO = Path(sys.executable).parent / "kamado"
 class KamadoProcess:
     """One `kamado up` on free ports and a state folder; may be killed and started again on the same state."""
 
-    def __init__(self, state: Path, *options: str) -> None:
-        self.state, self.options = state, options
+    def __init__(self, state: Path, *options: str, config_file: Path | None = None) -> None:
+        self.state, self.options, self.config_file = state, options, config_file
         self.port, self.identity_port = free_ports(2)
         self.openrc = state.parent / f"{state.name}.openrc"
         self.log = state.parent / f"{state.name}.log"
@@ -29,7 +29,8 @@ class KamadoProcess:
     def start(self, seconds: float = 60) -> KamadoProcess:
         """Start, and wait until it says that everything answers."""
         self.openrc.unlink(missing_ok=True)
-        words = [KAMADO, "up", "--port", str(self.port), "--identity-port", str(self.identity_port)]
+        words: list[str | Path] = [KAMADO, *(["--config-file", self.config_file] if self.config_file else [])]
+        words += ["up", "--port", str(self.port), "--identity-port", str(self.identity_port)]
         words += ["--state", self.state, "--openrc", self.openrc, *self.options]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
         with self.log.open("ab") as log:

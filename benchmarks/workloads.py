@@ -1,0 +1,156 @@
+"""What is measured: templates of a few shapes, and the life of a stack or of many. The shapes are those of Heat's baseline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from benchmarks.client import Failed, Heat
+
+VERSION = "2018-08-31"
+Template = dict[str, Any]
+
+
+def flat(count: int, word: str = "a", kind: str = "OS::Heat::Value") -> Template:
+    """``count`` resources that know nothing of each other."""
+    if kind == "OS::Heat::RandomString":
+        properties: dict[str, Any] = {"length": 8 if word == "a" else 9}
+    else:
+        properties = {"value": word}
+    return _hot({f"r{i}": {"type": kind, "properties": properties} for i in range(count)})
+
+
+def chain(count: int, word: str = "a") -> Template:
+    """Each reads an attribute of the one before; an output reads the last."""
+    resources = {"r0": {"type": "OS::Heat::Value", "properties": {"value": word}}}
+    for i in range(1, count):
+        resources[f"r{i}"] = {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": [f"r{i - 1}", "value"]}}}
+    return _hot(resources) | {"outputs": {"last": {"value": {"get_attr": [f"r{count - 1}", "value"]}}}}
+
+
+def wide(count: int, word: str = "a") -> Template:
+    """One root, ``count`` that read it, one that reads them all."""
+    resources: dict[str, Any] = {"root": {"type": "OS::Heat::Value", "properties": {"value": word}}}
+    for i in range(count):
+        resources[f"l{i}"] = {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["root", "value"]}}}
+    joined = {"list_join": [",", [{"get_attr": [f"l{i}", "value"]} for i in range(count)]]}
+    resources["sink"] = {"type": "OS::Heat::Value", "properties": {"value": joined}}
+    return _hot(resources)
+
+
+def networks(count: int, word: str = "a") -> Template:
+    """``count`` networks, each with a subnet and a port."""
+    resources: dict[str, Any] = {}
+    for i in range(count):
+        net, subnet = {"get_resource": f"net{i}"}, {"get_resource": f"subnet{i}"}
+        cidr = f"10.{100 + i // 250}.{i % 250}.0/24"
+        resources[f"net{i}"] = {"type": "OS::Neutron::Net", "properties": {"name": f"bench-{i}-{word}"}}
+        resources[f"subnet{i}"] = {"type": "OS::Neutron::Subnet", "properties": {"network": net, "cidr": cidr}}
+        resources[f"port{i}"] = {
+            "type": "OS::Neutron::Port",
+            "properties": {"network": net, "fixed_ips": [{"subnet": subnet}], "name": f"bench-{i}-{word}"},
+        }
+    return _hot(resources)
+
+
+def _hot(resources: dict[str, Any]) -> Template:
+    return {"heat_template_version": VERSION, "resources": resources}
+
+
+SHAPES: dict[str, Callable[..., Template]] = {
+    "flat": flat,
+    "flat-random": lambda count, word="a": flat(count, word, "OS::Heat::RandomString"),
+    "chain": chain,
+    "wide": wide,
+    "networks": networks,
+}
+
+
+def life(heat: Heat, name: str, shape: str, count: int) -> Iterable[tuple[str, Callable[[], None]]]:
+    """The steps of one stack's life, each with its name: create, in-place update, no-op update, delete."""
+    make = SHAPES[shape]
+    first, second = make(count), make(count, "b")
+    box: dict[str, str] = {}
+
+    def create() -> None:
+        box["id"] = heat.create(name, first)
+        heat.wait(name, box["id"], "CREATE")
+
+    def update(template: Template) -> Callable[[], None]:
+        def step() -> None:
+            heat.update(name, box["id"], template)
+            heat.wait(name, box["id"], "UPDATE")
+
+        return step
+
+    def delete() -> None:
+        heat.delete(name, box["id"])
+        heat.wait(name, box["id"], "DELETE")
+
+    yield "create", create
+    yield "update", update(second)
+    yield "update-noop", update(second)
+    yield "delete", delete
+
+
+def many(heat: Heat, prefix: str, count: int, clients: int = 8) -> Iterable[tuple[str, Callable[[], None]]]:
+    """``count`` stacks of one resource, made and removed by ``clients`` threads at once."""
+    template = flat(1, kind="OS::Heat::RandomString")
+    ids: dict[str, str] = {}
+
+    def create() -> None:
+        names = [f"{prefix}-{i}" for i in range(count)]
+        in_threads(clients, names, lambda name: ids.__setitem__(name, heat.create(name, template)))
+        _settle(heat, prefix, lambda found: len(found) == count)
+        stacks = _mine(heat, prefix)
+        if any(s["stack_status"] != "CREATE_COMPLETE" for s in stacks):
+            raise Failed("not all stacks are CREATE_COMPLETE")
+
+    def delete() -> None:
+        in_threads(clients, list(ids.items()), lambda item: heat.delete(*item))
+        _settle(heat, prefix, lambda found: not found)
+
+    yield "create", create
+    yield "delete", delete
+
+
+def in_threads(count: int, items: list[Any], work: Callable[[Any], Any]) -> None:
+    """Do ``work`` for all items with ``count`` threads; the first error is raised."""
+    todo = iter(items)
+    lock = threading.Lock()
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        while not errors:
+            with lock:
+                item = next(todo, None)
+            if item is None:
+                return
+            try:
+                work(item)
+            except Exception as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _mine(heat: Heat, prefix: str) -> list[dict[str, Any]]:
+    return [s for s in heat.call("GET", "/stacks")["stacks"] if s["stack_name"].startswith(prefix)]
+
+
+def _settle(heat: Heat, prefix: str, complete: Callable[[list[dict[str, Any]]], bool], limit: float = 900) -> None:
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        found = _mine(heat, prefix)
+        if complete(found) and not any(s["stack_status"].endswith("_IN_PROGRESS") for s in found):
+            return
+        time.sleep(0.05)
+    raise Failed(f"{prefix}: not settled within {limit} s")
