@@ -24,7 +24,12 @@ from benchmarks.client import Heat
 from benchmarks.measure import Result, Server, rate, timed
 
 STANDARD = ["start", "flat-1000", "chain-300", "stacks-200", "reads", "idle"]
-LIMITS = "[DEFAULT]\nmax_resources_per_stack = -1\nmax_template_size = 33554432\nmax_json_body_size = 33554432\nmax_stacks_per_tenant = -1\n"
+LIMITS = """[DEFAULT]
+max_resources_per_stack = -1
+max_template_size = 33554432
+max_json_body_size = 33554432
+max_stacks_per_tenant = -1
+"""
 
 BUDGETS: dict[str, tuple[str, str, float, Callable[[Result], float | None]]] = {
     "flat-1000:create": ("create 1,000 independent local resources, POST to COMPLETE", "s", 1.0, lambda r: r.seconds),
