@@ -1,1 +1,34 @@
-"""The only place that knows SQL: tables, migrations, one class a table family, and the group-commit journal."""
+"""The only place that knows SQL: tables, the durable work queue, the group-commit journal.
+
+Callers use `Store` and `Journal`; everything else of this package is reached through the store's attributes.
+"""
+
+from kamado.store.errors import (
+    JournalClosed,
+    KeyMissing,
+    LeaseLost,
+    NameTaken,
+    SchemaAhead,
+    StackGone,
+    StoreError,
+    WrongKey,
+)
+from kamado.store.events import EventFilter
+from kamado.store.journal import Journal
+from kamado.store.stacks import StackFilter
+from kamado.store.store import Store
+
+__all__ = [
+    "EventFilter",
+    "Journal",
+    "JournalClosed",
+    "KeyMissing",
+    "LeaseLost",
+    "NameTaken",
+    "SchemaAhead",
+    "StackFilter",
+    "StackGone",
+    "Store",
+    "StoreError",
+    "WrongKey",
+]

@@ -1,0 +1,339 @@
+"""The group-commit writer: all that engines change, many operations' changes in one transaction, fenced by their leases.
+
+The executor submits and waits for the future before it goes on. While one commit runs the next batch gathers; there is no
+artificial delay. The trap: a future that fails with anything but `LeaseLost` means that this operation's state on disk is
+behind what the engine believes; the engine must let go of the operation and let recovery read it again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import Connection, bindparam, select
+
+from kamado.model.changes import (
+    AppendEvent,
+    Change,
+    InsertOperation,
+    InsertResource,
+    RemoveResource,
+    UpdateOperation,
+    UpdateResource,
+    UpdateStack,
+)
+from kamado.model.identifiers import new_id
+from kamado.model.lifecycle import OperationState, Stop
+from kamado.store import bulk, schema
+from kamado.store.crypt import Cipher
+from kamado.store.errors import JournalClosed, LeaseLost
+from kamado.store.events import event_row
+from kamado.store.operations import operation_columns, operation_row
+from kamado.store.resources import resource_row, resource_values
+from kamado.store.retry import JOURNAL
+from kamado.store.stacks import stack_columns, write_tags
+
+if TYPE_CHECKING:
+    from kamado.store.store import Store
+
+_LARGEST_BATCH = 5_000
+"""Changes in one transaction, so that a commit stays short and others get their turn."""
+
+_NOT_WHEN_SUPERSEDED = frozenset(
+    {"action", "status", "reason", "updated_at", "deleted_at", "live_name", "operation_id"}
+    | {"template_id", "files", "environment", "tags"}
+)
+"""Columns of the stack row that belong to the newest accepted operation: a superseded one does not write them."""
+
+
+@dataclass(slots=True)
+class Stats:
+    """What the journal has done since it was opened."""
+
+    commits: int = 0
+    submissions: int = 0
+    changes: int = 0
+
+
+@dataclass(slots=True)
+class _Batch:
+    """The rows of one transaction, several changes of one row merged in the order of submission."""
+
+    new_resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    removed: dict[str, None] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tags: dict[str, Sequence[str]] = field(default_factory=dict)
+    operations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    new_operations: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, connection: Connection) -> None:
+        """Write everything, a statement a table and set of columns."""
+        bulk.insert(connection, schema.resource, list(self.new_resources.values()))
+        bulk.update(connection, schema.resource, self.resources)
+        bulk.delete(connection, schema.resource, self.removed)
+        bulk.insert(connection, schema.event, self.events)
+        bulk.update(connection, schema.stack, self.stacks)
+        for stack_id, tags in self.tags.items():
+            write_tags(connection, stack_id, tags)
+        bulk.update(connection, schema.operation, self.operations)
+        bulk.insert(connection, schema.operation, self.new_operations)
+
+
+_Entry = tuple[Callable[[_Batch, Any, Any, bool], None], Any, Any]
+
+
+@dataclass(slots=True, eq=False)
+class _Submission:
+    operation_id: str
+    epoch: int
+    entries: list[_Entry]
+    ends: bool
+    future: Future[None]
+
+
+class Journal:
+    """One writer thread over a store. Close it (or use it as a context manager) before the store.
+
+    ``submit`` may be called from any thread.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.stats = Stats()
+        self._id = new_id()
+        self._marked = False
+        self._number = 0
+        self._queue: list[_Submission] = []
+        self._closed = False
+        self._ready = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, operation_id: str, epoch: int, changes: Sequence[Change]) -> Future[None]:
+        """Write ``changes`` under the lease that ``operation_id`` has at ``epoch``; the future is done once they are durable.
+
+        Changes of one submission are written all or none. The future fails with `LeaseLost` when the lease is gone or the
+        operation has ended. Values are encoded here: TypeError for unknown fields or what is not JSON, ValueError for a
+        change of another operation's row. Raises `JournalClosed` after `close`. The future cannot be cancelled.
+        """
+        cipher = self._store.cipher
+        entries = []
+        ends = False
+        for change in changes:
+            entries.append(_ENCODE[type(change)](change, cipher))
+            if type(change) is UpdateOperation:
+                if change.id != operation_id:
+                    raise ValueError("a journal writes its own operation's row only")
+                state = change.values.get("state")
+                ends = ends or (state is not None and OperationState(state).ended)
+        future: Future[None] = Future()
+        future.set_running_or_notify_cancel()
+        submission = _Submission(operation_id, epoch, entries, ends, future)
+        with self._ready:
+            if self._closed:
+                raise JournalClosed("the journal is closed")
+            self._queue.append(submission)
+            if len(self._queue) == 1:
+                self._ready.notify()
+        return future
+
+    def close(self) -> None:
+        """Write what was submitted, then end the thread."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+        self._thread.join()
+        if self._marked:
+            mark = schema.journal_mark
+            self._store.write(
+                lambda connection: connection.execute(mark.delete().where(mark.c.id == self._id)).rowcount
+            )
+            self._marked = False
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                while not self._queue and not self._closed:
+                    self._ready.wait()
+                if not self._queue:
+                    return
+                batch = self._take()
+            self._commit(batch)
+
+    def _take(self) -> list[_Submission]:
+        size = 0
+        for position, submission in enumerate(self._queue):
+            size += len(submission.entries)
+            if size > _LARGEST_BATCH and position:
+                batch, self._queue = self._queue[:position], self._queue[position:]
+                return batch
+        batch, self._queue = self._queue, []
+        return batch
+
+    def _commit(self, batch: list[_Submission]) -> None:
+        try:
+            lost = self._write(batch)
+        except BaseException as error:
+            if len(batch) > 1:
+                self._commit_singly(batch)
+            else:
+                batch[0].future.set_exception(error)
+            return
+        self.stats.commits += 1
+        self.stats.submissions += len(batch)
+        for submission in batch:
+            if submission in lost:
+                submission.future.set_exception(LeaseLost(submission.operation_id, submission.epoch))
+            else:
+                self.stats.changes += len(submission.entries)
+                submission.future.set_result(None)
+
+    def _commit_singly(self, batch: list[_Submission]) -> None:
+        """After a failure that is not the weather's: find whose it is; what that operation submitted later fails too."""
+        failed: dict[str, BaseException] = {}
+        for submission in batch:
+            error = failed.get(submission.operation_id)
+            if error is not None:
+                submission.future.set_exception(error)
+                continue
+            self._commit([submission])
+            error = submission.future.exception()
+            if error is not None and not isinstance(error, LeaseLost):
+                failed[submission.operation_id] = error
+
+    def _write(self, batch: list[_Submission]) -> set[_Submission]:
+        self._number += 1
+        lost: set[_Submission] = set()
+
+        def work(connection: Connection) -> None:
+            if self._landed(connection):
+                return
+            lost.clear()
+            rows = _Batch()
+            leases = _leases(connection, {submission.operation_id for submission in batch})
+            ended: set[str] = set()
+            for submission in batch:
+                key = submission.operation_id
+                epoch, superseded = leases.get(key, (-1, False))
+                if epoch != submission.epoch or key in ended:
+                    lost.add(submission)
+                    continue
+                for merge, name, value in submission.entries:
+                    merge(rows, name, value, superseded)
+                if submission.ends:
+                    ended.add(key)
+            rows.write(connection)
+
+        self._store.write(work, JOURNAL)
+        return lost
+
+    def _landed(self, connection: Connection) -> bool:
+        """Whether this batch was committed already by a try whose answer was lost. Not on SQLite, which has no wire."""
+        if self._store.dialect == "sqlite":
+            return False
+        table = schema.journal_mark
+        values = {"batch": self._number, "updated_at": time.time_ns() // 1000}
+        mine = table.c.id == self._id
+        if connection.execute(table.update().where(mine, table.c.batch < self._number).values(values)).rowcount:
+            return False
+        if connection.execute(select(table.c.id).where(mine)).first() is not None:
+            return True
+        connection.execute(table.insert(), {"id": self._id, **values})
+        self._marked = True
+        return False
+
+
+_LEASES = (
+    select(schema.operation.c.id, schema.operation.c.epoch, schema.operation.c.stop)
+    .where(
+        schema.operation.c.id.in_(bindparam("ids", expanding=True)),
+        schema.operation.c.slot == str(OperationState.RUNNING),
+        schema.operation.c.engine_id.is_not(None),
+    )
+    .order_by(schema.operation.c.id)
+    .with_for_update()
+)
+
+
+def _leases(connection: Connection, ids: set[str]) -> dict[str, tuple[int, bool]]:
+    """By operation that is held: its epoch, and whether it is superseded. Locks the rows."""
+    rows = connection.execute(_LEASES, {"ids": sorted(ids)})
+    return {key: (epoch, stop == str(Stop.SUPERSEDED)) for key, epoch, stop in rows}
+
+
+def _insert_resource(batch: _Batch, key: str, row: dict[str, Any], _: bool) -> None:
+    batch.new_resources[key] = row
+
+
+def _update_resource(batch: _Batch, key: str, values: dict[str, Any], _: bool) -> None:
+    new = batch.new_resources.get(key)
+    if new is not None:
+        batch.new_resources[key] = {**new, **values}
+    else:
+        old = batch.resources.get(key)
+        batch.resources[key] = values if old is None else {**old, **values}
+
+
+def _remove_resource(batch: _Batch, key: str, _: None, __: bool) -> None:
+    batch.resources.pop(key, None)
+    if batch.new_resources.pop(key, None) is None:
+        batch.removed[key] = None
+
+
+def _append_event(batch: _Batch, _: str, row: dict[str, Any], __: bool) -> None:
+    batch.events.append(row)
+
+
+def _update_stack(
+    batch: _Batch, key: str, change: tuple[dict[str, Any], Sequence[str] | None], superseded: bool
+) -> None:
+    values, tags = change
+    if superseded:
+        values = {name: value for name, value in values.items() if name not in _NOT_WHEN_SUPERSEDED}
+    elif tags is not None:
+        batch.tags[key] = tags
+    batch.stacks[key] = {**batch.stacks.get(key, {}), **values}
+
+
+def _update_operation(batch: _Batch, key: str, values: dict[str, Any], _: bool) -> None:
+    batch.operations[key] = {**batch.operations.get(key, {}), **values}
+
+
+def _insert_operation(batch: _Batch, _: str, row: dict[str, Any], superseded: bool) -> None:
+    if superseded:
+        # A newer request waits already; the follow-up is recorded, and ended.
+        row = {
+            **row,
+            "state": str(OperationState.SUPERSEDED),
+            "slot": None,
+            "stop": str(Stop.SUPERSEDED),
+            "finished_at": row["created_at"],
+        }
+    batch.new_operations.append(row)
+
+
+def _encode_stack(change: UpdateStack, cipher: Cipher) -> _Entry:
+    return _update_stack, change.id, (stack_columns(change.values, cipher), change.values.get("tags"))
+
+
+_ENCODE: Mapping[type[Any], Callable[[Any, Cipher], _Entry]] = {
+    InsertResource: lambda c, cipher: (_insert_resource, c.record.id, resource_row(c.record, cipher)),
+    UpdateResource: lambda c, cipher: (_update_resource, c.id, resource_values(c.values, c.secret, cipher)),
+    RemoveResource: lambda c, _: (_remove_resource, c.id, None),
+    AppendEvent: lambda c, cipher: (_append_event, c.record.id, event_row(c.record, cipher)),
+    UpdateStack: _encode_stack,
+    UpdateOperation: lambda c, cipher: (_update_operation, c.id, operation_columns(c.values, cipher)),
+    InsertOperation: lambda c, cipher: (_insert_operation, c.record.id, operation_row(c.record, cipher)),
+}

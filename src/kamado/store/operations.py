@@ -1,0 +1,355 @@
+"""The durable work queue: operations, claims, leases.
+
+Engines claim, renew and release here; what they do under a lease goes through the journal, which fences by the epoch. At
+most one operation of a stack runs and at most one waits: the unique constraint on (stack, slot) holds that by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from kamado.model.lifecycle import Action, OperationState, Stop
+from kamado.model.records import OperationRecord, Target
+from kamado.store import schema
+from kamado.store.crypt import Cipher
+from kamado.store.encoding import at, clean, clean_optional, decode_time, encode_map, encode_time
+
+if TYPE_CHECKING:
+    from kamado.store.store import Store
+
+_ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "stack_id": str,
+    "action": str,
+    "created_at": encode_time,
+    "parent_id": clean_optional,
+    "engine_id": clean_optional,
+    "epoch": int,
+    "lease_expires_at": encode_time,
+    "started_at": encode_time,
+    "finished_at": encode_time,
+    "deadline": encode_time,
+    "stop": str,
+    "rollback": bool,
+    "credential_id": clean_optional,
+    "request_id": clean,
+    "reason": clean,
+    "options": encode_map,
+}
+
+_ACTIONS = {str(action): action for action in Action}
+_STATES = {str(state): state for state in OperationState}
+_STOPS = {str(stop): stop for stop in Stop}
+
+_COLUMNS = tuple(
+    schema.operation.c[name]
+    for name in (
+        "id",
+        "stack_id",
+        "action",
+        "state",
+        "template_id",
+        "files",
+        "environment",
+        "created_at",
+        "previous_template_id",
+        "previous_files",
+        "previous_environment",
+        "parent_id",
+        "engine_id",
+        "epoch",
+        "lease_expires_at",
+        "started_at",
+        "finished_at",
+        "deadline",
+        "stop",
+        "rollback",
+        "credential_id",
+        "request_id",
+        "reason",
+        "options",
+    )
+)
+
+_PENDING, _RUNNING = str(OperationState.PENDING), str(OperationState.RUNNING)
+
+
+def target_columns(target: Target, cipher: Cipher) -> dict[str, Any]:
+    """The three columns that hold a target."""
+    return {
+        "template_id": target.template_id,
+        "files": encode_map(target.files),
+        "environment": cipher.seal_environment(target.environment),
+    }
+
+
+def _previous_columns(target: Target | None, cipher: Cipher) -> dict[str, Any]:
+    if target is None:
+        return {"previous_template_id": None, "previous_files": None, "previous_environment": None}
+    return {f"previous_{name}": value for name, value in target_columns(target, cipher).items()}
+
+
+def _state_columns(state: str) -> dict[str, Any]:
+    live = state in (_PENDING, _RUNNING)
+    columns: dict[str, Any] = {"state": state, "slot": state if live else None}
+    if state != _RUNNING:
+        columns["lease_expires_at"] = None
+    return columns
+
+
+def operation_row(record: OperationRecord, cipher: Cipher) -> dict[str, Any]:
+    """All columns of a new row."""
+    row = {name: encode(getattr(record, name)) for name, encode in _ENCODERS.items()}
+    row["id"] = record.id
+    row.update(target_columns(record.target, cipher))
+    row.update(_previous_columns(record.previous, cipher))
+    row.update(_state_columns(str(record.state)))
+    return row
+
+
+def operation_columns(values: Mapping[str, Any], cipher: Cipher) -> dict[str, Any]:
+    """Columns for new values of some fields; an ended state drops the lease. Raises TypeError for a name that is no field."""
+    row: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "target":
+            row.update(target_columns(value, cipher))
+        elif name == "previous":
+            row.update(_previous_columns(value, cipher))
+        elif name in _ENCODERS:
+            row[name] = _ENCODERS[name](value)
+        elif name != "state":
+            raise TypeError(f"an operation has no field {name!r} that could be changed")
+    if "state" in values:
+        row.update(_state_columns(str(values["state"])))
+    return row
+
+
+def operation_record(row: Sequence[Any], cipher: Cipher) -> OperationRecord:
+    """The record of a row of `_COLUMNS`."""
+    (
+        key,
+        stack_id,
+        action,
+        state,
+        template_id,
+        files,
+        environment,
+        created_at,
+        previous_template_id,
+        previous_files,
+        previous_environment,
+        parent_id,
+        engine_id,
+        epoch,
+        lease_expires_at,
+        started_at,
+        finished_at,
+        deadline,
+        stop,
+        rollback,
+        credential_id,
+        request_id,
+        reason,
+        options,
+    ) = row
+    previous = None
+    if previous_template_id is not None:
+        previous = Target(
+            previous_template_id, cipher.open_map(previous_files), cipher.open_environment(previous_environment)
+        )
+    return OperationRecord(
+        key,
+        stack_id,
+        _ACTIONS[action],
+        _STATES[state],
+        Target(template_id, cipher.open_map(files), cipher.open_environment(environment)),
+        at(created_at),
+        previous,
+        parent_id,
+        engine_id,
+        epoch,
+        decode_time(lease_expires_at),
+        decode_time(started_at),
+        decode_time(finished_at),
+        decode_time(deadline),
+        _STOPS[stop],
+        rollback,
+        credential_id,
+        request_id,
+        reason,
+        cipher.open_map(options),
+    )
+
+
+def live_operations(connection: Connection, stack_id: str, cipher: Cipher) -> list[OperationRecord]:
+    """The operations of a stack that run or wait, locked, in that order."""
+    table = schema.operation.c
+    statement = (
+        select(*_COLUMNS)
+        .where(table.stack_id == stack_id, table.slot.in_((_PENDING, _RUNNING)))
+        .order_by(table.slot.desc())
+        .with_for_update()
+    )
+    return [operation_record(row, cipher) for row in connection.execute(statement)]
+
+
+class Operations:
+    """The queue as engines and requests see it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def claim(self, engine_id: str, now: datetime, lease: timedelta, limit: int) -> list[OperationRecord]:
+        """Take up to ``limit`` operations for an engine, oldest first; each has a new epoch and a lease until ``now + lease``.
+
+        First those whose engine let the lease run out or gave it back, then pending ones of stacks on which nothing runs
+        (an operation whose lease ran out still counts as running: it is taken over and ended before its successor starts).
+        1 query when there is nothing to take, else 5.
+        """
+        if limit <= 0 or not self._store.read(lambda connection: connection.execute(_waiting(now, 1)).first()):
+            return []
+
+        def work(connection: Connection) -> list[OperationRecord]:
+            ids = list(connection.scalars(_expired(now, limit).with_for_update(skip_locked=True)).all())
+            if len(ids) < limit:
+                ids += connection.scalars(_pending(limit - len(ids)).with_for_update(skip_locked=True)).all()
+            if not ids:
+                return []
+            table = schema.operation
+            values = {
+                "state": _RUNNING,
+                "slot": _RUNNING,
+                "engine_id": engine_id,
+                "epoch": table.c.epoch + 1,
+                "lease_expires_at": encode_time(now + lease),
+                "started_at": func.coalesce(table.c.started_at, encode_time(now)),
+            }
+            connection.execute(table.update().where(table.c.id.in_(ids)).values(values))
+            statement = select(*_COLUMNS).where(table.c.id.in_(ids)).order_by(table.c.created_at, table.c.id)
+            return [operation_record(row, self._store.cipher) for row in connection.execute(statement)]
+
+        try:
+            return self._store.write(work)
+        except IntegrityError:
+            # Another engine started an operation of one of these stacks in the meantime; the next claim sees it.
+            return []
+
+    def renew(self, engine_id: str, now: datetime, lease: timedelta, ids: Collection[str]) -> dict[str, Stop]:
+        """Prolong leases to ``now + lease``; by id whether to stop. Ids that are not the engine's any more are missing.
+
+        2 queries.
+        """
+        if not ids:
+            return {}
+        table = schema.operation
+        mine = (table.c.id.in_(sorted(ids)), table.c.engine_id == engine_id, table.c.slot == _RUNNING)
+
+        def work(connection: Connection) -> dict[str, Stop]:
+            connection.execute(table.update().where(*mine).values(lease_expires_at=encode_time(now + lease)))
+            rows = connection.execute(select(table.c.id, table.c.stop).where(*mine))
+            return {key: _STOPS[stop] for key, stop in rows}
+
+        return self._store.write(work)
+
+    def release(self, engine_id: str, ids: Collection[str]) -> None:
+        """Give leases back, so that another engine can go on at once; late writes of this one are refused."""
+        if not ids:
+            return
+        table = schema.operation
+        statement = (
+            table.update()
+            .where(table.c.id.in_(sorted(ids)), table.c.engine_id == engine_id, table.c.slot == _RUNNING)
+            .values(engine_id=None, lease_expires_at=None)
+        )
+        self._store.write(lambda connection: connection.execute(statement).rowcount)
+
+    def request_stop(self, ids: Collection[str], stop: Stop, now: datetime) -> list[str]:
+        """Tell running operations to stop and end waiting ones at once; the ids of those that were live.
+
+        A running one that was superseded stays superseded. 4 queries.
+        """
+        if not ids:
+            return []
+        table = schema.operation
+        ended = OperationState.CANCELLED if stop is Stop.CANCELLED else OperationState.SUPERSEDED
+        chosen = table.c.id.in_(sorted(ids))
+
+        def work(connection: Connection) -> list[str]:
+            live = select(table.c.id).where(chosen, table.c.slot.is_not(None)).order_by(table.c.id)
+            found = list(connection.scalars(live.with_for_update()).all())
+            connection.execute(
+                table.update()
+                .where(chosen, table.c.slot == _PENDING)
+                .values({**_state_columns(str(ended)), "stop": str(stop), "finished_at": encode_time(now)})
+            )
+            connection.execute(
+                table.update()
+                .where(chosen, table.c.slot == _RUNNING, table.c.stop != str(Stop.SUPERSEDED))
+                .values(stop=str(stop))
+            )
+            return found
+
+        return self._store.write(work)
+
+    def get(self, key: str) -> OperationRecord | None:
+        """One operation by its id."""
+        return next(iter(self._records(schema.operation.c.id == key)), None)
+
+    def running(self, stack_id: str) -> OperationRecord | None:
+        """The operation that an engine works on, or worked on when it died."""
+        table = schema.operation.c
+        return next(iter(self._records(table.stack_id == stack_id, table.slot == _RUNNING)), None)
+
+    def live(self, stack_id: str) -> list[OperationRecord]:
+        """The operations of a stack that have not ended, oldest first: at most one runs and one waits."""
+        table = schema.operation.c
+        return self._records(table.stack_id == stack_id, table.slot.is_not(None))
+
+    def children(self, parent_id: str, live: bool = False) -> list[OperationRecord]:
+        """The operations on nested stacks that an operation started, oldest first; with ``live`` only those not ended."""
+        table = schema.operation.c
+        conditions = (table.parent_id == parent_id, table.slot.is_not(None))
+        return self._records(*(conditions if live else conditions[:1]))
+
+    def of_stack(self, stack_id: str) -> list[OperationRecord]:
+        """All operations of a stack, oldest first."""
+        return self._records(schema.operation.c.stack_id == stack_id)
+
+    def _records(self, *conditions: Any) -> list[OperationRecord]:
+        table = schema.operation.c
+        statement = select(*_COLUMNS).where(*conditions).order_by(table.created_at, table.id)
+        cipher = self._store.cipher
+        return self._store.read(
+            lambda connection: [operation_record(row, cipher) for row in connection.execute(statement)]
+        )
+
+
+def _lapsed(now: datetime) -> Any:
+    table = schema.operation.c
+    return or_(table.lease_expires_at.is_(None), table.lease_expires_at < encode_time(now))
+
+
+def _expired(now: datetime, limit: int) -> Any:
+    table = schema.operation.c
+    return (
+        select(table.id).where(table.slot == _RUNNING, _lapsed(now)).order_by(table.created_at, table.id).limit(limit)
+    )
+
+
+def _pending(limit: int) -> Any:
+    table = schema.operation.c
+    other = schema.operation.alias("other")
+    runs = select(other.c.id).where(other.c.stack_id == table.stack_id, other.c.slot == _RUNNING).exists()
+    return select(table.id).where(table.slot == _PENDING, ~runs).order_by(table.created_at).limit(limit)
+
+
+def _waiting(now: datetime, limit: int) -> Any:
+    table = schema.operation.c
+    other = schema.operation.alias("other")
+    runs = select(other.c.id).where(other.c.stack_id == table.stack_id, other.c.slot == _RUNNING).exists()
+    ready = or_((table.slot == _RUNNING) & _lapsed(now), (table.slot == _PENDING) & ~runs)
+    return select(table.id).where(table.slot.in_((_RUNNING, _PENDING)), ready).limit(limit)

@@ -1,0 +1,258 @@
+"""Resource rows: read by orchestrator, engine and APIs; written by the journal only.
+
+The codecs of this module decide how a `ResourceRecord` looks as columns; they run for every row of every stack, so they are
+plain positional code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, select
+
+from kamado.model.lifecycle import Action, Phase, Status
+from kamado.model.records import ResourceRecord
+from kamado.store import schema
+from kamado.store.crypt import Cipher
+from kamado.store.encoding import (
+    at,
+    clean,
+    clean_optional,
+    decode_list,
+    decode_time,
+    encode_list,
+    encode_map,
+    encode_time,
+)
+
+if TYPE_CHECKING:
+    from kamado.store.store import Store
+
+_ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "stack_id": str,
+    "name": clean,
+    "type": clean,
+    "action": str,
+    "status": str,
+    "reason": clean,
+    "created_at": encode_time,
+    "updated_at": encode_time,
+    "physical_id": clean_optional,
+    "physical_name": clean_optional,
+    "operation_id": clean_optional,
+    "phase": str,
+    "progress": encode_map,
+    "properties": encode_map,
+    "definition": str,
+    "metadata": encode_map,
+    "attributes": encode_map,
+    "data": encode_map,
+    "requires": encode_list,
+    "replaces": clean_optional,
+    "replaced_by": clean_optional,
+    "deletion_policy": str,
+    "external_id": clean_optional,
+    "secret": bool,
+}
+_SEALED = ("progress", "properties", "attributes", "data")
+
+_ACTIONS = {str(action): action for action in Action}
+_STATUSES = {str(status): status for status in Status}
+_PHASES = {str(phase): phase for phase in Phase}
+
+_COLUMNS = tuple(
+    schema.resource.c[name]
+    for name in (
+        "id",
+        "stack_id",
+        "name",
+        "type",
+        "action",
+        "status",
+        "reason",
+        "created_at",
+        "updated_at",
+        "physical_id",
+        "physical_name",
+        "operation_id",
+        "phase",
+        "progress",
+        "properties",
+        "definition",
+        "metadata",
+        "attributes",
+        "data",
+        "requires",
+        "replaces",
+        "replaced_by",
+        "deletion_policy",
+        "external_id",
+        "secret",
+    )
+)
+
+
+def resource_row(record: ResourceRecord, cipher: Cipher) -> dict[str, Any]:
+    """All columns of a new row."""
+    row = {"id": record.id}
+    for name, encode in _ENCODERS.items():
+        row[name] = encode(getattr(record, name))
+    if record.secret:
+        for name in _SEALED:
+            row[name] = cipher.seal_map(getattr(record, name))  # type: ignore[assignment]
+    return row
+
+
+def resource_values(values: Mapping[str, Any], secret: bool, cipher: Cipher) -> dict[str, Any]:
+    """Columns for new values of some fields. Raises TypeError for a name that is no field."""
+    row = {}
+    for name, value in values.items():
+        encode = _ENCODERS.get(name)
+        if encode is None:
+            raise TypeError(f"a resource has no field {name!r} that could be changed")
+        row[name] = encode(value)
+    if secret or values.get("secret"):
+        for name in _SEALED:
+            if name in row:
+                row[name] = cipher.seal_map(values[name])
+    return row
+
+
+def resource_record(row: Sequence[Any], cipher: Cipher) -> ResourceRecord:
+    """The record of a row of `_COLUMNS`."""
+    (
+        key,
+        stack_id,
+        name,
+        type_name,
+        action,
+        status,
+        reason,
+        created_at,
+        updated_at,
+        physical_id,
+        physical_name,
+        operation_id,
+        phase,
+        progress,
+        properties,
+        definition,
+        metadata,
+        attributes,
+        data,
+        requires,
+        replaces,
+        replaced_by,
+        deletion_policy,
+        external_id,
+        secret,
+    ) = row
+    opened = cipher.open_map
+    return ResourceRecord(
+        key,
+        stack_id,
+        name,
+        type_name,
+        _ACTIONS[action],
+        _STATUSES[status],
+        reason,
+        at(created_at),
+        decode_time(updated_at),
+        physical_id,
+        physical_name,
+        operation_id,
+        _PHASES[phase],
+        None if progress is None else opened(progress),
+        None if properties is None else opened(properties),
+        definition,
+        {} if metadata == "{}" else opened(metadata),
+        {} if attributes == "{}" else opened(attributes),
+        {} if data == "{}" else opened(data),
+        decode_list(requires),
+        replaces,
+        replaced_by,
+        deletion_policy,
+        external_id,
+        secret,
+    )
+
+
+class Resources:
+    """Reading resource rows."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def of_stack(self, stack_id: str) -> list[ResourceRecord]:
+        """All rows of a stack, those being replaced too, oldest first."""
+        return self._records(schema.resource.c.stack_id == stack_id)
+
+    def of_stacks(self, stack_ids: Collection[str]) -> dict[str, list[ResourceRecord]]:
+        """All rows of several stacks, by stack; a stack without resources has an empty list."""
+        found: dict[str, list[ResourceRecord]] = {stack_id: [] for stack_id in stack_ids}
+        if found:
+            for record in self._records(schema.resource.c.stack_id.in_(list(found))):
+                found[record.stack_id].append(record)
+        return found
+
+    def named(self, stack_id: str, names: Collection[str]) -> list[ResourceRecord]:
+        """The rows of these names, those being replaced too, oldest first."""
+        if not names:
+            return []
+        table = schema.resource.c
+        return self._records(table.stack_id == stack_id, table.name.in_(list(names)))
+
+    def get(self, stack_id: str, name: str) -> ResourceRecord | None:
+        """The row in use: of several with that name the newest one that is not replaced."""
+        rows = self.named(stack_id, (name,))
+        return in_use(rows).get(name)
+
+    def by_id(self, key: str) -> ResourceRecord | None:
+        """One row by its own id."""
+        return next(iter(self._records(schema.resource.c.id == key)), None)
+
+    def by_physical_id(self, project_id: str, physical_id: str) -> list[ResourceRecord]:
+        """Rows of live stacks of a project that hold this object of the cloud."""
+        stack = schema.stack.c
+        stacks = select(stack.id).where(stack.project_id == project_id, stack.deleted_at == 0)
+        table = schema.resource.c
+        return self._records(table.physical_id == physical_id, table.stack_id.in_(stacks))
+
+    def physical_ids(self, type_name: str, stack_ids: Collection[str]) -> set[str]:
+        """Ids in the cloud that resources of a type in these stacks hold."""
+        table = schema.resource.c
+        statement = select(table.physical_id).where(
+            table.stack_id.in_(list(stack_ids)), table.type == type_name, table.physical_id.is_not(None)
+        )
+        return set(self._store.read(lambda connection: connection.scalars(statement).all()))
+
+    def taken(self, physical_ids: Collection[str]) -> set[str]:
+        """Those of ``physical_ids`` that some row holds: what an adoption may not take."""
+        table = schema.resource.c
+        statement = select(table.physical_id).where(table.physical_id.in_(list(physical_ids)))
+        return set(self._store.read(lambda connection: connection.scalars(statement).all()))
+
+    def _records(self, *conditions: Any) -> list[ResourceRecord]:
+        table = schema.resource.c
+        statement = select(*_COLUMNS).where(*conditions).order_by(table.created_at, table.id)
+        cipher = self._store.cipher
+
+        def work(connection: Connection) -> list[ResourceRecord]:
+            return [resource_record(row, cipher) for row in connection.execute(statement)]
+
+        return self._store.read(work)
+
+
+def in_use(records: Collection[ResourceRecord]) -> dict[str, ResourceRecord]:
+    """By name the row in use: the newest that is not replaced, else the newest."""
+    found: dict[str, ResourceRecord] = {}
+    for record in records:
+        other = found.get(record.name)
+        if other is None or _rank(record) >= _rank(other):
+            found[record.name] = record
+    return found
+
+
+def _rank(record: ResourceRecord) -> tuple[bool, Any]:
+    return record.replaced_by is None, record.created_at

@@ -1,0 +1,507 @@
+"""Stacks: accepting requests on them in one transaction, finding, listing and counting them.
+
+Called by the orchestrator (accept, show, list) and by the engine's ports. Between requests the journal writes stack rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, func, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from kamado.model.lifecycle import Action, OperationState, Status, Stop
+from kamado.model.records import EventRecord, OperationRecord, StackRecord, Target
+from kamado.store import bulk, schema
+from kamado.store.crypt import Cipher
+from kamado.store.encoding import (
+    at,
+    clean,
+    clean_optional,
+    decode_list,
+    decode_time,
+    encode_list,
+    encode_time,
+)
+from kamado.store.errors import LeaseLost, NameTaken, StackGone
+from kamado.store.events import beyond, event_row
+from kamado.store.operations import live_operations, operation_row, target_columns
+
+if TYPE_CHECKING:
+    from kamado.store.store import Store
+
+Unless = Callable[[StackRecord, Sequence[OperationRecord]], None]
+"""Called with the locked stack and its live operations before anything is written; raises to refuse."""
+
+Fence = tuple[str, int]
+"""Operation id and epoch whose lease must still be held."""
+
+_ENCODERS: dict[str, Callable[[Any], Any]] = {
+    "name": clean,
+    "project_id": clean,
+    "action": str,
+    "status": str,
+    "reason": clean,
+    "created_at": encode_time,
+    "updated_at": encode_time,
+    "parent_resource": clean_optional,
+    "root_id": str,
+    "nested_depth": int,
+    "timeout_mins": lambda value: value,
+    "disable_rollback": bool,
+    "description": clean,
+    "tags": encode_list,
+    "user_id": clean,
+    "username": clean,
+    "credential_id": clean_optional,
+    "stack_user_project_id": clean_optional,
+    "operation_id": clean_optional,
+}
+
+_ACTIONS = {str(action): action for action in Action}
+_STATUSES = {str(status): status for status in Status}
+
+_PLAIN = tuple(
+    schema.stack.c[name]
+    for name in (
+        "id",
+        "name",
+        "project_id",
+        "action",
+        "status",
+        "reason",
+        "template_id",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+        "owner_id",
+        "root_id",
+        "nested_depth",
+        "parent_resource",
+        "timeout_mins",
+        "disable_rollback",
+        "description",
+        "tags",
+        "user_id",
+        "username",
+        "credential_id",
+        "stack_user_project_id",
+        "operation_id",
+    )
+)
+_WHOLE = (*_PLAIN, schema.stack.c.files, schema.stack.c.environment)
+
+_SORT_KEYS = {
+    "stack_name": schema.stack.c.name,
+    "name": schema.stack.c.name,
+    "stack_status": schema.stack.c.status,
+    "status": schema.stack.c.status,
+    "creation_time": schema.stack.c.created_at,
+    "created_at": schema.stack.c.created_at,
+    "updated_time": func.coalesce(schema.stack.c.updated_at, 0),
+    "updated_at": func.coalesce(schema.stack.c.updated_at, 0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StackFilter:
+    """Which stacks, in which order. Empty tuples filter nothing; several values mean any of them.
+
+    ``project_id`` None means all projects. ``nested`` and ``deleted`` let nested and deleted stacks in as well. ``tags``
+    must all be there, of ``tags_any`` one, of ``not_tags`` not all, of ``not_tags_any`` none; ``hidden_tags`` hides like
+    ``not_tags_any`` (the configured hidden ones, unless hidden stacks are asked for). ``sort_keys`` are Heat's (others are
+    ignored); without any, newest first. ``marker`` is the id of the last stack of the page before; an unknown one is
+    ignored, as in Heat. ``limit`` None means all.
+    """
+
+    project_id: str | None = None
+    ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    usernames: tuple[str, ...] = ()
+    project_ids: tuple[str, ...] = ()
+    owner_ids: tuple[str, ...] = ()
+    user_project_ids: tuple[str, ...] = ()
+    disable_rollback: tuple[bool, ...] = ()
+    timeout_mins: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+    tags_any: tuple[str, ...] = ()
+    not_tags: tuple[str, ...] = ()
+    not_tags_any: tuple[str, ...] = ()
+    hidden_tags: tuple[str, ...] = ()
+    nested: bool = False
+    deleted: bool = False
+    sort_keys: tuple[str, ...] = ()
+    sort_dir: str | None = None
+    marker: str | None = None
+    limit: int | None = None
+
+
+def stack_row(record: StackRecord, cipher: Cipher) -> dict[str, Any]:
+    """All columns of a new row."""
+    row = {name: encode(getattr(record, name)) for name, encode in _ENCODERS.items()}
+    return {
+        **row,
+        **target_columns(record.target, cipher),
+        "id": record.id,
+        "owner_id": record.owner_id or "",
+        "root_id": record.root_id or record.id,
+        "deleted_at": encode_time(record.deleted_at) or 0,
+        "live_name": None if record.owner_id or record.deleted_at else clean(record.name),
+    }
+
+
+def stack_columns(values: Mapping[str, Any], cipher: Cipher) -> dict[str, Any]:
+    """Columns for new values of some fields. Raises TypeError for a name that is no field."""
+    row: dict[str, Any] = {}
+    for name, value in values.items():
+        if name == "target":
+            row.update(target_columns(value, cipher))
+        elif name == "deleted_at":
+            row["deleted_at"] = encode_time(value) or 0
+            row["live_name"] = None
+        elif name in _ENCODERS:
+            row[name] = _ENCODERS[name](value)
+        else:
+            raise TypeError(f"a stack has no field {name!r} that could be changed")
+    return row
+
+
+def stack_record(row: Sequence[Any], cipher: Cipher) -> StackRecord:
+    """The record of a row of `_WHOLE`, or of `_PLAIN` with a target that knows its template only."""
+    (
+        key,
+        name,
+        project_id,
+        action,
+        status,
+        reason,
+        template_id,
+        created_at,
+        updated_at,
+        deleted_at,
+        owner_id,
+        root_id,
+        nested_depth,
+        parent_resource,
+        timeout_mins,
+        disable_rollback,
+        description,
+        tags,
+        user_id,
+        username,
+        credential_id,
+        stack_user_project_id,
+        operation_id,
+        *body,
+    ) = row
+    target = (
+        Target(template_id, cipher.open_map(body[0]), cipher.open_environment(body[1])) if body else Target(template_id)
+    )
+    return StackRecord(
+        key,
+        name,
+        project_id,
+        _ACTIONS[action],
+        _STATUSES[status],
+        reason,
+        target,
+        at(created_at),
+        decode_time(updated_at),
+        at(deleted_at) if deleted_at else None,
+        owner_id or None,
+        root_id,
+        nested_depth,
+        parent_resource,
+        timeout_mins,
+        disable_rollback,
+        description,
+        decode_list(tags),
+        user_id,
+        username,
+        credential_id,
+        stack_user_project_id,
+        operation_id,
+    )
+
+
+def write_tags(connection: Connection, stack_id: str, tags: Sequence[str], fresh: bool = False) -> None:
+    """Make the rows that the tag filters look at equal to ``tags``."""
+    if not fresh:
+        connection.execute(schema.stack_tag.delete().where(schema.stack_tag.c.stack_id == stack_id))
+    rows = [{"stack_id": stack_id, "tag": clean(tag)} for tag in dict.fromkeys(tags)]
+    bulk.insert(connection, schema.stack_tag, rows)
+
+
+class Stacks:
+    """Accepting, finding and listing stacks."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def create(
+        self, stack: StackRecord, operation: OperationRecord, event: EventRecord, *, fence: Fence | None = None
+    ) -> None:
+        """Accept a new stack: stack, operation and event in one transaction. 4 queries.
+
+        Raises `NameTaken` when a live root stack of that name is in the project, and `LeaseLost` when the operation of
+        ``fence`` (the parent's, for a nested stack) is no longer held.
+        """
+        cipher = self._store.cipher
+        row = stack_row(stack, cipher)
+        row["operation_id"] = operation.id
+        operation_columns = operation_row(operation, cipher)
+        event_columns = event_row(event, cipher)
+
+        def work(connection: Connection) -> None:
+            check_fence(connection, fence)
+            bulk.insert(connection, schema.stack, [row])
+            write_tags(connection, stack.id, stack.tags, fresh=True)
+            bulk.insert(connection, schema.operation, [operation_columns])
+            bulk.insert(connection, schema.event, [event_columns])
+
+        try:
+            self._store.write(work)
+        except IntegrityError:
+            # Either the name, or our own rows: written by a first try whose COMMIT answer was lost.
+            if self._store.operations.get(operation.id) is not None:
+                return
+            if row["live_name"] is not None and self._taken(stack.project_id, row["live_name"]):
+                raise NameTaken(stack.project_id, stack.name) from None
+            raise
+
+    def start(
+        self,
+        operation: OperationRecord,
+        stack_values: Mapping[str, Any],
+        event: EventRecord,
+        *,
+        unless: Unless | None = None,
+        fence: Fence | None = None,
+    ) -> list[str]:
+        """Accept an operation on an existing stack in one transaction; the ids of the operations it supersedes.
+
+        ``stack_values`` are new values of the stack's fields (``operation_id`` is set by itself). A pending operation of the
+        stack ends at once as SUPERSEDED, a running one is told to stop and keeps the stack until its engine ended it.
+        ``unless`` may refuse: it is called with the locked row and the live operations. 7 queries. Raises `StackGone`,
+        `LeaseLost`, and what ``unless`` raises.
+        """
+        cipher = self._store.cipher
+        values = {**stack_columns(stack_values, cipher), "operation_id": operation.id}
+        operation_columns = operation_row(operation, cipher)
+        event_columns = event_row(event, cipher)
+        superseded: list[str] = []
+
+        def work(connection: Connection) -> None:
+            check_fence(connection, fence)
+            # Operations before the stack: the journal locks in this order too.
+            live_operations(connection, operation.stack_id, cipher)
+            stack = self._locked(connection, operation.stack_id)
+            live = live_operations(connection, operation.stack_id, cipher)
+            if any(other.id == operation.id for other in live):
+                # A first try was committed and its answer lost.
+                return
+            superseded[:] = [other.id for other in live]
+            if unless is not None:
+                unless(stack, live)
+            supersede(connection, live, operation.created_at)
+            bulk.insert(connection, schema.operation, [operation_columns])
+            bulk.update(connection, schema.stack, {operation.stack_id: values})
+            if "tags" in stack_values:
+                write_tags(connection, operation.stack_id, stack_values["tags"])
+            bulk.insert(connection, schema.event, [event_columns])
+
+        self._store.write(work)
+        return superseded
+
+    def get(self, key: str, show_deleted: bool = False) -> StackRecord | None:
+        """A stack by its id."""
+        record = self._one(schema.stack.c.id == key)
+        return record if record is None or show_deleted or record.deleted_at is None else None
+
+    def find(self, project_id: str, name_or_id: str) -> StackRecord | None:
+        """A stack of a project by id (deleted ones too) or name (live ones only; a root before nested ones).
+
+        The project of a stack's own users counts as well. 1 query for a root's name or an id, 2 for a nested stack's name.
+        """
+        table = schema.stack.c
+        mine = or_(table.project_id == project_id, table.stack_user_project_id == project_id)
+        if _looks_like_id(name_or_id):
+            found = self._one(table.id == name_or_id, mine)
+            if found is not None:
+                return found
+        root = self._one(table.project_id == project_id, table.live_name == name_or_id)
+        return root or self._one(table.name == name_or_id, table.deleted_at == 0, mine)
+
+    def page(self, filter: StackFilter, *, whole: bool = False) -> list[StackRecord]:  # noqa: A002
+        """The stacks that the filter lets through. 1 query, 2 with a marker.
+
+        The targets know their template only, no files and no environment, unless ``whole`` is asked for.
+        """
+        keys = [_SORT_KEYS[key] for key in filter.sort_keys if key in _SORT_KEYS]
+        direction = filter.sort_dir or ("asc" if keys else "desc")
+        keys = [*(keys or [schema.stack.c.created_at]), schema.stack.c.id]
+        conditions = _conditions(filter)
+        cipher = self._store.cipher
+
+        def work(connection: Connection) -> list[StackRecord]:
+            where = list(conditions)
+            if filter.marker is not None:
+                mark = connection.execute(select(*keys).where(schema.stack.c.id == filter.marker)).first()
+                if mark is not None:
+                    where.append(beyond(keys, tuple(mark), direction))
+            order = [key.asc() if direction == "asc" else key.desc() for key in keys]
+            statement = select(*(_WHOLE if whole else _PLAIN)).where(*where).order_by(*order)
+            if filter.limit is not None:
+                statement = statement.limit(filter.limit)
+            return [stack_record(row, cipher) for row in connection.execute(statement)]
+
+        return self._store.read(work)
+
+    def count(self, filter: StackFilter) -> int:  # noqa: A002
+        """How many stacks the filter lets through, whatever its page."""
+        statement = select(func.count()).select_from(schema.stack).where(*_conditions(filter))
+        return self._store.read(lambda connection: connection.execute(statement).scalar_one())
+
+    def children(self, owner_id: str, show_deleted: bool = False) -> list[StackRecord]:
+        """The nested stacks of a stack, whole, oldest first."""
+        return self._many(schema.stack.c.owner_id == owner_id, show_deleted)
+
+    def tree(self, root_id: str, show_deleted: bool = False) -> list[StackRecord]:
+        """A root stack and all that is nested in it, whole, oldest first."""
+        return self._many(schema.stack.c.root_id == root_id, show_deleted)
+
+    def tags(self, key: str) -> tuple[str, ...]:
+        """The tags of a stack, in order."""
+        statement = select(schema.stack.c.tags).where(schema.stack.c.id == key)
+        text = self._store.read(lambda connection: connection.scalar(statement))
+        return () if text is None else decode_list(text)
+
+    def purge(self, before: datetime, project_id: str | None = None, limit: int = 100) -> int:
+        """Remove up to ``limit`` stacks deleted before that time with all that belongs to them; how many went.
+
+        Call again until it gives 0. Bodies of templates and files stay. 2 queries.
+        """
+        table = schema.stack
+        statement = select(table.c.id).where(table.c.deleted_at > 0, table.c.deleted_at < encode_time(before))
+        if project_id is not None:
+            statement = statement.where(table.c.project_id == project_id)
+
+        def work(connection: Connection) -> int:
+            ids = connection.scalars(statement.limit(limit)).all()
+            bulk.delete(connection, table, ids)
+            return len(ids)
+
+        return self._store.write(work)
+
+    def _one(self, *conditions: Any) -> StackRecord | None:
+        statement = select(*_WHOLE).where(*conditions).order_by(schema.stack.c.created_at.desc()).limit(1)
+        row = self._store.read(lambda connection: connection.execute(statement).first())
+        return None if row is None else stack_record(row, self._store.cipher)
+
+    def _many(self, condition: Any, show_deleted: bool) -> list[StackRecord]:
+        table = schema.stack.c
+        statement = select(*_WHOLE).where(condition).order_by(table.created_at, table.id)
+        if not show_deleted:
+            statement = statement.where(table.deleted_at == 0)
+        cipher = self._store.cipher
+        return self._store.read(lambda connection: [stack_record(row, cipher) for row in connection.execute(statement)])
+
+    def _taken(self, project_id: str, name: str) -> bool:
+        table = schema.stack.c
+        statement = select(table.id).where(table.project_id == project_id, table.live_name == name)
+        return self._store.read(lambda connection: connection.execute(statement).first()) is not None
+
+    def _locked(self, connection: Connection, key: str) -> StackRecord:
+        statement = (
+            select(*_WHOLE)
+            .where(schema.stack.c.id == key, schema.stack.c.deleted_at == 0)
+            .with_for_update(key_share=True)
+        )
+        row = connection.execute(statement).first()
+        if row is None:
+            raise StackGone(key)
+        return stack_record(row, self._store.cipher)
+
+
+def check_fence(connection: Connection, fence: Fence | None) -> None:
+    """Lock the operation of ``fence``. Raises `LeaseLost` when its lease is not held."""
+    if fence is None:
+        return
+    table = schema.operation.c
+    statement = (
+        select(table.id)
+        .where(table.id == fence[0], table.epoch == fence[1], table.slot == "RUNNING", table.engine_id.is_not(None))
+        .with_for_update()
+    )
+    if connection.execute(statement).first() is None:
+        raise LeaseLost(*fence)
+
+
+def supersede(connection: Connection, live: Sequence[OperationRecord], now: datetime) -> None:
+    """End those that wait, tell those that run to stop."""
+    for other in live:
+        if other.state is OperationState.PENDING:
+            values: dict[str, Any] = {
+                "state": str(OperationState.SUPERSEDED),
+                "slot": None,
+                "finished_at": encode_time(now),
+                "stop": str(Stop.SUPERSEDED),
+            }
+        else:
+            values = {"stop": str(Stop.SUPERSEDED)}
+        bulk.update(connection, schema.operation, {other.id: values})
+
+
+def _looks_like_id(text: str) -> bool:
+    return (len(text) == 36 and text.count("-") == 4) or len(text) == 32
+
+
+def _conditions(filter: StackFilter) -> list[Any]:  # noqa: A002
+    table = schema.stack.c
+    conditions: list[Any] = []
+    if filter.project_id is not None:
+        conditions.append(table.project_id == filter.project_id)
+    if not filter.nested:
+        conditions.append(table.owner_id == "")
+    if not filter.deleted:
+        conditions.append(table.deleted_at == 0)
+    for column, values in (
+        (table.id, filter.ids),
+        (table.name, filter.names),
+        (table.action, filter.actions),
+        (table.status, filter.statuses),
+        (table.reason, filter.reasons),
+        (table.username, filter.usernames),
+        (table.project_id, filter.project_ids),
+        (table.owner_id, filter.owner_ids),
+        (table.stack_user_project_id, filter.user_project_ids),
+        (table.disable_rollback, filter.disable_rollback),
+        (table.timeout_mins, filter.timeout_mins),
+    ):
+        if values:
+            conditions.append(column.in_(values))
+    conditions.extend(_tag_conditions(filter))
+    return conditions
+
+
+def _tag_conditions(filter: StackFilter) -> list[Any]:  # noqa: A002
+    def has(*tags: str) -> Any:
+        tag = schema.stack_tag.c
+        return select(tag.tag).where(tag.stack_id == schema.stack.c.id, tag.tag.in_(tags)).exists()
+
+    conditions: list[Any] = [has(tag) for tag in filter.tags]
+    if filter.tags_any:
+        conditions.append(has(*filter.tags_any))
+    if filter.not_tags:
+        conditions.append(or_(*(~has(tag) for tag in filter.not_tags)))
+    if filter.not_tags_any:
+        conditions.append(~has(*filter.not_tags_any))
+    if filter.hidden_tags:
+        conditions.append(~has(*filter.hidden_tags))
+    return conditions

@@ -1,0 +1,195 @@
+"""One database: connections, transactions, retries; the families of tables hang off it as attributes.
+
+Built by ``assemble`` (and tests); everybody else is handed a `Store`. Two engines of SQLAlchemy: one reads in autocommit,
+one writes in transactions. On SQLite there is one writer connection behind a lock, shared by the journal and the accept
+transactions, and BEGIN IMMEDIATE keeps other processes out; readers never wait for it (WAL).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from kamado.store import retry
+from kamado.store.credentials import Credentials
+from kamado.store.crypt import Cipher
+from kamado.store.engines import Engines
+from kamado.store.events import Events
+from kamado.store.operations import Operations
+from kamado.store.resources import Resources
+from kamado.store.stacks import Stacks
+from kamado.store.templates import Files, Templates
+
+T = TypeVar("T")
+
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "postgresql+psycopg2": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mysql+pymysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+}
+
+_BUSY_MILLISECONDS = 30_000
+
+
+class Store:
+    """A database as the rest of Kamado sees it. Thread-safe; methods block.
+
+    ``url`` is SQLAlchemy's (``sqlite:////path``, ``postgresql://…``, ``mysql://…``; a driver may be named and is otherwise
+    chosen). ``key`` is the text that secrets are encrypted with. ``durable=False`` lets SQLite answer before data is on
+    disk, for tests only. Raises ValueError for a database that is not one of the three.
+    """
+
+    def __init__(self, url: str, key: str, *, durable: bool = True) -> None:
+        self.url = _normal(url)
+        self.dialect = self.url.get_backend_name()
+        self.cipher = Cipher(key)
+        self._write_lock = threading.Lock() if self.dialect == "sqlite" else None
+        if self.dialect == "sqlite":
+            self.writer, self.reader = _sqlite_engines(self.url, durable)
+        else:
+            self.writer, self.reader = _server_engines(self.url)
+        self.stacks = Stacks(self)
+        self.resources = Resources(self)
+        self.events = Events(self)
+        self.templates = Templates(self)
+        self.files = Files(self)
+        self.operations = Operations(self)
+        self.credentials = Credentials(self)
+        self.engines = Engines(self)
+
+    @classmethod
+    def open(cls, url: str, key: str, *, durable: bool = True) -> Self:
+        """A store whose tables are there and up to date."""
+        store = cls(url, key, durable=durable)
+        store.migrate()
+        return store
+
+    def migrate(self) -> None:
+        """Make the tables, or bring them up to this release; one query when there is nothing to do.
+
+        Safe to call from several processes at once. Raises `kamado.store.errors.SchemaAhead` when a newer release was here.
+        """
+        from kamado.store import migrations
+
+        migrations.migrate(self)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """What ``work`` reads on a connection in autocommit; run again when the connection was lost."""
+        return _again(lambda: self._read(work), retry.REQUEST)
+
+    def write(self, work: Callable[[Connection], T], patience: retry.Patience = retry.REQUEST) -> T:
+        """What ``work`` returns, run in one transaction; run again from the start after conflicts and lost connections.
+
+        ``work`` may thus run several times and, after a connection lost during COMMIT, even after having been committed.
+        """
+        return _again(lambda: self._write(work), patience)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self.reader.connect() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        if self._write_lock is None:
+            with self.writer.begin() as connection:
+                return work(connection)
+        with self._write_lock, self.writer.begin() as connection:
+            return work(connection)
+
+
+def _again(run: Callable[[], T], patience: retry.Patience) -> T:
+    attempt = 0
+    give_up = time.monotonic() + patience.seconds
+    while True:
+        try:
+            return run()
+        except Exception as error:
+            trouble = retry.diagnose(error)
+            attempt += 1
+            if trouble is retry.Trouble.FATAL:
+                raise
+            if trouble is retry.Trouble.CONFLICT and attempt > patience.conflicts:
+                raise
+            if trouble is retry.Trouble.LOST and time.monotonic() > give_up:
+                raise
+            time.sleep(retry.pause(attempt, trouble))
+
+
+def _normal(text: str) -> URL:
+    url = make_url(text)
+    driver = _DRIVERS.get(url.drivername)
+    if driver is None:
+        raise ValueError(f"database {url.drivername!r} is not one of sqlite, postgresql, mysql")
+    if driver == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("SQLite needs a file: readers and the writer have connections of their own")
+    if driver.startswith("mysql"):
+        url = url.update_query_dict({"charset": "utf8mb4"})
+    return url.set(drivername=driver)
+
+
+def _server_engines(url: URL) -> tuple[Engine, Engine]:
+    arguments: dict[str, Any] = {"connect_timeout": 10}
+    if url.get_backend_name() == "mysql":
+        arguments["sql_mode"] = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
+    writer = create_engine(
+        url, isolation_level="READ COMMITTED", paramstyle="format", connect_args=arguments, pool_size=5, max_overflow=20
+    )
+    reader = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        paramstyle="format",
+        connect_args=arguments,
+        pool_size=5,
+        max_overflow=20,
+        pool_reset_on_return=None,
+    )
+    return writer, reader
+
+
+def _sqlite_engines(url: URL, durable: bool) -> tuple[Engine, Engine]:
+    path = url.database or ""
+    if not path.startswith("file:") and not os.path.exists(path):
+        # The file holds projects' data: for its owner only.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    arguments = {"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000}
+    writer = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)
+    reader = create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        connect_args=arguments,
+        pool_size=8,
+        max_overflow=40,
+        pool_reset_on_return=None,
+    )
+
+    def prepare_writer(connection: Any, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", f"synchronous={'FULL' if durable else 'OFF'}", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    def prepare_reader(connection: Any, _: ConnectionPoolEntry) -> None:
+        connection.execute("PRAGMA query_only=ON").close()
+
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(writer, "connect", prepare_writer)
+    event.listen(writer, "begin", begin)
+    event.listen(reader, "connect", prepare_reader)
+    return writer, reader
