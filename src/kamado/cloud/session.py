@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -119,6 +119,7 @@ class Cloud:
         self._identity = identity
         self._gates = gates
         self._services: dict[str, Service] = {}
+        self._known: dict[Hashable, tuple[float, Any]] = {}
 
     @property
     def region(self) -> str:
@@ -155,6 +156,18 @@ class Cloud:
             found = Service(self.session, service_type, base, self._settings.limits, self._gates)
             self._services[service_type] = found
         return found
+
+    def remember(self, key: Hashable, seconds: float, make: Callable[[], Any]) -> Any:
+        """What ``make`` gave, kept for a while: for look-ups that many resources of a stack have in common."""
+        now = time.monotonic()
+        kept = self._known.get(key)
+        if kept is not None and kept[0] > now:
+            return kept[1]
+        value = make()
+        if len(self._known) >= _KEPT:
+            self._known.clear()
+        self._known[key] = (now + seconds, value)
+        return value
 
     def token(self) -> str:
         """A valid token of this credential."""

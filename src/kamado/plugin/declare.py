@@ -361,6 +361,9 @@ def resource_type(
         for prop in declared:
             if prop.instead is not None and prop.instead not in names:
                 raise DeclarationError(f"{name}: {prop.name} stands for {prop.instead}, which is not declared")
+        rest: Rest | None = getattr(cls, "rest", None)
+        if rest is not None:
+            cls.service_type, cls.microversion = rest.service, rest.microversion  # type: ignore[attr-defined]
         cls.type_name = name
         cls.support = Support(status, since, message)
         cls.props = {prop.name: prop for prop in declared}

@@ -87,6 +87,8 @@ class ReplacementNeeded(Exception):
 
 def heat_name(error: BaseException) -> str:
     """The class name that Heat shows for an error."""
+    if isinstance(error, TemporaryError) and isinstance(error.__cause__, CloudError):
+        return heat_name(error.__cause__)
     if isinstance(error, PluginError):
         return error.heat_name
     if isinstance(error, CloudError):

@@ -1,5 +1,5 @@
 """OS::Neutron::*: one class a resource type, mostly declaration."""
 
-from kamado.plugin.resource import Resource
+from kamado.resources.neutron.net import Net
 
-TYPES: tuple[type[Resource], ...] = ()
+TYPES = (Net,)
