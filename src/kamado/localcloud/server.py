@@ -20,7 +20,7 @@ from urllib.parse import parse_qs
 import falcon
 from cheroot import wsgi as cheroot_wsgi
 
-from kamado.localcloud import identity, seed
+from kamado.localcloud import identity, image, network, seed
 from kamado.localcloud.clock import Clock, SystemClock
 from kamado.localcloud.collection import Collection
 from kamado.localcloud.crud import requests_of
@@ -29,7 +29,7 @@ from kamado.localcloud.identity import tokens
 from kamado.localcloud.service import NOBODY, Answer, Call, Refusal, Route, Service
 from kamado.localcloud.state import Obj, State
 
-SERVICES: tuple[Service, ...] = (identity.SERVICE,)
+SERVICES: tuple[Service, ...] = (identity.SERVICE, image.SERVICE, network.SERVICE)
 
 THREADS = 10
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -127,6 +127,10 @@ class LocalCloud:
         """The declaration of a table (`network.ports`)."""
         return self._collections[table]
 
+    def service(self, name: str) -> Service:
+        """The declaration of a service (`network`): for one service that acts in another with `replace(call, service=…)`."""
+        return self._by_name[name]
+
     def quota(self, service: str, project_id: str, resource: str) -> int:
         """A project's limit; -1 is none."""
         own = self.state.get("local.quotas", f"{service}/{project_id}") or {}
@@ -179,12 +183,12 @@ class LocalCloud:
         self._servers.append((server, thread))
 
 
-class _Gateway(cheroot_wsgi.Gateway_10):  # type: ignore[misc]
+class _Gateway(cheroot_wsgi.Gateway_10):
     """Hands the connection to the application, which may have to cut it."""
 
-    def get_environ(self) -> dict[str, Any]:
+    def get_environ(self) -> Any:
         """The WSGI environment, and the connection in it."""
-        environ: dict[str, Any] = super().get_environ()
+        environ: Any = super().get_environ()  # type: ignore[no-untyped-call]
         environ["local.request"] = self.req
         return environ
 
