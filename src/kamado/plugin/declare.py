@@ -86,11 +86,12 @@ class Prop:
     Life: ``update`` (changed in place), ``immutable`` (a change is refused), ``since``/``status``/``message``
     (support), ``instead`` (this is an old name of that property), ``secret`` (never shown, encrypted).
 
-    The wire: ``refers`` (constraint, and names become ids: "neutron.network"), ``body`` (another key, dotted for a
-    nested one; MERGED: its keys go into the body; NOT_SENT: a side call claims it), ``fallback`` (what stands in when
-    it is not set), ``unset`` (what an update that takes it away sends), ``wire`` (makes the value that is sent from
-    the resolved one), ``as_set`` (order means nothing: no change by order), ``create_only`` (sent by create though it
-    may be updated: the update has a call of its own).
+    The wire: ``refers`` (constraint, and names become ids: "neutron.network"), ``looks_up`` (the same without the
+    constraint), ``body`` (another key, dotted for a nested one; MERGED: its keys go into the body; NOT_SENT: a side
+    call claims it), ``fallback`` (what stands in when it is not set), ``unset`` (what an update that takes it away
+    sends: SENT_AS_NULL, LEFT_OUT, or a value), ``wire`` (makes the value that is sent from the resolved one),
+    ``as_set`` (order means nothing: no change by order), ``create_only`` (sent by create though it may be updated:
+    the update has a call of its own).
     """
 
     name: str
@@ -108,6 +109,7 @@ class Prop:
     step: tuple[int, int] | None = None
     check: str | None = None
     refers: str | None = None
+    looks_up: str | None = None
     items: PropertyType | Prop | None = None
     fields: tuple[Prop, ...] | None = None
     convert_text: bool = False
@@ -118,7 +120,7 @@ class Prop:
     secret: bool = False
     body: str | Body = SAME
     fallback: Fallback | None = None
-    unset: Unset = SENT_AS_NULL
+    unset: Any = SENT_AS_NULL
     wire: Callable[[Any], Any] | None = None
     as_set: bool = False
     create_only: bool = False
@@ -255,7 +257,10 @@ class Rest:
     has the id. ``microversion``: asked for in each call. ``retry``: statuses on create, update and delete that mean
     "busy, again later". ``waits_for_absence``: the thing is gone only when GET says 404. ``find_by``: keys of the
     create body that an adoption look-up filters by; ``created``: the key with the time of creation. ``extension``:
-    network extensions that must be there. ``always``: sent with each create.
+    network extensions that must be there. ``always``: sent with each create. ``beside``: keys of the body that go
+    beside the envelope instead of into it (scheduler hints). ``unique``: the service refuses a second thing of the same
+    name and does not say when the first was made, so a create looks first, else a thing of somebody else could be taken
+    for ours after a lost answer.
     """
 
     service: str
@@ -271,6 +276,8 @@ class Rest:
     created: str = "created_at"
     extension: tuple[str, ...] = ()
     always: Mapping[str, Any] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    unique: bool = False
 
     @property
     def many(self) -> str:

@@ -8,8 +8,9 @@ says that it is done (Heat's behaviour); ask `supports` where the difference sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.declare import ResourceSchema
 from kamado.plugin.errors import NotFoundInCloud, ReplacementNeeded, TemporaryError, describe, heat_name
 from kamado.plugin.resource import Resource
-from kamado.template.schema import TypeSchema
+from kamado.template.schema import PropertyType, TypeSchema
 from kamado.template.unknown import contains_unknown
 
 Token = Any
@@ -110,7 +111,8 @@ def canonical(schema: TypeSchema, properties: Mapping[str, Any]) -> dict[str, An
     for old, new in schema.aliases.items():
         value = result.pop(old, None)
         if value is not None and result.get(new) is None:
-            result[new] = value
+            target = schema.properties[new].type
+            result[new] = [value] if target is PropertyType.LIST and not isinstance(value, list) else value
     return result
 
 
@@ -146,6 +148,31 @@ def poll(resource: Resource, action: Action | str, token: Token) -> bool:
         if error.kind is FailureKind.SERVER_ERROR and error.method == "GET":
             raise TemporaryError(str(error)) from error
         raise
+
+
+def make_way(resource: Resource) -> None:
+    """To be called on a resource that has a physical id before its replacement is created; errors as from handlers."""
+    resource.prepare_for_replace()
+
+
+def take_back(resource: Resource) -> None:
+    """To be called when a replacement is given up (rollback) and this resource is in use again."""
+    resource.restore_prev_rsrc()
+
+
+def prepare_for_replace(resource: Resource) -> None:
+    """Tells the old one that a replacement is about to be made, so that it lets go of what only one can have."""
+    resource.prepare_for_replace()
+
+
+def restore_replaced(resource: Resource) -> None:
+    """Tells the old one that it stays after all (a rollback took the replacement away)."""
+    resource.restore_replaced()
+
+
+def find(resource: Resource, since: datetime, taken: Collection[str]) -> str | None:
+    """What a create with an unknown outcome has made; None also for a type that cannot look."""
+    return resource.find_existing(since, taken) if resource.can_find else None
 
 
 def signal(resource: Resource, details: Mapping[str, Any] | None) -> Any:

@@ -21,6 +21,8 @@ from kamado.plugin.resource import Resource
 from kamado.plugin.wire import create_body, fill, pick, update_body
 
 _FRESH_SECONDS = 2.0
+_LOOKED = "looked_first"
+"""Key of the data that says: before the create there was nothing of that name (`Rest.unique`)."""
 _SLACK = timedelta(seconds=60)
 """How far the clocks of the cloud and ours may differ when an adoption look-up goes by the time of creation."""
 
@@ -104,7 +106,10 @@ class RestResource(CloudResource):
 
     def wrapped(self, body: Mapping[str, Any]) -> Any:
         """A body in its envelope."""
-        return body if self.rest.envelope is None else {self.rest.envelope: body}
+        if self.rest.envelope is None:
+            return body
+        inside = {key: value for key, value in body.items() if key not in self.rest.beside}
+        return {self.rest.envelope: inside} | {key: body[key] for key in self.rest.beside if key in body}
 
     def unwrapped(self, answer: Any) -> dict[str, Any]:
         """The body in an answer."""
@@ -133,6 +138,8 @@ class RestResource(CloudResource):
         """Makes it and records its id."""
         started = self.ports.clock.now()
         request = self.create_request()
+        if self.rest.unique and _LOOKED not in self.data and not self._find(request, started, ()):
+            self.set_data(_LOOKED, True)
         try:
             body = self.unwrapped(
                 self._busy(lambda: self.call("POST", self.collection_path(), json=self.wrapped(request)))
@@ -164,7 +171,11 @@ class RestResource(CloudResource):
 
     def find_existing(self, since: datetime, taken: Collection[str]) -> str | None:
         """Looks by the keys of `Rest.find_by` that the create would send, made since then, owned by nobody else."""
-        request = self.create_request()
+        if self.rest.unique and _LOOKED not in self.data:
+            return None
+        return self._find(self.create_request(), since, taken)
+
+    def _find(self, request: Mapping[str, Any], since: datetime, taken: Collection[str]) -> str | None:
         wanted = {key: request[key] for key in self.rest.find_by if request.get(key) is not None}
         if not wanted:
             return None
