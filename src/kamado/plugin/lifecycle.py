@@ -9,7 +9,7 @@ says that it is done (Heat's behaviour); ask `supports` where the difference sho
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.declare import ResourceSchema
 from kamado.plugin.errors import NotFoundInCloud, ReplacementNeeded, TemporaryError, describe, heat_name
 from kamado.plugin.resource import Resource
-from kamado.template.schema import PropertyType, TypeSchema
+from kamado.template.schema import CustomCheck, PropertyType, TypeSchema, ValuesInvalid, coerce_all
 from kamado.template.unknown import contains_unknown
 
 Token = Any
@@ -116,6 +116,32 @@ def canonical(schema: TypeSchema, properties: Mapping[str, Any]) -> dict[str, An
     return result
 
 
+def coerce(
+    schema: TypeSchema, values: Mapping[str, Any], custom: CustomCheck | None = None, path: tuple[str | int, ...] = ()
+) -> dict[str, Any]:
+    """Resolved properties as their schemas' types, under their newest names, defaults filled; UNKNOWN passes.
+
+    ``custom`` checks custom constraints (see `kamado.plugin.finders.check`). Raises `kamado.template.schema.ValuesInvalid`.
+    """
+    if schema.any_properties:
+        return dict(values)
+    moved = {schema.aliases[name] for name, value in values.items() if value is not None and name in schema.aliases}
+    given = canonical(schema, values)
+    lasting = {name: prop for name, prop in schema.properties.items() if name not in schema.aliases}
+    try:
+        return coerce_all(lasting, given, custom, path)
+    except ValuesInvalid:
+        if moved:
+            # Say it under the name that the template uses.
+            coerce_all(
+                {**schema.properties, **{name: replace(lasting[name], required=False) for name in moved}},
+                values,
+                custom,
+                path,
+            )
+        raise
+
+
 def supports(resource: Resource, action: Action | str) -> bool:
     """Whether the type does anything for an action."""
     return hasattr(resource, f"handle_{_word(action)}")
@@ -165,9 +191,9 @@ def prepare_for_replace(resource: Resource) -> None:
     resource.prepare_for_replace()
 
 
-def restore_replaced(resource: Resource) -> None:
+def restore_prev_rsrc(resource: Resource) -> None:
     """Tells the old one that it stays after all (a rollback took the replacement away)."""
-    resource.restore_replaced()
+    resource.restore_prev_rsrc()
 
 
 def find(resource: Resource, since: datetime, taken: Collection[str]) -> str | None:

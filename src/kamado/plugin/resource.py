@@ -174,12 +174,6 @@ class Resource:
     def restore_prev_rsrc(self) -> None:
         """Takes back what `prepare_for_replace` gave up: the replacement failed and this one is in use again."""
 
-    def prepare_for_replace(self) -> None:
-        """Before a replacement is made: lets go of what only one can have; may be called again."""
-
-    def restore_replaced(self) -> None:
-        """After a replacement was taken back: undoes `prepare_for_replace`; may be called again."""
-
     def find_existing(self, since: datetime, taken: Collection[str]) -> str | None:  # noqa: ARG002
         """The id of what a create with an unknown outcome has made, None when there is nothing.
 

@@ -185,11 +185,14 @@ class RestResource(CloudResource):
             {k: v for k, v in wanted.items() if isinstance(v, str)},
             **self._version(),
         )
+        bodies = [thing.get(self.rest.envelope, thing) if self.rest.envelope else thing for thing in things]
+        alike = [body for body in bodies if all(body.get(key, value) == value for key, value in wanted.items())]
+        return self.oldest(alike, since, taken)
+
+    def oldest(self, bodies: Iterable[Mapping[str, Any]], since: datetime, taken: Collection[str]) -> str | None:
+        """The id of the oldest that was made since then (or does not say when) and that nobody owns."""
         made = []
-        for thing in things:
-            thing = thing.get(self.rest.envelope, thing) if self.rest.envelope else thing
-            if any(thing.get(key, value) != value for key, value in wanted.items()):
-                continue
+        for thing in bodies:
             created = parse_time(thing.get(self.rest.created))
             if self.physical_id_of(thing) not in taken and (created is None or created >= since - _SLACK):
                 made.append((created or since, self.physical_id_of(thing)))

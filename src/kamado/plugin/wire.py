@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from kamado.plugin.declare import LEFT_OUT, MERGED, NOT_SENT, PHYSICAL_NAME, Prop
+from kamado.plugin.declare import LEFT_OUT, MERGED, NOT_SENT, PHYSICAL_NAME, SENT_AS_NULL, Prop
 
 Find = Callable[[str, Any], Any]
 """(constraint name, name or id) → id."""
@@ -49,7 +49,7 @@ def update_body(declared: Iterable[Prop], changes: Mapping[str, Any], name: str,
             merged |= value or {}
         elif value is None:
             if prop.unset is not LEFT_OUT:
-                put(body, prop.key, None)
+                put(body, prop.key, None if prop.unset is SENT_AS_NULL else sent(prop, prop.unset, find))
         else:
             put(body, prop.key, sent(prop, value, find))
     return body | merged
@@ -67,8 +67,8 @@ def sent(prop: Prop, value: Any, find: Find) -> Any:
         value = [sent(prop.items, item, find) for item in value]
     elif isinstance(prop.items, Prop) and isinstance(value, Mapping):
         value = {key: sent(prop.items, item, find) for key, item in value.items()}
-    elif prop.refers is not None:
-        value = [find(prop.refers, item) for item in value] if isinstance(value, list) else find(prop.refers, value)
+    elif (kind := prop.refers or prop.looks_up) is not None:
+        value = [find(kind, item) for item in value] if isinstance(value, list) else find(kind, value)
     return value if prop.wire is None else prop.wire(value)
 
 
