@@ -34,7 +34,7 @@ from kamado.store.errors import JournalClosed, LeaseLost
 from kamado.store.events import event_row
 from kamado.store.operations import operation_columns, operation_row
 from kamado.store.resources import resource_row, resource_values
-from kamado.store.retry import JOURNAL
+from kamado.store.retry import JOURNAL, Trouble, diagnose
 from kamado.store.stacks import stack_columns, write_tags
 
 if TYPE_CHECKING:
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 _LARGEST_BATCH = 5_000
 """Changes in one transaction, so that a commit stays short and others get their turn."""
+
+_MARK_KEPT = 30 * 24 * 3600 * 1_000_000
+"""Microseconds after which a journal that wrote nothing counts as dead; should it live, it makes a new mark."""
 
 _NOT_WHEN_SUPERSEDED = frozenset(
     {"action", "status", "reason", "updated_at", "deleted_at", "live_name", "operation_id"}
@@ -186,10 +189,11 @@ class Journal:
         try:
             lost = self._write(batch)
         except BaseException as error:
-            if len(batch) > 1:
+            if len(batch) > 1 and diagnose(error) is Trouble.FATAL:
                 self._commit_singly(batch)
             else:
-                batch[0].future.set_exception(error)
+                for submission in batch:
+                    submission.future.set_exception(error)
             return
         self.stats.commits += 1
         self.stats.submissions += len(batch)
@@ -250,6 +254,8 @@ class Journal:
             return False
         if connection.execute(select(table.c.id).where(mine)).first() is not None:
             return True
+        # The first batch; rows that killed journals left behind go on this occasion.
+        connection.execute(table.delete().where(table.c.updated_at < values["updated_at"] - _MARK_KEPT))
         connection.execute(table.insert(), {"id": self._id, **values})
         self._marked = True
         return False

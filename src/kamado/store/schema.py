@@ -53,7 +53,7 @@ ID = String(36)
 DIGEST = String(64)
 NAME = _text(255)
 PHYSICAL = _text(512)
-WORD = String(16)
+WORD = String(32)
 
 template = Table(
     "template",
@@ -142,7 +142,7 @@ resource = Table(
     Column("phase", WORD, nullable=False),
     Column("progress", LONG),
     Column("properties", LONG),
-    Column("definition", DIGEST, nullable=False),
+    Column("definition", String(128), nullable=False),
     Column("metadata", LONG, nullable=False),
     Column("attributes", LONG, nullable=False),
     Column("data", LONG, nullable=False),

@@ -373,7 +373,7 @@ class Stacks:
         return self._many(schema.stack.c.owner_id == owner_id, show_deleted)
 
     def tree(self, root_id: str, show_deleted: bool = False) -> list[StackRecord]:
-        """A root stack and all that is nested in it, whole, oldest first."""
+        """A root stack and all that is nested in it, whole: parents before children, then oldest first."""
         return self._many(schema.stack.c.root_id == root_id, show_deleted)
 
     def tags(self, key: str) -> tuple[str, ...]:
@@ -406,7 +406,7 @@ class Stacks:
 
     def _many(self, condition: Any, show_deleted: bool) -> list[StackRecord]:
         table = schema.stack.c
-        statement = select(*_WHOLE).where(condition).order_by(table.created_at, table.id)
+        statement = select(*_WHOLE).where(condition).order_by(table.nested_depth, table.created_at, table.id)
         if not show_deleted:
             statement = statement.where(table.deleted_at == 0)
         cipher = self._store.cipher
