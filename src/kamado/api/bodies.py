@@ -1,0 +1,195 @@
+"""Request bodies: JSON with limits, and what stack requests say.
+
+Called by handlers. The trap: a body is only read when it looks like a JSON object; anything else counts as missing,
+as in Heat, and is refused where one is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from falcon import Request
+
+from kamado.api.errors import BadRequest
+from kamado.api.query import truth, whole
+from kamado.orchestrator.errors import NotSupported, Refused, RequestLimitExceeded
+from kamado.orchestrator.requests import StackRequest
+from kamado.template import Environment, TemplateInvalid
+
+_JSON_TYPES = ("", "application/json", "text/plain")
+
+
+def read(req: Request, limit: int) -> dict[str, Any] | None:
+    """The JSON object of the request, or None when there is none.
+
+    :param limit: largest body in bytes.
+    :raises RequestLimitExceeded: it is larger; nothing of it has been parsed.
+    """
+    kind = (req.content_type or "").split(";", 1)[0].strip().lower()
+    if kind not in _JSON_TYPES:
+        return None
+    length = req.content_length
+    if length is not None and length > limit:
+        _drain(req, length)
+        raise too_large(length, limit)
+    raw: bytes = req.bounded_stream.read(limit + 1) if length is None else req.bounded_stream.read(length)
+    if len(raw) > limit:
+        raise too_large(len(raw), limit)
+    if raw.lstrip()[:1] != b"{":
+        return None
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(str(error) or "The body is nested too deeply.") from error
+    return found if isinstance(found, dict) else None
+
+
+def _drain(req: Request, length: int, most: int = 16 * 1024 * 1024) -> None:
+    """Take in what the client is still sending, so that it reads the answer instead of a broken connection."""
+    left = min(length, most)
+    while left > 0:
+        chunk = req.bounded_stream.read(min(left, 65536))
+        if not chunk:
+            return
+        left -= len(chunk)
+
+
+def too_large(length: int, limit: int) -> RequestLimitExceeded:
+    """The refusal for a body over the limit."""
+    return RequestLimitExceeded.of(f"JSON body size ({length} bytes) exceeds maximum allowed size ({limit} bytes).")
+
+
+def needed(body: dict[str, Any] | None) -> dict[str, Any]:
+    """The body of a route that needs one."""
+    if body is None:
+        raise BadRequest
+    return body
+
+
+def stack_request(
+    body: Mapping[str, Any], *, naming: bool = False, patch: bool = False, creating: bool = False
+) -> StackRequest:
+    """What a stack request says, checked for shape only.
+
+    :param naming: `stack_name` must be there.
+    :param patch: the template may be left out: the stored one stays, and parameters are merged into the stored ones.
+    :param creating: it is a create, where `converge` makes no sense.
+    """
+    if naming and "stack_name" not in body:
+        raise BadRequest("No stack name specified")
+    if creating and "converge" in body:
+        raise BadRequest("converge flag only supported in stack update (or update preview) request.")
+    if body.get("adopt_stack_data") is not None:
+        raise NotSupported.of("Stack Adopt")
+    if body.get("files_container"):
+        raise NotSupported.of("Reading files from an object container")
+    files = _files(body)
+    return StackRequest(
+        name=body.get("stack_name"),
+        template=_template(body, needed=not patch),
+        files=files,
+        environment=_environment(body, files),
+        timeout_mins=_timeout(body),
+        disable_rollback=_rollback(body),
+        tags=_tags(body),
+        clear_parameters=_names(body, "clear_parameters"),
+        existing=patch or truth(body.get("existing", False), "existing"),
+        converge=truth(body.get("converge", False), "converge"),
+        changes=frozenset(key for key, value in body.items() if value is not None),
+    )
+
+
+def _template(body: Mapping[str, Any], needed: bool) -> str | Mapping[str, Any] | None:
+    source = body.get("template")
+    if source:
+        if not isinstance(source, (str, Mapping)):
+            raise BadRequest("Template not in valid format: The template is not a JSON object or YAML mapping.")
+        return source
+    if body.get("template_url"):
+        raise BadRequest(
+            "Could not retrieve template: fetching by URL is not enabled on this server; send the template itself"
+        )
+    if needed:
+        raise BadRequest("No template specified")
+    return None
+
+
+def unreadable(what: str, error: TemplateInvalid) -> Exception:
+    """Text that is no template at all is the request's fault, in Heat's words; other findings pass as they are."""
+    if error.error_type == "HTTPBadRequest":
+        return BadRequest(f"{what} not in valid format: {error}", error.problems)
+    return error
+
+
+def _files(body: Mapping[str, Any]) -> dict[str, str]:
+    files = body.get("files") or {}
+    if not isinstance(files, Mapping) or not all(
+        isinstance(name, str) and isinstance(text, str) for name, text in files.items()
+    ):
+        raise BadRequest("files: expected a map of names to text")
+    return dict(files)
+
+
+def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environment:
+    """The merged environment of the request; its parameters win over those of the environment."""
+    names = body.get("environment_files")
+    try:
+        if names:
+            if not isinstance(names, list):
+                raise BadRequest("environment_files: expected a list of names in files")
+            missing = [name for name in names if name not in files]
+            if missing:
+                raise BadRequest(f"environment_files: {missing[0]} is not in files")
+            merged = Environment.merge_all([Environment.load(files[name], file=name) for name in names])
+        else:
+            source = body.get("environment")
+            if source is not None and not isinstance(source, (str, Mapping)):
+                raise BadRequest(
+                    "Environment not in valid format: The environment is not a JSON object or YAML mapping."
+                )
+            merged = Environment.load(source, file="environment")
+        own = body.get("parameters")
+        if own is not None:
+            if not isinstance(own, Mapping):
+                raise Refused("ValueError", "parameters: expected a map of names to values")
+            merged = merged.merge(Environment.load({"parameters": dict(own)}, file="parameters"))
+    except TemplateInvalid as error:
+        raise BadRequest(f"Environment not in valid format: {error}", error.problems) from error
+    return merged
+
+
+def _timeout(body: Mapping[str, Any]) -> int | None:
+    value = body.get("timeout_mins")
+    return None if value is None else (whole(value, "timeout_mins") or None)
+
+
+def _rollback(body: Mapping[str, Any]) -> bool | None:
+    value = body.get("disable_rollback")
+    if value is None:
+        return None
+    try:
+        return truth(value, "disable_rollback")
+    except BadRequest as error:
+        raise Refused("ValueError", error.message) from error
+
+
+def _tags(body: Mapping[str, Any]) -> tuple[str, ...] | None:
+    value = body.get("tags")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Refused("AttributeError", "tags: expected text, comma separated")
+    tags = tuple(value.split(",")) if value else ()
+    for tag in tags:
+        if len(tag) > 80:
+            raise BadRequest(f'Invalid tag, "{tag}" is longer than 80 characters')
+    return tags
+
+
+def _names(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    value = body.get(key) or ()
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise BadRequest(f"{key}: expected a list of names")
+    return tuple(value)

@@ -1,0 +1,149 @@
+"""What stands around the routes: health, versions, request ids, tokens. `MIDDLEWARE` is the order, with reasons.
+
+Called by `app`. The trap: the token cache. auth_token asks Keystone for every request unless it is given a cache; the one
+here lives in the process, is bounded, and is handed over in the way the middleware supports (an object in the WSGI
+environment, named by its option ``cache``).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from keystonemiddleware import auth_token
+from oslo_middleware import cors, http_proxy_to_wsgi, request_id
+from oslo_middleware.healthcheck import Healthcheck
+
+from kamado.api.call import ApiSettings
+
+StartResponse = Callable[..., Any]
+WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+Wrap = Callable[[WsgiApp, Mapping[str, Any] | None, ApiSettings], WsgiApp]
+
+CACHE_KEY = "kamado.token_cache"
+
+
+class TokenCache:
+    """Validated tokens for a bounded time, in the form that auth_token expects of a memcache client."""
+
+    def __init__(self, most: int = 10_000, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+
+    def get(self, key: str) -> Any:
+        """The value, None when there is none or it is too old."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            if found[0] < self._monotonic():
+                del self._kept[key]
+                return None
+            return found[1]
+
+    def set(self, key: str, value: Any, time: float = 300) -> None:  # the client's interface
+        """Keep a value for ``time`` seconds."""
+        with self._lock:
+            self._kept[key] = (self._monotonic() + time, value)
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
+def _proxies(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
+    if not settings.proxy_headers:
+        return app
+    wrapped: WsgiApp = http_proxy_to_wsgi.HTTPProxyToWSGI(app, {"enable_proxy_headers_parsing": True})
+    return wrapped
+
+
+def _request_ids(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
+    wrapped: WsgiApp = request_id.RequestId(app)
+    return wrapped
+
+
+def _origins(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
+    if not settings.allowed_origins:
+        return app
+    wrapped: WsgiApp = cors.CORS(app, {"allowed_origin": ",".join(settings.allowed_origins)})
+    return wrapped
+
+
+def _health(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
+    check: WsgiApp = Healthcheck.app_factory({}, detailed=False)
+
+    def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == "/healthcheck":
+            return check(environ, start_response)
+        return app(environ, start_response)
+
+    return respond
+
+
+def _versions(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
+    def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        first, _, rest = environ.get("PATH_INFO", "/").lstrip("/").partition("/")
+        if first == "v1" or first == "v1.0":
+            if first == "v1.0":
+                environ["PATH_INFO"] = f"/v1/{rest}"
+            return app(environ, start_response)
+        if first in ("", "versions") or _looks_like_version(first):
+            return _answer(start_response, "300 Multiple Choices", version_list(environ))
+        page = {
+            "message": "The resource could not be found.<br /><br />\n\n\n",
+            "code": "404 Not Found",
+            "title": "Not Found",
+        }
+        return _answer(start_response, "404 Not Found", page)
+
+    return respond
+
+
+def _looks_like_version(part: str) -> bool:
+    return part[:1] == "v" and part[1:2].isdigit() and part[1:].replace(".", "").isdigit()
+
+
+def version_list(environ: Mapping[str, Any]) -> dict[str, Any]:
+    """The version document."""
+    scheme = environ.get("wsgi.url_scheme", "http")
+    host = environ.get("HTTP_HOST") or f"{environ.get('SERVER_NAME')}:{environ.get('SERVER_PORT')}"
+    link = f"{scheme}://{host}{environ.get('SCRIPT_NAME', '')}/v1/"
+    return {"versions": [{"id": "v1.0", "status": "CURRENT", "links": [{"rel": "self", "href": link}]}]}
+
+
+def _answer(start_response: StartResponse, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:
+    text = json.dumps(body).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
+    return [text]
+
+
+def _tokens(app: WsgiApp, keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
+    if keystone is None:
+        return app
+    cache = TokenCache()
+    conf = {"token_cache_time": settings.token_cache_time, **keystone}
+    if not conf.get("memcached_servers"):
+        conf["cache"] = CACHE_KEY
+    protocol: WsgiApp = auth_token.AuthProtocol(app, conf)
+
+    def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        environ[CACHE_KEY] = cache
+        return protocol(environ, start_response)
+
+    return respond
+
+
+MIDDLEWARE: tuple[Wrap, ...] = (
+    _proxies,  # first: everything after it builds links from the scheme and host that the client sees
+    _request_ids,  # before anything answers, so that refusals carry an id too
+    _health,  # load balancers have no token, and no interest in request policies
+    _origins,  # browsers ask without a token whether they may ask
+    _versions,  # discovery needs no token
+    _tokens,  # last: what is inside trusts the identity headers that it sets
+)

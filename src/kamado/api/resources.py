@@ -1,0 +1,47 @@
+"""Handlers for the resources of a stack."""
+
+from __future__ import annotations
+
+from falcon import Response
+
+from kamado.api import query, views
+from kamado.api.call import Call
+from kamado.orchestrator import resources
+from kamado.orchestrator.resources import ResourceFilter
+
+_FILTERS = ("type", "status", "name", "action", "id", "physical_resource_id")
+
+
+def list_resources(call: Call, resp: Response) -> None:
+    """GET …/resources; unknown query keys are refused here."""
+    req = call.req
+    query.number(req, "nested_depth")
+    detail = query.flag(req, "with_detail")
+    query.only(req, (*_FILTERS, "nested_depth", "with_detail"))
+    stack = call.stack()
+    wanted = ResourceFilter(
+        names=query.values(req, "name"),
+        types=query.values(req, "type"),
+        actions=query.values(req, "action"),
+        statuses=query.values(req, "status"),
+        ids=query.values(req, "id"),
+        physical_ids=query.values(req, "physical_resource_id"),
+    )
+    found = resources.listing(call.services, call.context, stack, wanted, detail)
+    base = call.base
+    resp.media = {"resources": [views.resource(base, stack, item) for item in found]}
+
+
+def get_resource(call: Call, resp: Response) -> None:
+    """GET …/resources/{name}, with its attributes."""
+    stack = call.stack()
+    found = resources.show(
+        call.services, call.context, stack, call.path["resource_name"], query.values(call.req, "with_attr")
+    )
+    resp.media = {"resource": views.resource(call.base, stack, found)}
+
+
+def get_metadata(call: Call, resp: Response) -> None:
+    """GET …/resources/{name}/metadata."""
+    found = resources.metadata(call.services, call.stack(), call.path["resource_name"])
+    resp.media = {"metadata": dict(found)}

@@ -1,0 +1,83 @@
+"""Every URL of the REST API: verb, path, handler, policy rule. The only place that says which URL does what.
+
+Read by `app`. A rule of None: the handler asks for its rules itself. The trap: literal parts win over named ones, so
+`/stacks/detail` is never a stack called detail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kamado.api import events, resources, service, stacks, types
+from kamado.api.call import Handler
+
+P = "/v1/{tenant_id}"
+STACKS = f"{P}/stacks"
+STACK = f"{STACKS}/{{stack_name}}/{{stack_id}}"
+RESOURCE = f"{STACK}/resources/{{resource_name}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One verb on one path. ``success`` is the usual status."""
+
+    verb: str
+    path: str
+    handler: Handler
+    rule: str | None
+    success: int = 200
+
+
+_LOOKUP_PARTS = ("resources", "events", "template", "actions", "environment", "files")
+
+ROUTES: tuple[Route, ...] = (
+    Route("POST", f"{P}/validate", stacks.validate_template, "stacks:validate_template"),
+    Route("GET", f"{P}/resource_types", types.list_types, "stacks:list_resource_types"),
+    Route("GET", f"{P}/resource_types/{{type_name}}", types.get_type, "stacks:resource_schema"),
+    Route("GET", f"{P}/resource_types/{{type_name}}/template", types.generate_template, "stacks:generate_template"),
+    Route("GET", f"{P}/template_versions", types.list_versions, "stacks:list_template_versions"),
+    Route(
+        "GET",
+        f"{P}/template_versions/{{template_version}}/functions",
+        types.list_functions,
+        "stacks:list_template_functions",
+    ),
+    Route("GET", STACKS, stacks.list_stacks, "stacks:index"),
+    Route("POST", STACKS, stacks.create_stack, "stacks:create", 201),
+    Route("POST", f"{STACKS}/preview", stacks.preview_stack, "stacks:preview"),
+    Route("GET", f"{STACKS}/detail", stacks.detail_stacks, "stacks:detail"),
+    *(
+        Route(verb, f"{STACKS}/{{stack_name}}", stacks.lookup_stack, "stacks:lookup", 302)
+        for verb in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    ),
+    *(
+        Route(verb, f"{P}/arn/{{arn}}", stacks.lookup_arn, "stacks:lookup", 302)
+        for verb in ("GET", "POST", "PUT", "PATCH", "DELETE")
+    ),
+    *(
+        Route(verb, f"{STACKS}/{{stack_name}}/{part}", stacks.lookup_stack, "stacks:lookup", 302)
+        for part in _LOOKUP_PARTS
+        for verb in ("GET", "POST")
+        if verb == "GET" or part not in ("environment", "files")
+    ),
+    Route("GET", STACK, stacks.get_stack, "stacks:show"),
+    Route("PUT", STACK, stacks.update_stack, "stacks:update", 202),
+    Route("PATCH", STACK, stacks.patch_stack, None, 202),
+    Route("DELETE", STACK, stacks.delete_stack, "stacks:delete", 204),
+    Route("GET", f"{STACK}/template", stacks.get_template, "stacks:template"),
+    Route("GET", f"{STACK}/environment", stacks.get_environment, "stacks:environment"),
+    Route("GET", f"{STACK}/files", stacks.get_files, "stacks:files"),
+    Route("PUT", f"{STACK}/preview", stacks.preview_update, "stacks:preview_update"),
+    Route("PATCH", f"{STACK}/preview", stacks.preview_update_patch, "stacks:preview_update_patch"),
+    Route("GET", f"{STACK}/outputs", stacks.list_outputs, "stacks:list_outputs"),
+    Route("GET", f"{STACK}/outputs/{{output_key}}", stacks.get_output, "stacks:show_output"),
+    Route("POST", f"{STACK}/actions", stacks.act_on_stack, None),
+    Route("GET", f"{STACK}/resources", resources.list_resources, "resource:index"),
+    Route("GET", RESOURCE, resources.get_resource, "resource:show"),
+    Route("GET", f"{RESOURCE}/metadata", resources.get_metadata, "resource:metadata"),
+    Route("GET", f"{STACK}/events", events.list_events, "events:index"),
+    Route("GET", f"{RESOURCE}/events", events.list_events, "events:index"),
+    Route("GET", f"{RESOURCE}/events/{{event_id}}", events.get_event, "events:show"),
+    Route("GET", f"{P}/build_info", service.get_build_info, "build_info:build_info"),
+    Route("GET", f"{P}/services", service.list_services, "service:index"),
+)

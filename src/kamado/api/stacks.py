@@ -1,0 +1,250 @@
+"""Handlers for stacks, their outputs, and what goes on with them. One function a route, listed in `routes`."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from falcon import Request, Response
+
+from kamado.api import bodies, query, views
+from kamado.api.call import Call
+from kamado.api.errors import BadRequest, page
+from kamado.model.lifecycle import Action
+from kamado.orchestrator import previews, stacks
+from kamado.orchestrator.errors import Refused
+from kamado.orchestrator.requests import StackRequest
+from kamado.store.stacks import StackFilter
+from kamado.template import TemplateInvalid
+
+ACTIONS: dict[str, Action] = {"check": Action.CHECK, "suspend": Action.SUSPEND, "resume": Action.RESUME}
+"""What POST …/actions can start; cancelling has functions of its own."""
+
+
+def list_stacks(call: Call, resp: Response) -> None:
+    """GET /stacks: a page of stacks, filtered and sorted."""
+    req = call.req
+    everyone = query.flag(req, "global_tenant")
+    if everyone:
+        call.must("stacks:global_index")
+    wanted = stack_filter(call, None if everyone else call.context.project_id)
+    found = stacks.listing(call.services, wanted, query.flag(req, "with_count"))
+    base = call.base
+    answer: dict[str, Any] = {"stacks": [views.brief(base, stack, everyone) for stack in found.stacks]}
+    if found.count is not None:
+        answer["count"] = found.count
+    if wanted.limit and len(found.stacks) == wanted.limit:
+        answer["links"] = [{"rel": "next", "href": _next(req, base, call.path["tenant_id"], found.stacks[-1].id)}]
+    resp.media = answer
+
+
+def detail_stacks(call: Call, resp: Response) -> None:
+    """GET /stacks/detail: all stacks of the project, the query is not read."""
+    wanted = StackFilter(project_id=call.context.project_id, hidden_tags=call.services.settings.hidden_stack_tags)
+    found = stacks.listing(call.services, wanted)
+    resp.media = {"stacks": [views.brief(call.base, stack) for stack in found.stacks]}
+
+
+def stack_filter(call: Call, project_id: str | None) -> StackFilter:
+    """The filter that the query asks for; unknown keys are not looked at."""
+    req = call.req
+    actions, statuses = _states(
+        query.values(req, "action", "stack_action"), query.values(req, "status", "stack_status")
+    )
+    return StackFilter(
+        project_id=project_id,
+        ids=query.values(req, "id"),
+        names=query.values(req, "name", "stack_name"),
+        actions=actions,
+        statuses=statuses,
+        reasons=query.values(req, "stack_status_reason"),
+        usernames=query.values(req, "username", "stack_owner"),
+        project_ids=query.values(req, "tenant"),
+        owner_ids=query.values(req, "owner_id", "parent"),
+        user_project_ids=query.values(req, "stack_user_project_id"),
+        disable_rollback=tuple(
+            query.truth(value, "disable_rollback") for value in query.values(req, "disable_rollback")
+        ),
+        timeout_mins=tuple(query.whole(value, "timeout_mins") for value in query.values(req, "timeout_mins")),
+        tags=query.listed(req, "tags"),
+        tags_any=query.listed(req, "tags_any"),
+        not_tags=query.listed(req, "not_tags"),
+        not_tags_any=query.listed(req, "not_tags_any"),
+        hidden_tags=() if query.flag(req, "show_hidden") else call.services.settings.hidden_stack_tags,
+        nested=query.flag(req, "show_nested") or bool(query.values(req, "owner_id", "parent")),
+        deleted=query.flag(req, "show_deleted"),
+        sort_keys=query.values(req, "sort_keys"),
+        sort_dir=query.direction(req),
+        marker=query.one(req, "marker"),
+        limit=query.number(req, "limit"),
+    )
+
+
+def _states(actions: tuple[str, ...], statuses: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A status such as CREATE_FAILED names an action too."""
+    whole = [status.split("_", 1) for status in statuses if status.split("_", 1)[0] in Action.__members__]
+    plain = tuple(status for status in statuses if status.split("_", 1)[0] not in Action.__members__)
+    return (
+        actions + tuple(action for action, *_ in whole),
+        plain + tuple(rest[0] for _, *rest in whole if rest),
+    )
+
+
+def _next(req: Request, base: str, tenant: str, marker: str) -> str:
+    pairs: list[tuple[str, str]] = []
+    for key, value in req.params.items():
+        if key != "marker":
+            pairs.extend((key, one) for one in (value if isinstance(value, list) else [value]))
+    return f"{base}/{tenant}/stacks?{urlencode([*pairs, ('marker', marker)])}"
+
+
+def create_stack(call: Call, resp: Response) -> None:
+    """POST /stacks."""
+    request = bodies.stack_request(call.needed_body(), naming=True, creating=True)
+    stack = _readable(lambda: stacks.create(call.services, call.context, request))
+    resp.status = 201
+    resp.set_header("Location", views.stack_url(call.base, stack))
+    resp.media = views.created(call.base, stack)
+
+
+def preview_stack(call: Call, resp: Response) -> None:
+    """POST /stacks/preview: what a create would make."""
+    request = bodies.stack_request(call.needed_body(), naming=True, creating=True)
+    detail, made = _readable(lambda: previews.create(call.services, call.context, request))
+    resources = [views.planned(detail.record, item, properties) for item, properties in made]
+    resp.media = views.previewed(call.base, detail, resources)
+
+
+def _readable(use_case: Any) -> Any:
+    """Run a use case; a template that cannot be read at all is answered as Heat's API layer does."""
+    try:
+        return use_case()
+    except TemplateInvalid as error:
+        raise bodies.unreadable("Template", error) from error
+
+
+def lookup_stack(call: Call, resp: Response) -> None:
+    """Any verb on /stacks/{name}[/part]: go to the canonical URL."""
+    stack = stacks.lookup(call.services, call.context, call.path["stack_name"])
+    part = call.path.get("part")
+    redirect(call.req, resp, views.stack_url(call.base, stack) + (f"/{part}" if part else ""))
+
+
+def lookup_arn(call: Call, resp: Response) -> None:
+    """Any verb on /stacks/arn:…: an ARN says itself where it leads."""
+    parts = call.path["arn"].split(":", 5)
+    if len(parts) != 6 or not parts[5].startswith("stacks/"):
+        raise BadRequest(f'"{call.path["arn"]}" is not a valid ARN')
+    redirect(call.req, resp, f"{call.base}/{quote(parts[4], safe='')}/{quote(parts[5])}")
+
+
+def redirect(req: Request, resp: Response, location: str) -> None:
+    """302, the query carried over."""
+    page(req, resp, 302, location + (f"?{req.query_string}" if req.query_string else ""))
+
+
+def get_stack(call: Call, resp: Response) -> None:
+    """GET the stack."""
+    wanted = query.flag(call.req, "resolve_outputs", True)
+    resp.media = {"stack": views.full(call.base, stacks.show(call.services, call.stack(), wanted))}
+
+
+def get_template(call: Call, resp: Response) -> None:
+    """GET …/template: as it was sent."""
+    resp.media = stacks.template_body(call.services, call.stack())
+
+
+def get_environment(call: Call, resp: Response) -> None:
+    """GET …/environment: merged, hidden values masked."""
+    resp.media = stacks.environment(call.services, call.stack())
+
+
+def get_files(call: Call, resp: Response) -> None:
+    """GET …/files."""
+    resp.media = stacks.files(call.services, call.stack())
+
+
+def list_outputs(call: Call, resp: Response) -> None:
+    """GET …/outputs: names and descriptions."""
+    resp.media = {"outputs": stacks.list_outputs(call.services, call.stack())}
+
+
+def get_output(call: Call, resp: Response) -> None:
+    """GET …/outputs/{key}."""
+    resp.media = {"output": stacks.show_output(call.services, call.stack(), call.path["output_key"])}
+
+
+def update_stack(call: Call, resp: Response) -> None:
+    """PUT the stack: everything said anew."""
+    stack = call.stack()
+    request = bodies.stack_request(call.needed_body())
+    _readable(lambda: stacks.update(call.services, call.context, stack, request))
+    page(call.req, resp, 202)
+
+
+def patch_stack(call: Call, resp: Response) -> None:
+    """PATCH the stack: on top of what is stored."""
+    request = _patch(call)
+    stack = call.stack()
+    _readable(lambda: stacks.update(call.services, call.context, stack, request))
+    page(call.req, resp, 202)
+
+
+def _patch(call: Call) -> StackRequest:
+    request = bodies.stack_request(call.needed_body(), patch=True)
+    call.must("stacks:update_no_change" if stacks.changes_nothing(request) else "stacks:update_patch")
+    return request
+
+
+def preview_update(call: Call, resp: Response) -> None:
+    """PUT …/preview: what the update would do."""
+    _preview(call, resp, bodies.stack_request(call.needed_body()))
+
+
+def preview_update_patch(call: Call, resp: Response) -> None:
+    """PATCH …/preview."""
+    _preview(call, resp, bodies.stack_request(call.needed_body(), patch=True))
+
+
+def _preview(call: Call, resp: Response, request: StackRequest) -> None:
+    stack = call.stack()
+    found = _readable(lambda: previews.update(call.services, call.context, stack, request))
+    resp.media = {
+        "resource_changes": {kind: [views.planned(stack, item) for item in items] for kind, items in found.items()}
+    }
+
+
+def delete_stack(call: Call, resp: Response) -> None:
+    """DELETE the stack."""
+    stacks.delete(call.services, call.context, call.stack())
+    resp.status = 204
+
+
+def act_on_stack(call: Call, resp: Response) -> None:
+    """POST …/actions: exactly one action; each has a policy rule of its own."""
+    body = call.needed_body()
+    if not body:
+        raise BadRequest("No action specified")
+    if len(body) > 1:
+        raise BadRequest("Multiple actions specified")
+    name = next(iter(body))
+    if name not in ACTIONS and name != "cancel_update":
+        raise BadRequest(f"Invalid action {name} specified")
+    call.must(f"actions:{name}")
+    stack = call.stack()
+    if name in ACTIONS:
+        stacks.act(call.services, call.context, stack, ACTIONS[name])
+    else:
+        stacks.cancel(call.services, call.context, stack)
+    resp.text = "null"
+    resp.content_type = "application/json"
+
+
+def validate_template(call: Call, resp: Response) -> None:
+    """POST /validate: what a template wants to be given."""
+    body = call.needed_body()
+    request = bodies.stack_request(body)
+    try:
+        resp.media = _readable(lambda: previews.validate(call.services, request))
+    except Refused as error:
+        raise BadRequest(error.message, error.problems) from error

@@ -1,0 +1,191 @@
+"""Records as the JSON that Heat's clients read: plain dicts, nothing computed twice.
+
+Called by handlers. The trap: `tags` of a list item is null when there are none, of a shown stack an empty list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from kamado.model.records import EngineRecord, EventRecord, StackRecord
+from kamado.orchestrator.resources import ResourceDetail
+from kamado.orchestrator.stacks import StackDetail
+
+JsonMap = dict[str, Any]
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """A time as Heat writes it: UTC, whole seconds."""
+    return None if moment is None else moment.isoformat()[:19] + "Z"
+
+
+def stack_url(base: str, stack: StackRecord) -> str:
+    """The canonical URL of a stack; ``base`` ends in /v1."""
+    return f"{base}/{stack.project_id}/stacks/{quote(stack.name, safe='')}/{stack.id}"
+
+
+def created(base: str, stack: StackRecord) -> JsonMap:
+    """The answer to a create."""
+    return {"stack": {"id": stack.id, "links": [{"href": stack_url(base, stack), "rel": "self"}]}}
+
+
+def brief(base: str, stack: StackRecord, with_project: bool = False) -> JsonMap:
+    """An item of a stack list."""
+    item: JsonMap = {
+        "id": stack.id,
+        "links": [{"href": stack_url(base, stack), "rel": "self"}],
+        "stack_name": stack.name,
+        "description": "",
+        "stack_status": f"{stack.action}_{stack.status}",
+        "stack_status_reason": stack.reason,
+        "creation_time": stamp(stack.created_at),
+        "updated_time": stamp(stack.updated_at),
+        "deletion_time": stamp(stack.deleted_at),
+        "stack_owner": stack.username,
+        "parent": stack.owner_id,
+        "stack_user_project_id": stack.stack_user_project_id,
+        "tags": list(stack.tags) or None,
+    }
+    if with_project:
+        item["project"] = stack.project_id
+    return item
+
+
+def full(base: str, detail: StackDetail) -> JsonMap:
+    """A stack with everything that `stack show` prints."""
+    stack = detail.record
+    shown: JsonMap = {
+        "stack_name": stack.name,
+        "id": stack.id,
+        "links": [{"href": stack_url(base, stack), "rel": "self"}],
+        "creation_time": stamp(stack.created_at),
+        "updated_time": stamp(stack.updated_at),
+        "deletion_time": stamp(stack.deleted_at),
+        "notification_topics": [],
+        "parameters": dict(detail.parameters),
+        "description": detail.description,
+        "template_description": detail.description,
+        "capabilities": [],
+        "disable_rollback": stack.disable_rollback,
+        "timeout_mins": stack.timeout_mins,
+        "stack_owner": stack.username,
+        "parent": stack.owner_id,
+        "stack_user_project_id": stack.stack_user_project_id,
+        "tags": list(stack.tags),
+        "stack_status": f"{stack.action}_{stack.status}",
+        "stack_status_reason": stack.reason,
+    }
+    if detail.outputs is not None:
+        shown["outputs"] = [dict(output) for output in detail.outputs]
+    return shown
+
+
+def previewed(base: str, detail: StackDetail, resources: Sequence[JsonMap]) -> JsonMap:
+    """A stack that would be made: no state, and its resources inside."""
+    shown = full(base, detail)
+    del shown["stack_status"], shown["stack_status_reason"]
+    shown["resources"] = list(resources)
+    return {"stack": shown}
+
+
+def resource(base: str, stack: StackRecord, detail: ResourceDetail) -> JsonMap:
+    """A resource of a stack, in a list or shown."""
+    url = stack_url(base, stack)
+    row = detail.record
+    item: JsonMap = {
+        "resource_name": row.name,
+        "logical_resource_id": row.name,
+        "physical_resource_id": row.physical_id or "",
+        "resource_type": row.type,
+        "resource_status": f"{row.action}_{row.status}",
+        "resource_status_reason": row.reason,
+        "creation_time": stamp(row.created_at),
+        "updated_time": stamp(row.updated_at or row.created_at),
+        "required_by": list(detail.required_by),
+        "links": [
+            {"href": f"{url}/resources/{quote(row.name, safe='')}", "rel": "self"},
+            {"href": url, "rel": "stack"},
+        ],
+    }
+    if stack.parent_resource:
+        item["parent_resource"] = stack.parent_resource
+    if detail.attributes is not None:
+        item["description"] = detail.description
+        item["attributes"] = dict(detail.attributes)
+    return item
+
+
+def planned(stack: StackRecord, detail: ResourceDetail, properties: Mapping[str, Any] | None = None) -> JsonMap:
+    """A resource in a preview: Heat's inner form, with identities in place of links."""
+    row = detail.record
+    identity = {"tenant": stack.project_id, "stack_name": stack.name, "stack_id": stack.id}
+    real = row.physical_id is not None or row.action != "INIT"
+    item: JsonMap = {
+        "updated_time": stamp(row.updated_at or row.created_at) if real else None,
+        "creation_time": stamp(row.created_at) if real else None,
+        "resource_name": row.name,
+        "physical_resource_id": row.physical_id or "",
+        "resource_action": str(row.action),
+        "resource_status": str(row.status),
+        "resource_status_reason": row.reason,
+        "resource_type": row.type,
+        "resource_identity": {**identity, "path": f"/resources/{row.name}"},
+        "stack_identity": {**identity, "path": ""},
+        "stack_name": stack.name,
+        "required_by": list(detail.required_by),
+        "description": detail.description,
+        "metadata": dict(row.metadata),
+        "attributes": dict(detail.attributes or {}),
+    }
+    if properties is not None:
+        item["properties"] = dict(properties)
+    return item
+
+
+def event(base: str, stack: StackRecord, record: EventRecord, shown: bool = False) -> JsonMap:
+    """A line of the history; ``shown`` adds what only the single event has."""
+    url = stack_url(base, stack)
+    place = f"{url}/resources/{quote(record.resource_name, safe='')}"
+    item: JsonMap = {
+        "id": record.id,
+        "links": [
+            {"href": f"{place}/events/{record.id}", "rel": "self"},
+            {"href": place, "rel": "resource"},
+            {"href": url, "rel": "stack"},
+        ],
+        "event_time": stamp(record.created_at),
+        "logical_resource_id": record.resource_name,
+        "resource_name": record.resource_name,
+        "physical_resource_id": record.physical_id,
+        "resource_status": f"{record.action}_{record.status}",
+        "resource_status_reason": record.reason,
+    }
+    if shown:
+        item["resource_type"] = record.resource_type
+        item["resource_properties"] = dict(record.properties or {})
+    return item
+
+
+def service(record: EngineRecord, now: datetime) -> JsonMap:
+    """An engine in the service list; up while its last report is at most two intervals old."""
+    fresh = (now - record.updated_at).total_seconds() <= 2 * record.report_interval
+    return {
+        "id": record.id,
+        "binary": record.binary,
+        "engine_id": record.id,
+        "host": record.hostname,
+        "hostname": record.hostname,
+        "topic": "engine",
+        "report_interval": record.report_interval,
+        "created_at": _precise(record.started_at),
+        "updated_at": _precise(record.updated_at),
+        "deleted_at": _precise(record.deleted_at),
+        "status": "up" if fresh and record.deleted_at is None else "down",
+    }
+
+
+def _precise(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.replace(tzinfo=None).isoformat(timespec="microseconds")

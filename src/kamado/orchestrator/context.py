@@ -1,0 +1,109 @@
+"""Who asks, and what the use cases are given to work with.
+
+Built by `kamado.api` (the context, per request) and by `kamado.assemble` (the services, once). The trap: a context
+holds a token; it is kept out of `repr` and must stay out of logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kamado.engine.targets import TargetLoader
+from kamado.plugin.context import Clock
+from kamado.plugin.registry import Registry
+from kamado.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """Who asks: taken from the validated token only.
+
+    ``project_id`` is the token's project, whatever the path says (an administrator may name another one there).
+    ``token_info`` is the validated token's body, with its catalog. ``trust_id`` is set when the token came from a trust.
+    """
+
+    project_id: str
+    user_id: str
+    username: str
+    roles: tuple[str, ...]
+    token: str = field(repr=False, default="")
+    token_info: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    is_admin: bool = False
+    is_admin_project: bool = True
+    request_id: str = ""
+    user_domain_id: str = ""
+    project_domain_id: str = ""
+    project_name: str = ""
+    region: str | None = None
+    trust_id: str | None = None
+    trustor_user_id: str | None = None
+    application_credential: bool = False
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        """What policy rules look at."""
+        return {
+            "user_id": self.user_id,
+            "project_id": self.project_id,
+            "tenant_id": self.project_id,
+            "roles": list(self.roles),
+            "user_domain_id": self.user_domain_id,
+            "project_domain_id": self.project_domain_id,
+            "is_admin": self.is_admin,
+            "is_admin_project": self.is_admin_project,
+        }
+
+
+class Clouds(Protocol):
+    """The way to the user's cloud: sessions and trusts."""
+
+    def for_token(self, context: Any) -> Any:
+        """A cloud that acts with the token of the request."""
+
+    def make_trust(self, context: Any) -> str:
+        """Let the service act for the user later; the id of the trust."""
+
+
+class Policy(Protocol):
+    """What the caller may do."""
+
+    def allows(self, context: RequestContext, rule: str) -> bool:
+        """Whether a rule lets the caller through; a rule that is not registered does."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrchestratorSettings:
+    """Limits of the service; names and defaults are Heat's options of the same names.
+
+    ``max_resources_per_stack`` -1: no limit. ``max_template_size`` in bytes. ``max_stacks_per_tenant`` counts live
+    root stacks. ``region_name`` is what stacks get for OS::region where the token does not say. ``revision`` is
+    shown by build_info. ``max_nested_stack_depth`` caps nested_depth. ``stack_action_timeout`` in seconds.
+    """
+
+    max_resources_per_stack: int = 1000
+    max_template_size: int = 524288
+    max_stacks_per_tenant: int = 512
+    max_nested_stack_depth: int = 5
+    stack_action_timeout: int = 3600
+    hidden_stack_tags: tuple[str, ...] = ("data-processing-cluster",)
+    region_name: str = "RegionOne"
+    revision: str = "unknown"
+
+
+@dataclass(frozen=True)
+class Services:
+    """What every use case gets.
+
+    ``targets`` keeps parsed templates, shared with the engine of the process; ``wake`` tells that engine that there is work.
+    """
+
+    store: Store
+    registry: Registry
+    targets: TargetLoader
+    clouds: Clouds
+    policy: Policy
+    clock: Clock
+    wake: Callable[[], None]
+    settings: OrchestratorSettings = field(default_factory=OrchestratorSettings)

@@ -1,0 +1,178 @@
+"""What would happen: previews of creates and updates, and validation. Nothing is written.
+
+Called by the APIs. A preview of an update is the planner's own plan, told in Heat's five words; the plan that is shown is the
+plan that would run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kamado.engine.plan import Plan, StepKind
+from kamado.engine.planner import PlanRequest, plan
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord, StackRecord
+from kamado.orchestrator import outputs, stacks, templates
+from kamado.orchestrator.constraints import BeforeScope
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import Refused
+from kamado.orchestrator.requests import StackRequest
+from kamado.orchestrator.resources import ResourceDetail, required_by
+from kamado.orchestrator.stacks import StackDetail
+from kamado.store.resources import in_use
+from kamado.template import UNKNOWN, Definition, check, contains_unknown, load, resolve
+
+KINDS = ("unchanged", "updated", "replaced", "added", "deleted")
+
+Planned = tuple[ResourceDetail, Mapping[str, Any]]
+
+
+def create(services: Services, context: RequestContext, request: StackRequest) -> tuple[StackDetail, list[Planned]]:
+    """What a create would make: the stack as it would be, and its resources with their properties."""
+    name = stacks.checked_name(request.name)
+    template = load(stacks.source(request), files=request.files)
+    stacks.room_for(services, context, name)
+    stack = replace(stacks.new_stack(context, request, name, services.clock.now()), id="None", root_id="None")
+    prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
+    active = template.active_outputs(prepared.parameters)
+    shown = [{**described, "output_value": None} for described in outputs.describe(active.values())]
+    detail = StackDetail(stack, template.description or stacks.NO_DESCRIPTION, prepared.parameters.shown(), shown)
+    scope = BeforeScope(prepared.parameters)
+    users = _users(prepared.definitions)
+    return detail, [
+        (_to_be(services, stack, prepared, found, users), _properties(prepared, found, scope))
+        for found in prepared.definitions.values()
+    ]
+
+
+def update(
+    services: Services, context: RequestContext, stack: StackRecord, request: StackRequest
+) -> dict[str, list[ResourceDetail]]:
+    """What an update would do to each resource, by Heat's word for it."""
+    change = stacks.prepare_update(services, context, stack, request)
+    prepared = change.prepared
+    rows = services.store.resources.of_stack(stack.id)
+    made = plan(
+        PlanRequest(
+            action=Action.UPDATE,
+            rows=rows,
+            types=prepared.types,
+            definitions=prepared.definitions,
+            parameters=prepared.parameters,
+            outputs=prepared.template.active_outputs(prepared.parameters),
+        )
+    )
+    standing = in_use(rows)
+    users = {**required_by(rows, standing), **_users(prepared.definitions)}
+    found: dict[str, list[ResourceDetail]] = {kind: [] for kind in KINDS}
+    for kind, name in _kinds(made, prepared.definitions, standing):
+        row = standing.get(name)
+        if kind in ("added", "replaced") or row is None:
+            found[kind].append(_to_be(services, stack, prepared, prepared.definitions[name], users))
+        else:
+            found[kind].append(ResourceDetail(row, users.get(name, ()), "", _plain(row)))
+    return found
+
+
+def _kinds(
+    made: Plan, definitions: Mapping[str, Definition], standing: Mapping[str, ResourceRecord]
+) -> list[tuple[str, str]]:
+    """Heat's word for each resource: what its steps come to."""
+    words: list[tuple[str, str]] = []
+    for name in definitions:
+        kinds = {step.kind for step in made.of(name)}
+        if StepKind.REPLACE in kinds:
+            words.append(("replaced", name))
+        elif StepKind.CREATE in kinds or StepKind.ADOPT in kinds:
+            words.append(("added" if name not in standing else "replaced", name))
+        elif StepKind.UPDATE in kinds:
+            words.append(("updated", name))
+        else:
+            words.append(("unchanged", name))
+    words += [("deleted", name) for name in standing if name not in definitions]
+    return words
+
+
+def validate(services: Services, request: StackRequest) -> dict[str, Any]:
+    """What a template wants to be given, in the shape of `POST /validate`.
+
+    Findings about values (Heat finds them on create only) do not refuse it: they are listed under `Problems`.
+    """
+    template = load(stacks.source(request), files=request.files)
+    given = {**request.environment.parameter_defaults, **request.environment.parameters}
+    for name in request.environment.parameters:
+        if name not in template.parameters:
+            raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
+    types = services.registry.for_environment(request.environment)
+    problems = check(template, None, types, request.environment)
+    unknown = [
+        problem for problem in problems if problem.error_type == "EntityNotFound" or _names_type(problem.message)
+    ]
+    if unknown:
+        raise Refused("HTTPBadRequest", unknown[0].message, problems)
+    answer: dict[str, Any] = {
+        "Description": template.description or stacks.NO_DESCRIPTION,
+        "Parameters": {
+            name: {**schema.describe(), **({"Value": given[name]} if name in given else {})}
+            for name, schema in template.parameters.items()
+        },
+    }
+    if template.parameter_groups:
+        answer["ParameterGroups"] = list(template.parameter_groups)
+    environment = dict(request.environment.as_dict())
+    environment.pop("encrypted_param_names", None)
+    answer["Environment"] = environment
+    if problems:
+        answer["Problems"] = [problem.render() for problem in problems[:100]]
+    return answer
+
+
+def _names_type(message: str) -> bool:
+    return message.startswith("The Resource Type (")
+
+
+def _users(definitions: Mapping[str, Definition]) -> dict[str, Sequence[str]]:
+    users: dict[str, list[str]] = {}
+    for definition in definitions.values():
+        for needed in definition.requires:
+            users.setdefault(needed, []).append(definition.name)
+    return {name: sorted(names) for name, names in users.items()}
+
+
+def _to_be(
+    services: Services,
+    stack: StackRecord,
+    prepared: templates.Prepared,
+    definition: Definition,
+    users: Mapping[str, Sequence[str]],
+) -> ResourceDetail:
+    """A resource that does not exist yet, as previews show it."""
+    cls = prepared.types.get(definition.type, definition.name)
+    row = ResourceRecord(
+        id="",
+        stack_id=stack.id,
+        name=definition.name,
+        type=definition.type,
+        action=Action.INIT,
+        status=Status.COMPLETE,
+        reason="",
+        created_at=services.clock.now(),
+    )
+    attributes = dict.fromkeys(cls.schema.attributes)
+    return ResourceDetail(row, users.get(definition.name, ()), "", attributes)
+
+
+def _properties(prepared: templates.Prepared, definition: Definition, scope: BeforeScope) -> dict[str, Any]:
+    """All properties with what is known of their values."""
+    schema = prepared.types.get(definition.type, definition.name).schema
+    found: dict[str, Any] = {name: one.default for name, one in schema.properties.items()}
+    for name, written in definition.properties.items():
+        value = resolve(written, scope)
+        found[name] = None if value is UNKNOWN or contains_unknown(value) else value
+    return found
+
+
+def _plain(row: ResourceRecord) -> dict[str, Any]:
+    return {name: value for name, value in row.attributes.items() if not name.startswith("$")}

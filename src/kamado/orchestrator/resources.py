@@ -1,0 +1,193 @@
+"""What can be asked of a stack's resources: lists, one with its attributes, metadata.
+
+Called by the APIs. The trap: attributes are read live with the token of the request, so showing a resource may cost calls
+to the cloud, and what cannot be read is null, never an error.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kamado.engine.scope import REFERENCE
+from kamado.model.records import ResourceRecord, StackRecord
+from kamado.orchestrator import templates
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import ResourceNotFound
+from kamado.plugin import lifecycle
+from kamado.plugin.context import Ports, StackInfo
+from kamado.plugin.registry import Registry, UnknownType
+from kamado.plugin.resource import Resource
+from kamado.store.resources import in_use
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDetail:
+    """A resource as shown; ``attributes`` None in plain lists."""
+
+    record: ResourceRecord
+    required_by: Sequence[str] = ()
+    description: str = ""
+    attributes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFilter:
+    """Which resources; empty tuples filter nothing, several values of one field mean any of them."""
+
+    names: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    physical_ids: tuple[str, ...] = ()
+
+    def lets_through(self, row: ResourceRecord) -> bool:
+        """Whether a row fits all of them."""
+        pairs: tuple[tuple[tuple[str, ...], str | None], ...] = (
+            (self.names, row.name),
+            (self.types, row.type),
+            (self.actions, row.action),
+            (self.statuses, row.status),
+            (self.ids, row.id),
+            (self.physical_ids, row.physical_id),
+        )
+        return all(not wanted or value in wanted for wanted, value in pairs)
+
+
+def listing(
+    services: Services, context: RequestContext, stack: StackRecord, wanted: ResourceFilter, detail: bool = False
+) -> list[ResourceDetail]:
+    """The stack's resources; with ``detail`` descriptions and attributes too."""
+    rows = services.store.resources.of_stack(stack.id)
+    standing = in_use(rows)
+    users = required_by(rows, standing)
+    kept = [row for row in standing.values() if wanted.lets_through(row)]
+    if not detail:
+        return [ResourceDetail(row, users.get(row.name, ())) for row in kept]
+    texts = _descriptions(services, stack)
+    types = _types(services, stack)
+    return [
+        ResourceDetail(
+            row, users.get(row.name, ()), texts.get(row.name, ""), _attributes(services, context, stack, types, row, ())
+        )
+        for row in kept
+    ]
+
+
+def show(
+    services: Services, context: RequestContext, stack: StackRecord, name: str, with_attr: Sequence[str] = ()
+) -> ResourceDetail:
+    """One resource with its attributes; ``with_attr`` asks for more of them by name."""
+    rows = services.store.resources.of_stack(stack.id)
+    standing = in_use(rows)
+    row = standing.get(name)
+    if row is None:
+        raise ResourceNotFound.of(name, stack.name)
+    types = _types(services, stack)
+    return ResourceDetail(
+        row,
+        required_by(rows, standing).get(name, ()),
+        _descriptions(services, stack).get(name, ""),
+        _attributes(services, context, stack, types, row, with_attr),
+    )
+
+
+def metadata(services: Services, stack: StackRecord, name: str) -> Mapping[str, Any]:
+    """The metadata of a resource, as last written."""
+    row = services.store.resources.get(stack.id, name)
+    if row is None:
+        raise ResourceNotFound.of(name, stack.name)
+    return row.metadata
+
+
+def required_by(rows: Sequence[ResourceRecord], standing: Mapping[str, ResourceRecord]) -> dict[str, list[str]]:
+    """Name → names of the resources that need it, from what the rows say they need."""
+    names = {row.id: row.name for row in rows}
+    users: dict[str, list[str]] = {}
+    for row in standing.values():
+        for needed in dict.fromkeys(names[other] for other in row.requires if other in names):
+            users.setdefault(needed, []).append(row.name)
+    return users
+
+
+def _descriptions(services: Services, stack: StackRecord) -> dict[str, str]:
+    """Resource descriptions, as the template has them."""
+    body = services.store.templates.get(stack.target.template_id)
+    section = body.get("resources") or body.get("Resources") or {}
+    found: dict[str, str] = {}
+    if isinstance(section, Mapping):
+        for name, entry in section.items():
+            if isinstance(entry, Mapping):
+                found[name] = str(entry.get("description") or entry.get("Description") or "")
+    return found
+
+
+def _types(services: Services, stack: StackRecord) -> Registry:
+    return services.registry.for_environment(templates.environment_of(stack.target))
+
+
+def stack_info(services: Services, stack: StackRecord) -> StackInfo:
+    """The facts about a stack that a resource type may know."""
+    return StackInfo(
+        id=stack.id,
+        name=stack.name,
+        project_id=stack.project_id,
+        user_id=stack.user_id,
+        username=stack.username,
+        root_id=stack.root_id,
+        nested_depth=stack.nested_depth,
+        region=services.settings.region_name,
+        tags=stack.tags,
+        stack_user_project_id=stack.stack_user_project_id,
+    )
+
+
+def _attributes(
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    types: Registry,
+    row: ResourceRecord,
+    more: Sequence[str],
+) -> dict[str, Any]:
+    """The `show` attribute where that is a map, else every declared one; and the ones asked for."""
+    try:
+        cls = types.get(row.type, row.name)
+    except UnknownType:
+        return dict.fromkeys(more)
+    declared = list(cls.schema.attributes)
+    if row.physical_id is None:
+        return dict.fromkeys([*declared, *more])
+    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
+    resource = lifecycle.build(types, row, stack_info(services, stack), ports)
+    shown = None if resource.local else _read(resource, ("show",)).get("show")
+    if isinstance(shown, Mapping):
+        found = {**shown}
+        missing = [name for name in more if name not in found]
+    else:
+        found = _stored(row) if resource.local else {}
+        missing = [name for name in [*declared, *more] if name not in found]
+    return {**found, **_read(resource, missing)}
+
+
+def _stored(row: ResourceRecord) -> dict[str, Any]:
+    return {name: value for name, value in row.attributes.items() if name != REFERENCE}
+
+
+def _read(resource: Resource, names: Sequence[str]) -> dict[str, Any]:
+    """Attributes by name; those that cannot be read are None."""
+    if not names:
+        return {}
+    try:
+        found = resource.read_attributes(names)
+    except Exception as error:
+        # Whatever a type or a cloud may raise, it must not hide the rest of the resource.
+        reason = lifecycle.outcome(error, resource.name).reason
+        _LOG.info("attributes cannot be read", extra={"action": "attributes_unreadable", "reason": reason})
+        found = {}
+    return {name: found.get(name) for name in names}

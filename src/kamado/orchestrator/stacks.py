@@ -1,0 +1,417 @@
+"""What can be asked of stacks: create, preview, update, delete, act, show, list. One function a request.
+
+Called by the APIs. The trap: the order of checks is the promise that a refusal leaves nothing behind: everything is
+checked, then a credential is found or made, then the row, its operation and its first event go in in one transaction,
+then an engine is woken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from kamado.model.identifiers import new_id, valid_stack_name
+from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
+from kamado.model.records import EventRecord, OperationRecord, StackRecord, Target
+from kamado.orchestrator import credentials, outputs, templates
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import (
+    EntityNotFound,
+    ImmutableParameterModified,
+    NotFound,
+    NotSupported,
+    RequestLimitExceeded,
+    StackExists,
+    StackValidationFailed,
+)
+from kamado.orchestrator.requests import StackRequest
+from kamado.store.errors import NameTaken, StackGone
+from kamado.store.stacks import StackFilter
+from kamado.template import Environment, Template, load
+
+NO_DESCRIPTION = "No description"
+STACK_TYPE = "OS::Heat::Stack"
+
+_SUSPENDED = {Action.SUSPEND: "suspended", Action.DELETE: "deleting"}
+"""How Heat words the state that an update is refused in."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackDetail:
+    """A stack as shown: ``outputs`` None when they were not asked for or the stack is gone."""
+
+    record: StackRecord
+    description: str
+    parameters: Mapping[str, Any]
+    outputs: Sequence[Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a list; ``count`` None when it was not asked for."""
+
+    stacks: Sequence[StackRecord]
+    count: int | None = None
+
+
+# --- finding -------------------------------------------------------------------------------------------------------
+
+
+def lookup(services: Services, context: RequestContext, name: str) -> StackRecord:
+    """The stack that a name or an id stands for: an id finds deleted ones too, a name only live ones."""
+    found = services.store.stacks.find(context.project_id, name)
+    if found is None and context.is_admin:
+        found = services.store.stacks.get(name, show_deleted=True)
+    if found is None:
+        raise EntityNotFound.of("Stack", name)
+    return found
+
+
+def named(services: Services, context: RequestContext, name: str, stack_id: str) -> StackRecord:
+    """The stack with that id, if it has that name and the caller's project owns it (an administrator sees all)."""
+    found = services.store.stacks.get(stack_id, show_deleted=True)
+    if found is None or found.name != name or not (context.is_admin or found.project_id == context.project_id):
+        raise EntityNotFound.of("Stack", name)
+    return found
+
+
+def listing(services: Services, wanted: StackFilter, with_count: bool = False) -> Page:
+    """A page of stacks."""
+    page = services.store.stacks.page(wanted)
+    return Page(page, services.store.stacks.count(wanted) if with_count else None)
+
+
+# --- showing -------------------------------------------------------------------------------------------------------
+
+
+def show(services: Services, stack: StackRecord, resolve_outputs: bool = True) -> StackDetail:
+    """A stack with its parameters, and its outputs as they are now."""
+    template = templates.of_target(services, stack.target)
+    parameters = templates.parameters_of(services, stack, template)
+    gone = stack.action is Action.DELETE and stack.status is Status.COMPLETE
+    found = None
+    if resolve_outputs and not gone:
+        found = outputs.values(services, stack, parameters, template.active_outputs(parameters))
+    return StackDetail(stack, template.description or NO_DESCRIPTION, parameters.shown(), found)
+
+
+def list_outputs(services: Services, stack: StackRecord) -> list[dict[str, Any]]:
+    """Names and descriptions of the outputs."""
+    template = templates.of_target(services, stack.target)
+    parameters = templates.parameters_of(services, stack, template)
+    return outputs.describe(template.active_outputs(parameters).values())
+
+
+def show_output(services: Services, stack: StackRecord, key: str) -> dict[str, Any]:
+    """One output with its value."""
+    template = templates.of_target(services, stack.target)
+    parameters = templates.parameters_of(services, stack, template)
+    found = template.active_outputs(parameters).get(key)
+    if found is None:
+        raise NotFound(f"Specified output key {key} not found.")
+    return outputs.values(services, stack, parameters, {key: found})[0]
+
+
+def template_body(services: Services, stack: StackRecord) -> Mapping[str, Any]:
+    """The template as it was sent."""
+    return services.store.templates.get(stack.target.template_id)
+
+
+def files(services: Services, stack: StackRecord) -> dict[str, str]:
+    """The files that the template uses, by the names that it uses."""
+    return templates.files_of(services, stack.target)
+
+
+def environment(services: Services, stack: StackRecord) -> dict[str, Any]:
+    """The merged environment, values of hidden parameters masked."""
+    found = templates.environment_of(stack.target).as_dict()
+    hidden = {name for name, schema in templates.of_target(services, stack.target).parameters.items() if schema.hidden}
+    for section in ("parameters", "parameter_defaults"):
+        given = found.get(section) or {}
+        found[section] = {name: "******" if name in hidden else value for name, value in given.items()}
+    return found
+
+
+# --- creating ------------------------------------------------------------------------------------------------------
+
+
+def create(services: Services, context: RequestContext, request: StackRequest) -> StackRecord:
+    """Accept a new stack; an engine makes it.
+
+    :raises StackExists: the project has a live stack of that name.
+    :raises TemplateInvalid, HeatError: see `templates.prepare`; nothing was written.
+    """
+    name = checked_name(request.name)
+    template = load(source(request), files=request.files)
+    room_for(services, context, name)
+    now = services.clock.now()
+    stack = new_stack(context, request, name, now)
+    prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
+    credential = None if prepared.local else credentials.ensure(services, context)
+    target = templates.store_target(services, prepared)
+    operation = _operation(services, context, stack, Action.CREATE, target, now)
+    operation = replace(operation, credential_id=credential, rollback=not stack.disable_rollback)
+    stack = replace(
+        stack,
+        target=target,
+        description=template.description or "",
+        credential_id=credential,
+        operation_id=operation.id,
+    )
+    try:
+        services.store.stacks.create(stack, operation, _started(stack, Action.CREATE, now))
+    except NameTaken as error:
+        raise StackExists.of(name) from error
+    services.wake()
+    return stack
+
+
+def source(request: StackRequest) -> str | Mapping[str, Any]:
+    """The template of a request that has to have one."""
+    if request.template is None:
+        raise StackValidationFailed("No template specified")
+    return request.template
+
+
+def checked_name(name: Any) -> str:
+    """The name, if a stack may have it."""
+    if not isinstance(name, str):
+        raise StackValidationFailed(f"Invalid stack name {name}, must be a string")
+    if not valid_stack_name(name):
+        raise StackValidationFailed(
+            f'Invalid stack name {name} must contain only alphanumeric or "_-." characters, '
+            "must start with alpha and must be 255 characters or less."
+        )
+    return name
+
+
+def room_for(services: Services, context: RequestContext, name: str) -> None:
+    """Refuse a name that is taken, and a project that has all the stacks it may have."""
+    found = services.store.stacks.find(context.project_id, name)
+    if found is not None and found.deleted_at is None and found.name == name and found.owner_id is None:
+        raise StackExists.of(name)
+    most = services.settings.max_stacks_per_tenant
+    if most != -1 and services.store.stacks.count(StackFilter(project_id=context.project_id)) >= most:
+        raise RequestLimitExceeded.of(
+            f"You have reached the maximum stacks per tenant, {most}. Please delete some stacks."
+        )
+
+
+def new_stack(context: RequestContext, request: StackRequest, name: str, now: datetime) -> StackRecord:
+    """The row that a create starts from; its target is still to come."""
+    stack_id = new_id()
+    return StackRecord(
+        id=stack_id,
+        name=name,
+        project_id=context.project_id,
+        action=Action.CREATE,
+        status=Status.IN_PROGRESS,
+        reason="Stack CREATE started",
+        target=Target(""),
+        created_at=now,
+        root_id=stack_id,
+        timeout_mins=request.timeout_mins,
+        disable_rollback=True if request.disable_rollback is None else request.disable_rollback,
+        tags=request.tags or (),
+        user_id=context.user_id,
+        username=context.username,
+    )
+
+
+def _operation(
+    services: Services, context: RequestContext, stack: StackRecord, action: Action, target: Target, now: datetime
+) -> OperationRecord:
+    seconds = stack.timeout_mins * 60 if stack.timeout_mins else services.settings.stack_action_timeout
+    return OperationRecord(
+        id=new_id(),
+        stack_id=stack.id,
+        action=action,
+        state=OperationState.PENDING,
+        target=target,
+        created_at=now,
+        deadline=now + timedelta(seconds=seconds),
+        credential_id=stack.credential_id,
+        request_id=context.request_id,
+    )
+
+
+def _started(stack: StackRecord, action: Action, now: datetime) -> EventRecord:
+    return EventRecord(
+        id=new_id(),
+        stack_id=stack.id,
+        resource_name=stack.name,
+        resource_type=STACK_TYPE,
+        physical_id=stack.id,
+        action=action,
+        status=Status.IN_PROGRESS,
+        reason=f"Stack {action} started",
+        created_at=now,
+    )
+
+
+# --- changing ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An update that has passed all checks: the stack's new values and what they were prepared from."""
+
+    stack: StackRecord
+    prepared: templates.Prepared
+
+
+def prepare_update(services: Services, context: RequestContext, stack: StackRecord, request: StackRequest) -> Change:
+    """Check an update: full (PUT: everything is said anew) or on top of what is stored (``request.existing``).
+
+    :raises NotSupported: the stack is suspended or being deleted.
+    :raises ImmutableParameterModified: an immutable parameter would change.
+    """
+    refuse_update(stack)
+    old_template = templates.of_target(services, stack.target)
+    if request.template is None:
+        template, files = old_template, {**templates.files_of(services, stack.target), **request.files}
+        if request.files:
+            template = load(template.raw, files=files)
+    else:
+        files = dict(request.files)
+        if request.existing:
+            files = {**templates.files_of(services, stack.target), **files}
+        template = load(request.template, files=files)
+    wanted = _environment_for(stack, template, request)
+    changed = replace(
+        stack,
+        timeout_mins=request.timeout_mins if request.timeout_mins is not None else stack.timeout_mins,
+        disable_rollback=stack.disable_rollback if request.disable_rollback is None else request.disable_rollback,
+        tags=(stack.tags if request.existing else ()) if request.tags is None else request.tags,
+        description=template.description or "",
+    )
+    prepared = templates.prepare(services, context, changed, template, wanted, files)
+    _refuse_immutable(services, stack, old_template, prepared)
+    return Change(changed, prepared)
+
+
+def refuse_update(stack: StackRecord) -> None:
+    """Raise when the state of a stack does not take an update."""
+    if stack.action in REFUSED_AFTER[Action.UPDATE]:
+        raise NotSupported.of(f"Updating a stack when it is {_SUSPENDED[stack.action]}")
+
+
+def update(services: Services, context: RequestContext, stack: StackRecord, request: StackRequest) -> StackRecord:
+    """Accept an update; a running operation on the stack is superseded."""
+    change = prepare_update(services, context, stack, request)
+    prepared = change.prepared
+    credential = stack.credential_id if prepared.local else credentials.ensure(services, context)
+    target = templates.store_target(services, prepared)
+    options = {"converge": True} if request.converge else {}
+    changed = replace(change.stack, target=target, credential_id=credential or stack.credential_id)
+    now = services.clock.now()
+    operation = replace(
+        _operation(services, context, changed, Action.UPDATE, target, now),
+        previous=_previous(services, stack),
+        rollback=not changed.disable_rollback,
+        options=options,
+    )
+    values = {
+        "target": target,
+        "tags": changed.tags,
+        "timeout_mins": changed.timeout_mins,
+        "disable_rollback": changed.disable_rollback,
+        "description": changed.description,
+        "credential_id": changed.credential_id,
+    }
+    return _start(services, changed, operation, values, now)
+
+
+def changes_nothing(request: StackRequest) -> bool:
+    """Whether a PATCH only starts the stored stack's update again (policy has a rule of its own for that)."""
+    return not request.changes & {
+        "template", "environment", "environment_files", "files", "parameters", "clear_parameters", "tags",
+    }  # fmt: skip
+
+
+def delete(services: Services, context: RequestContext, stack: StackRecord) -> None:
+    """Accept the deletion of a stack, in whatever state it is; asking again while it runs changes nothing."""
+    if stack.deleted_at is not None or (stack.action is Action.DELETE and stack.status is Status.COMPLETE):
+        raise EntityNotFound.of("Stack", stack.name)
+    if stack.action is Action.DELETE and stack.status is Status.IN_PROGRESS:
+        return
+    now = services.clock.now()
+    _start(services, stack, _operation(services, context, stack, Action.DELETE, stack.target, now), {}, now)
+
+
+def act(services: Services, context: RequestContext, stack: StackRecord, action: Action) -> None:
+    """Start an action that leaves the target as it is: check, suspend, resume."""
+    if (stack.action is Action.DELETE) or stack.deleted_at is not None:
+        raise NotSupported.of(f"{action.capitalize()} of a stack when it is {_SUSPENDED[Action.DELETE]}")
+    if action in (Action.SUSPEND, Action.RESUME) and (stack.action, stack.status) == (action, Status.COMPLETE):
+        return
+    now = services.clock.now()
+    _start(services, stack, _operation(services, context, stack, action, stack.target, now), {}, now)
+
+
+def cancel(services: Services, context: RequestContext, stack: StackRecord) -> None:
+    """Stop a running update and go back to what was before it: a rollback that supersedes the update."""
+    if (stack.action, stack.status) != (Action.UPDATE, Status.IN_PROGRESS):
+        raise NotSupported.of(f"Cancelling update when stack is {stack.action}_{stack.status}")
+    now = services.clock.now()
+    target = _previous(services, stack)
+    _start(services, stack, _operation(services, context, stack, Action.ROLLBACK, target, now), {"target": target}, now)
+
+
+def _start(
+    services: Services, stack: StackRecord, operation: OperationRecord, values: Mapping[str, Any], now: datetime
+) -> StackRecord:
+    action = operation.action
+
+    def still_allowed(locked: StackRecord, _: Sequence[OperationRecord]) -> None:
+        if action is Action.UPDATE:
+            refuse_update(locked)
+
+    state = {
+        "action": action,
+        "status": Status.IN_PROGRESS,
+        "reason": f"Stack {action} started",
+        "updated_at": now,
+        "operation_id": operation.id,
+        **values,
+    }
+    try:
+        services.store.stacks.start(operation, state, _started(stack, action, now), unless=still_allowed)
+    except StackGone as error:
+        raise EntityNotFound.of("Stack", stack.name) from error
+    services.wake()
+    return replace(stack, **state)
+
+
+def _environment_for(stack: StackRecord, template: Template, request: StackRequest) -> Environment:
+    """The environment after an update: the request's own, or merged into the stored one."""
+    if not request.existing:
+        return request.environment
+    stored = dict(stack.target.environment)
+    dropped = set(request.clear_parameters)
+    kept = {
+        name: value
+        for name, value in (stored.get("parameters") or {}).items()
+        if name not in dropped and name in template.parameters
+    }
+    return Environment.load({**stored, "parameters": kept}).merge(request.environment)
+
+
+def _refuse_immutable(services: Services, stack: StackRecord, old: Template, prepared: templates.Prepared) -> None:
+    immutable = [name for name, schema in prepared.template.parameters.items() if schema.immutable]
+    if not immutable:
+        return
+    before = templates.parameters_of(services, stack, old)
+    changed = [name for name in immutable if name in old.parameters and before[name] != prepared.parameters[name]]
+    if changed:
+        raise ImmutableParameterModified.of(changed)
+
+
+def _previous(services: Services, stack: StackRecord) -> Target:
+    """What a rollback of the next update goes back to: the target that was last reached, as far as that is known."""
+    if stack.status is Status.COMPLETE or stack.operation_id is None:
+        return stack.target
+    last = services.store.operations.get(stack.operation_id)
+    return last.previous if last is not None and last.previous is not None else stack.target

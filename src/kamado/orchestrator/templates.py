@@ -1,0 +1,141 @@
+"""From what a request says to what a stack should be: template parsed once, parameters bound, everything checked.
+
+Called by the use cases for stacks. The trap: nothing in here writes; a refusal must leave no row, no trust and no resource
+behind, so bodies are stored by the callers, when everything has been said yes to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kamado.model.records import StackRecord, Target
+from kamado.orchestrator.constraints import custom_problems
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import Forbidden, RequestLimitExceeded
+from kamado.plugin.registry import Registry, UnknownType
+from kamado.template import (
+    Definition,
+    Environment,
+    Parameters,
+    PseudoParameters,
+    Template,
+    TemplateInvalid,
+    check,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A target that has passed all checks, with what was worked out on the way.
+
+    ``local``: no resource touches a cloud, so no credential is needed.
+    """
+
+    template: Template
+    environment: Environment
+    files: Mapping[str, str]
+    parameters: Parameters
+    definitions: Mapping[str, Definition]
+    types: Registry
+    local: bool
+
+
+def pseudo(services: Services, stack: StackRecord) -> PseudoParameters:
+    """OS::stack_name and its like, for a stack."""
+    return PseudoParameters(
+        stack_name=stack.name, stack_id=stack.id, project_id=stack.project_id, region=services.settings.region_name
+    )
+
+
+def of_target(services: Services, target: Target) -> Template:
+    """The stored template of a stack or an operation."""
+    return services.targets.template(target)
+
+
+def files_of(services: Services, target: Target) -> dict[str, str]:
+    """The stored files of a target."""
+    return {name: services.store.files.get(body) for name, body in target.files.items()}
+
+
+def environment_of(target: Target) -> Environment:
+    """The stored environment of a target."""
+    return Environment.load(dict(target.environment))
+
+
+def parameters_of(services: Services, stack: StackRecord, template: Template) -> Parameters:
+    """The values of a stored stack's parameters."""
+    return template.bind(environment_of(stack.target), pseudo(services, stack))
+
+
+def prepare(
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    template: Template,
+    environment: Environment,
+    files: Mapping[str, str],
+) -> Prepared:
+    """Check everything that can be checked before anything is written.
+
+    :raises TemplateInvalid: the template or its values do not fit; all findings are in it.
+    :raises Forbidden: the caller may not use a type.
+    :raises RequestLimitExceeded: too many resources.
+    """
+    parameters = template.bind(environment, pseudo(services, stack))
+    definitions = template.definitions(parameters)
+    limit = services.settings.max_resources_per_stack
+    if limit != -1 and len(definitions) > limit:
+        raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
+    types = services.registry.for_environment(environment)
+    allow_types(services, context, {definition.type for definition in definitions.values()})
+    refuse(check(template, parameters, types, environment))
+    refuse(custom_problems(services, context, types, definitions, parameters))
+    return Prepared(template, environment, files, parameters, definitions, types, all_local(types, definitions))
+
+
+def refuse(problems: Iterable[Any]) -> None:
+    """Raise when one of the findings is an error."""
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise TemplateInvalid(errors)
+
+
+def all_local(types: Registry, definitions: Mapping[str, Definition]) -> bool:
+    """Whether no resource touches a cloud."""
+    return all(types.get(found.type, found.name).local for found in definitions.values())
+
+
+def allow_types(services: Services, context: RequestContext, types: Iterable[str]) -> None:
+    """Refuse resource types that the caller's roles do not allow; the rule of the whole namespace counts too."""
+    for name in sorted(types):
+        if not may_use(services, context, name):
+            raise Forbidden.of(name)
+
+
+def may_use(services: Services, context: RequestContext, type_name: str) -> bool:
+    """Whether policy allows a resource type."""
+    rules = (f"resource_types:{type_name}", f"resource_types:{type_name.rsplit('::', 1)[0]}::*")
+    return all(services.policy.allows(context, rule) for rule in rules)
+
+
+def known(types: Registry, type_name: str) -> bool:
+    """Whether there is such a type."""
+    try:
+        types.get(type_name)
+    except UnknownType:
+        return False
+    return True
+
+
+def store_target(services: Services, prepared: Prepared) -> Target:
+    """Store template and files (content-addressed: equal ones once) and say where they are."""
+    store = services.store
+    target = Target(
+        template_id=store.templates.put(prepared.template.raw),
+        files={name: store.files.put(text) for name, text in prepared.files.items()},
+        environment=prepared.environment.as_dict(),
+    )
+    services.targets.keep(target, prepared.template)
+    return target
