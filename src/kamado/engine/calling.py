@@ -1,0 +1,177 @@
+"""Carrying out one action of one resource: call its handler, poll until it is over, repeat what failed for a passing cause.
+
+What is durable when: the intent before the handler is called, the physical id when the handler gets it (the saver blocks), the token
+before the first poll. So after a crash the row tells how far it had come, and `resume` goes on from there. Used by all kinds of steps.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from kamado.engine.effects import DURABLE, Call, Enter, Routine, Sleep, StepFailed
+from kamado.engine.ledger import Ledger
+from kamado.engine.ports import EngineSettings, Rows
+from kamado.model.lifecycle import Action, Phase
+from kamado.model.records import ResourceRecord
+from kamado.plugin import lifecycle
+from kamado.plugin.lifecycle import Outcome, OutcomeKind
+from kamado.plugin.resource import Resource
+
+TOKEN = "token"
+"""Key in a row's progress: what the handler returned."""
+
+
+class LedgerSaver:
+    """Keeps what a handler has learned: in the running batch for ``local`` code, durable at once for code in a thread."""
+
+    def __init__(self, ledger: Ledger, row_id: str) -> None:
+        self._ledger = ledger
+        self._row_id = row_id
+        self.local = False
+
+    def save_physical_id(self, physical_id: str | None) -> None:
+        """The cloud's id of the resource, or None when it is gone."""
+        self._keep(physical_id=physical_id)
+
+    def save_data(self, data: Mapping[str, Any]) -> None:
+        """The type's own data, whole."""
+        self._keep(data=dict(data))
+
+    def _keep(self, **values: Any) -> None:
+        if self.local:
+            self._ledger.update(self._row_id, **values)
+        else:
+            self._ledger.save(self._row_id, **values)
+
+
+class Taken(Collection[str]):
+    """Physical ids that other rows hold, asked one at a time: a list of all of them would be the whole cloud."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+    def __contains__(self, physical_id: object) -> bool:
+        return isinstance(physical_id, str) and physical_id in self._rows.taken([physical_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What carrying out needs of the run."""
+
+    ledger: Ledger
+    settings: EngineSettings
+    rows: Rows
+
+    def carry_out(
+        self, resource: Resource, action: str, changes: Mapping[str, Any] | None = None, *, resume: bool = False
+    ) -> Routine[None]:
+        """Runs the action to its end. ``resume``: the row's phase says how far an earlier engine had come. Raises StepFailed."""
+        yield Enter(bool(resource.local))
+        called, token = False, None
+        if resume:
+            called, token = yield from self._how_far(resource, action)
+        attempt = 0
+        wait = self.settings.poll_first
+        while True:
+            try:
+                if not called:
+                    token = yield from self._start(resource, action, changes)
+                    called = True
+                wait = yield from self._poll(resource, action, token, wait)
+                return
+            except StepFailed:
+                raise
+            except Exception as error:
+                outcome = lifecycle.outcome(error, resource.name)
+            attempt += 1
+            if outcome.kind is not OutcomeKind.RETRY or attempt > self.settings.action_retry_limit:
+                raise StepFailed(outcome, resource.id)
+            yield Sleep(self._pause(attempt, outcome))
+            if not called and action == Action.CREATE and outcome.unknown:
+                called = yield from self._look_up(resource, self.ledger.rows[resource.id])
+
+    def _start(self, resource: Resource, action: str, changes: Mapping[str, Any] | None) -> Routine[Any]:
+        yield DURABLE
+        token = yield Call(partial(lifecycle.start, resource, action, changes))
+        if token is not None:
+            self._keep_token(resource, token)
+            yield DURABLE
+        return token
+
+    def _poll(self, resource: Resource, action: str, token: Any, wait: float) -> Routine[float]:
+        while True:
+            before = copy.deepcopy(token) if isinstance(token, dict) else token
+            over = yield Call(partial(lifecycle.poll, resource, action, token))
+            if over:
+                return wait
+            if token != before:
+                self._keep_token(resource, token)
+            yield DURABLE
+            yield Sleep(wait)
+            wait = min(wait * self.settings.poll_growth, self.settings.poll_max)
+
+    def _keep_token(self, resource: Resource, token: Any) -> None:
+        row = self.ledger.rows[resource.id]
+        progress = {**(row.progress or {}), TOKEN: copy.deepcopy(token)}
+        self.ledger.update(row.id, phase=Phase.CALLED, progress=progress)
+
+    def _how_far(self, resource: Resource, action: str) -> Routine[tuple[bool, Any]]:
+        """Whether the handler was called by an earlier engine, and what it returned."""
+        row = self.ledger.rows[resource.id]
+        if row.phase is Phase.CALLED:
+            return True, copy.deepcopy((row.progress or {}).get(TOKEN))
+        if action != Action.CREATE:
+            return False, None
+        if row.physical_id is not None:
+            return True, None
+        return (yield from self._look_up(resource, row)), None
+
+    def _look_up(self, resource: Resource, row: ResourceRecord) -> Routine[bool]:
+        """Finds what a create may have made without our knowing; whether there was something, which is then ours."""
+        if not resource.can_find or row.physical_id is not None:
+            return row.physical_id is not None
+        since = self._since(row)
+        found = yield from self.patiently(resource, lambda: resource.find_existing(since, Taken(self.rows)))
+        if found is None:
+            return False
+        yield Call(partial(resource.set_physical_id, found))
+        return True
+
+    def look_up_before_delete(self, resource: Resource) -> Routine[bool]:
+        """The same for a row that is to be deleted without its physical id being known."""
+        yield Enter(bool(resource.local))
+        return (yield from self._look_up(resource, self.ledger.rows[resource.id]))
+
+    def patiently(self, resource: Resource, function: Any) -> Routine[Any]:
+        """A call that changes nothing, repeated while it fails for a passing cause. Raises StepFailed."""
+        attempt = 0
+        while True:
+            try:
+                return (yield Call(function))
+            except Exception as error:
+                outcome = lifecycle.outcome(error, resource.name)
+            attempt += 1
+            if outcome.kind is not OutcomeKind.RETRY or attempt > self.settings.action_retry_limit:
+                raise StepFailed(outcome, resource.id)
+            yield Sleep(self._pause(attempt, outcome))
+
+    def _since(self, row: ResourceRecord) -> datetime:
+        return (row.updated_at or row.created_at) - timedelta(seconds=self.settings.adoption_slack)
+
+    def _pause(self, attempt: int, outcome: Outcome) -> float:
+        settings = self.settings
+        wait = min(settings.retry_first * 2 ** (attempt - 1), settings.retry_max)
+        wait *= random.uniform(0.75, 1.25)  # so that a thousand that failed together do not come back together
+        return max(wait, outcome.after or 0.0)

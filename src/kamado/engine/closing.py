@@ -1,0 +1,146 @@
+"""How operations end: the changes of the last transaction, as data. Used by the executor.
+
+The store keeps a superseded operation from touching its stack's state; what is written here for the others is the state that users see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from kamado.engine import events
+from kamado.model.changes import AppendEvent, Change, InsertOperation, UpdateOperation, UpdateResource, UpdateStack
+from kamado.model.identifiers import new_id
+from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, OperationState, Phase, Status, Stop
+from kamado.model.records import OperationRecord, ResourceRecord, StackRecord, Target
+
+
+def completed(stack: StackRecord, operation: OperationRecord, now: datetime) -> list[Change]:
+    """The operation did what it was to do."""
+    action = operation.action
+    reason = events.completed(action)
+    values: dict[str, Any] = {"action": action, "status": Status.COMPLETE, "reason": reason}
+    if action is Action.DELETE:
+        values["deleted_at"] = now
+    return [
+        AppendEvent(events.stack_event(stack, action, Status.COMPLETE, reason, now)),
+        UpdateStack(stack.id, values),
+        _ended(operation, OperationState.DONE, reason, now),
+    ]
+
+
+def stack_failed(stack: StackRecord, action: Action, reason: str, now: datetime) -> list[Change]:
+    """The stack's state and line of history when its action has failed."""
+    return [
+        AppendEvent(events.stack_event(stack, action, Status.FAILED, reason, now)),
+        UpdateStack(stack.id, {"action": action, "status": Status.FAILED, "reason": reason}),
+    ]
+
+
+def failed(
+    stack: StackRecord,
+    operation: OperationRecord,
+    failure: str,
+    timed_out: bool,
+    rows: Iterable[ResourceRecord],
+    now: datetime,
+) -> list[Change]:
+    """The operation failed, or ran out of time. A failure of a resource was said when it happened; other failures are said here."""
+    changes: list[Change] = []
+    reason = failure or events.TIMED_OUT
+    if not follows(operation):
+        changes += _aborted(rows, operation, events.TIMED_OUT if timed_out else "", now)
+    said = failure.startswith("Resource ") and operation.action is not Action.CHECK
+    if not said:
+        changes += stack_failed(stack, operation.action, reason, now)
+    changes.append(_ended(operation, OperationState.FAILED, reason, now))
+    return changes
+
+
+def stopped(
+    stack: StackRecord, operation: OperationRecord, why: Stop, rows: Iterable[ResourceRecord], now: datetime
+) -> list[Change]:
+    """A newer operation waits for this one to end, or a user cancelled it.
+
+    What waits in the middle is left as it is for a newer operation to go on with; after a cancel nobody may come, so it fails.
+    """
+    if why is Stop.SUPERSEDED:
+        return [_ended(operation, OperationState.SUPERSEDED, operation.reason, now)]
+    reason = events.cancelled(operation.action)
+    changes = _aborted(rows, operation, "user triggered cancel", now)
+    changes += stack_failed(stack, operation.action, reason, now)
+    changes.append(_ended(operation, OperationState.CANCELLED, reason, now))
+    return changes
+
+
+def follows(operation: OperationRecord) -> bool:
+    """Whether a rollback follows when the operation fails."""
+    return operation.rollback and operation.action in ROLLED_BACK_ON_FAILURE
+
+
+def rollback(stack: StackRecord, operation: OperationRecord, target: Target, now: datetime) -> list[Change]:
+    """The follow-up that brings the stack back to ``target``, and the state that shows it."""
+    follow_up = OperationRecord(
+        id=new_id(),
+        stack_id=stack.id,
+        action=Action.ROLLBACK,
+        state=OperationState.PENDING,
+        target=target,
+        created_at=now,
+        parent_id=operation.parent_id,
+        credential_id=operation.credential_id,
+        request_id=operation.request_id,
+    )
+    reason = events.started(Action.ROLLBACK)
+    values = {
+        "action": Action.ROLLBACK,
+        "status": Status.IN_PROGRESS,
+        "reason": reason,
+        "target": target,
+        "operation_id": follow_up.id,
+    }
+    return [
+        InsertOperation(follow_up),
+        UpdateStack(stack.id, values),
+        AppendEvent(events.stack_event(stack, Action.ROLLBACK, Status.IN_PROGRESS, reason, now)),
+    ]
+
+
+def nothing_wanted(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A template of the same version without anything in it: what the rollback of a creation goes back to."""
+    for name in ("heat_template_version", "HeatTemplateFormatVersion", "AWSTemplateFormatVersion"):
+        if name in body:
+            return {name: body[name]}
+    return {"heat_template_version": "2018-08-31"}
+
+
+def emptied(target: Target, template_id: str) -> Target:
+    """A target with the template of nothing; parameters go, the rest of the environment stays."""
+    environment = {name: value for name, value in target.environment.items() if name == "resource_registry"}
+    return replace(target, template_id=template_id, files={}, environment=environment)
+
+
+def _aborted(rows: Iterable[ResourceRecord], operation: OperationRecord, why: str, now: datetime) -> list[Change]:
+    """Rows that were left in the middle are FAILED; what the cloud may hold of them stays known by their phase."""
+    changes: list[Change] = []
+    for row in list(rows):
+        if row.operation_id != operation.id or row.status is not Status.IN_PROGRESS:
+            continue
+        reason = f"{row.action} aborted ({why})" if why else f"{row.action} aborted"
+        unsure = row.action is Action.CREATE and row.physical_id is None and row.phase is not Phase.NONE
+        values = {
+            "status": Status.FAILED,
+            "reason": reason,
+            "updated_at": now,
+            "phase": Phase.INTENT if unsure else Phase.NONE,
+        }
+        changes.append(UpdateResource(row.id, values, row.secret))
+        failed_row = replace(row, status=Status.FAILED, reason=reason)
+        changes.append(AppendEvent(events.resource_event(failed_row, None, now)))
+    return changes
+
+
+def _ended(operation: OperationRecord, state: OperationState, reason: str, now: datetime) -> Change:
+    return UpdateOperation(operation.id, {"state": state, "reason": reason, "finished_at": now})

@@ -1,0 +1,255 @@
+"""Driving the steps of a plan: what is ready runs, inline or as a task; what has failed stops what comes after.
+
+Only order, concurrency and stopping are known here, neither templates nor resources. Local steps run in bursts of a plain loop, for a
+task each would cost more than the work; the loop is given back between bursts, so that a huge stack does not starve the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from enum import Enum
+from graphlib import TopologicalSorter
+
+from kamado.engine.effects import Call, Durable, Effect, Enter, Routine, Sleep
+from kamado.engine.ledger import Ledger
+from kamado.engine.plan import Plan, Step
+from kamado.engine.ports import Calls, Clock, EngineSettings
+
+
+class Halt(Enum):
+    """How far a run is to stop: ``FINISH`` starts nothing new, ``ABANDON`` also stops waiting for what goes on without us."""
+
+    NONE = 0
+    FINISH = 1
+    ABANDON = 2
+
+
+class NotWritten(Exception):
+    """A commit failed: the books on disk are behind, and the operation must be let go of. The cause says why."""
+
+
+async def settled(future: Future[None] | None) -> None:
+    """Waits until a batch is durable. Raises NotWritten."""
+    if future is None:
+        return
+    try:
+        await asyncio.wrap_future(future)
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        raise NotWritten(str(error)) from error
+
+
+class Driver:
+    """Runs a plan's steps. ``routine`` makes the generator of a step; ``is_local`` guesses where it will run.
+
+    ``routine`` deals with failures of its step itself (and calls `halt`); an exception that comes out of it ends the whole run.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        routine: Callable[[Step], Routine[bool]],
+        is_local: Callable[[Step], bool],
+        ports: tuple[Clock, Calls],
+        settings: EngineSettings,
+    ) -> None:
+        self._steps = {step.key: step for step in plan.steps}
+        self._sorter: TopologicalSorter[str] = TopologicalSorter(plan.graph())
+        self._ledger = ledger
+        self._routine = routine
+        self._is_local = is_local
+        self._clock, self._calls = ports
+        self._settings = settings
+        self._ready: deque[str] = deque()
+        self._waiting: deque[str] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asleep: set[asyncio.Task[None]] = set()
+        self._moved = asyncio.Event()
+        self._error: BaseException | None = None
+        self.halted = Halt.NONE
+
+    def halt(self, how: Halt) -> None:
+        """No new step starts; with ABANDON, steps that only wait are dropped where they are. On the loop only."""
+        if how.value <= self.halted.value:
+            return
+        self.halted = how
+        self._ready.clear()
+        self._waiting.clear()
+        if how is Halt.ABANDON:
+            for task in list(self._asleep):
+                task.cancel()
+        self._moved.set()
+
+    async def run(self) -> None:
+        """Returns when nothing runs and nothing can start. Raises what a commit or a programming error raised."""
+        self._sorter.prepare()
+        try:
+            while True:
+                self._moved.clear()
+                more = self._burst()
+                if self._error is not None:
+                    raise self._error
+                if not more and not self._tasks:
+                    return  # what has gathered goes into the operation's last transaction
+                self._hand_in()
+                if more:
+                    await asyncio.sleep(0)
+                else:
+                    await self._moved.wait()
+        finally:
+            await self._end_tasks()
+
+    async def _end_tasks(self) -> None:
+        if self._tasks:
+            self.halt(Halt.ABANDON)
+        while self._tasks:
+            await asyncio.wait(list(self._tasks))
+
+    def _burst(self) -> bool:
+        """Runs local steps, and starts tasks for others, until nothing is ready (False) or it is time to let others run (True)."""
+        for _ in range(self._settings.burst):
+            if self.halted is not Halt.NONE:
+                return False
+            key = self._next()
+            if key is None:
+                return False
+            self._begin(key)
+        return True
+
+    def _next(self) -> str | None:
+        if not self._ready and self._sorter.is_active():
+            self._ready.extend(self._sorter.get_ready())
+        while self._ready:
+            key = self._ready.popleft()
+            if self._is_local(self._steps[key]):
+                return key
+            self._waiting.append(key)
+        if self._waiting and len(self._tasks) < self._settings.concurrent_steps:
+            return self._waiting.popleft()
+        return None
+
+    def _begin(self, key: str) -> None:
+        """Goes through the step inline as far as that goes; the rest is a task's."""
+        routine = self._routine(self._steps[key])
+        try:
+            effect = _inline(routine)
+        except StopIteration as stop:
+            self._done(key, stop.value)
+            return
+        self._tasks.add(asyncio.get_running_loop().create_task(self._rest(key, routine, effect)))
+
+    def _done(self, key: str, good: bool) -> None:
+        if good:
+            self._sorter.done(key)
+        # Steps that need a failed one never become ready: only the root is to blame.
+
+    async def _rest(self, key: str, routine: Routine[bool], effect: Effect) -> None:
+        """Drives a step that calls a cloud, or that has to wait."""
+        local = not isinstance(effect, Enter)
+        try:
+            while True:
+                effect = await self._perform(routine, effect, local)
+                if isinstance(effect, Enter):
+                    local = effect.local
+        except _Ended as ended:
+            self._done(key, ended.good)
+        except asyncio.CancelledError:
+            routine.close()
+            if self.halted is not Halt.ABANDON:
+                raise
+        except BaseException as error:
+            routine.close()
+            self._error = self._error or error
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._tasks.discard(task)
+            self._moved.set()
+
+    async def _perform(self, routine: Routine[bool], effect: Effect, local: bool) -> Effect:
+        """Does what the step asked for and gives its next wish."""
+        result = None
+        try:
+            if isinstance(effect, Call):
+                result = effect.function() if local else await self._calls.run(effect.function)
+            elif isinstance(effect, Sleep):
+                await self._sleep(effect.seconds)
+            elif isinstance(effect, Durable) and not local:
+                await settled(self._ledger.flush())
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            if not isinstance(effect, Call):
+                raise
+            return _advance(lambda: routine.throw(error))
+        return _advance(lambda: routine.send(result))
+
+    async def _sleep(self, seconds: float) -> None:
+        self._hand_in()
+        if self.halted is Halt.ABANDON:
+            raise asyncio.CancelledError
+        task = asyncio.current_task()
+        assert task is not None
+        self._asleep.add(task)
+        try:
+            await self._clock.sleep(seconds)
+        finally:
+            self._asleep.discard(task)
+
+    def _hand_in(self) -> None:
+        """Submits what has gathered; a commit that fails ends the run."""
+        if self._ledger.gathered:
+            future = self._ledger.flush()
+            if future is not None:
+                loop = asyncio.get_running_loop()
+                future.add_done_callback(lambda done: self._committed(loop, done))
+
+    def _committed(self, loop: asyncio.AbstractEventLoop, future: Future[None]) -> None:
+        error = future.exception()
+        if error is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._not_written, error)
+
+    def _not_written(self, error: BaseException) -> None:
+        if self._error is None:
+            self._error = NotWritten(str(error))
+            self._error.__cause__ = error
+        self._moved.set()
+
+
+class _Ended(Exception):
+    """A step's generator has ended, well or not."""
+
+    def __init__(self, good: bool) -> None:
+        super().__init__(good)
+        self.good = good
+
+
+def _advance(move: Callable[[], Effect]) -> Effect:
+    try:
+        return move()
+    except StopIteration as stop:
+        raise _Ended(bool(stop.value)) from None
+
+
+def _inline(routine: Routine[bool]) -> Effect:
+    """Runs a step until it ends (StopIteration) or asks for what cannot be done inline; gives that wish."""
+    effect = next(routine)
+    while True:
+        if isinstance(effect, Call):
+            try:
+                result = effect.function()
+            except Exception as error:
+                effect = routine.throw(error)
+            else:
+                effect = routine.send(result)
+        elif isinstance(effect, Durable) or (isinstance(effect, Enter) and effect.local):
+            effect = routine.send(None)
+        else:
+            return effect

@@ -1,0 +1,57 @@
+"""What a step asks of the executor: to call, to wait, to have its notes made durable.
+
+A step is a generator that yields these and is sent the results. The executor decides how they are done: a local type's calls run
+inline and its notes need not be durable before it goes on; a call to a cloud runs in a thread, after a commit. So each step is written
+once, and a simulation can drive it in one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from kamado.plugin.lifecycle import Outcome
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The step has found out whose code it will call: ``local`` code runs inline from here on, other code as a task."""
+
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Run it and send back the result, or throw what it raises."""
+
+    function: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Go on after so many seconds; a run that stops drops the step here, and whoever comes next goes on from its row."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Durable:
+    """Go on when everything noted so far is committed."""
+
+
+Effect = Enter | Call | Sleep | Durable
+Routine = Generator[Effect, Any, T]
+
+DURABLE = Durable()
+
+
+class StepFailed(Exception):
+    """The step cannot succeed; ``outcome`` says why, in Heat's words. ``row_id`` is the row that carries the failure."""
+
+    def __init__(self, outcome: Outcome, row_id: str | None = None) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+        self.row_id = row_id

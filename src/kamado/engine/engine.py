@@ -1,0 +1,212 @@
+"""The engine of a process: claims operations, executes them side by side, keeps their leases, says goodbye.
+
+Made by ``assemble``; several may work on one database. ``wake`` and ``stop`` may be called from any thread. The trap: being woken is a
+courtesy; the queue is looked at every few seconds anyway, so a lost wake-up costs time, not work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from functools import partial
+
+from kamado.engine.drive import NotWritten
+from kamado.engine.executor import Execution
+from kamado.engine.leases import Leases
+from kamado.engine.ports import EnginePorts, EngineSettings
+from kamado.engine.targets import TargetLoader
+from kamado.model.identifiers import new_id
+from kamado.model.records import EngineRecord, OperationRecord
+from kamado.store.errors import LeaseLost
+
+LOG = logging.getLogger(__name__)
+
+_CHECK_AT_MOST_EVERY = 0.1
+"""Seconds between two looks at whether a running operation is to stop, however often the engine is woken."""
+
+
+class Engine:
+    """One engine. ``loader`` may be shared with the orchestrator, so that templates are parsed once."""
+
+    def __init__(
+        self,
+        ports: EnginePorts,
+        settings: EngineSettings,
+        *,
+        loader: TargetLoader | None = None,
+        binary: str = "kamado-engine",
+    ) -> None:
+        self.id = new_id()
+        self._ports = ports
+        self._settings = settings
+        store = ports.store
+        self._loader = loader or TargetLoader(store.templates, store.files, ports.registry, settings.region)
+        self._leases = Leases(self.id, store.operations, ports.clock, ports.store_calls, settings)
+        self._binary = binary
+        self._started_at = ports.clock.now()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._look = asyncio.Event()
+        self._check = asyncio.Event()
+        self._stopping = False
+        self._draining = False
+
+    @property
+    def running(self) -> int:
+        """How many operations it is at."""
+        return len(self._leases.held)
+
+    def wake(self) -> None:
+        """There is something new in the queue."""
+        self._from_anywhere(self._woken)
+
+    def stop(self, drain: bool = False) -> None:
+        """Takes nothing new and ends: with ``drain`` when what runs is over, else at once, giving the leases back."""
+        self._from_anywhere(partial(self._end, drain))
+
+    def _from_anywhere(self, call: partial[None] | object) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(call)  # type: ignore[arg-type]
+
+    def _woken(self) -> None:
+        self._look.set()
+        self._check.set()
+
+    def _end(self, drain: bool) -> None:
+        self._stopping = True
+        self._draining = drain
+        if not drain:
+            for execution in self._leases.held.values():
+                execution.pause()
+        self._woken()
+
+    async def run(self) -> None:
+        """Works until `stop`."""
+        self._loop = asyncio.get_running_loop()
+        await self._beat()
+        if self._settings.alone:
+            self._begin(await self._leases.take_over())
+        keepers = [self._loop.create_task(self._keep_leases()), self._loop.create_task(self._keep_beating())]
+        try:
+            while not self._stopping:
+                self._look.clear()
+                await self._claim()
+                await self._pause(self._look, self._settings.claim_interval)
+            while self._tasks:
+                await asyncio.wait(list(self._tasks))
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
+            await self._goodbye()
+
+    async def _claim(self) -> None:
+        try:
+            while not self._stopping:
+                claimed = await self._leases.claim()
+                self._begin(claimed)
+                if not claimed:
+                    return
+        except Exception:
+            LOG.exception("the queue could not be read", extra={"engine": self.id})
+
+    def _begin(self, operations: list[OperationRecord]) -> None:
+        for operation in operations:
+            execution = Execution(self._ports, self._settings, self._loader, operation)
+            self._leases.held[operation.id] = execution
+            task = asyncio.get_running_loop().create_task(self._execute(execution))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _execute(self, execution: Execution) -> None:
+        """One operation, and the certainty that whatever happens to it does not happen to the others."""
+        operation = execution.operation
+        ids = {
+            "operation": operation.id,
+            "stack": operation.stack_id,
+            "engine": self.id,
+            "request": operation.request_id,
+        }
+        LOG.info("operation taken", extra={"action": operation.action.value, **ids})
+        try:
+            await execution.run()
+        except NotWritten as error:
+            if isinstance(error.__cause__, LeaseLost):
+                LOG.warning("lease lost", extra=ids)
+            else:
+                LOG.error("an operation could not be written and is given back: %s", error, extra=ids)
+                await self._give_back_later(operation.id)
+        except Exception:
+            LOG.exception("an operation was interrupted and is given back", extra=ids)
+            await self._give_back_later(operation.id)
+        finally:
+            self._leases.held.pop(operation.id, None)
+            self._look.set()
+        if execution.paused:
+            await self._give_back(operation.id)
+
+    async def _give_back_later(self, operation_id: str) -> None:
+        """Not at once: what made it fail may need a moment."""
+        await self._ports.clock.sleep(self._settings.retry_first)
+        await self._give_back(operation_id)
+
+    async def _give_back(self, operation_id: str) -> None:
+        try:
+            await self._leases.give_back([operation_id])
+        except Exception:
+            LOG.exception("a lease could not be given back; it will run out", extra={"operation": operation_id})
+
+    async def _keep_leases(self) -> None:
+        third = self._settings.lease_seconds / 3
+        while True:
+            await self._pause(self._check, third)
+            try:
+                await self._leases.renew()
+            except Exception:
+                LOG.exception("leases could not be renewed", extra={"engine": self.id})
+            self._check.clear()
+            await self._ports.clock.sleep(min(_CHECK_AT_MOST_EVERY, third))
+
+    async def _keep_beating(self) -> None:
+        while True:
+            await self._ports.clock.sleep(self._settings.heartbeat_seconds)
+            try:
+                await self._beat()
+            except Exception:
+                LOG.exception("the heartbeat could not be written", extra={"engine": self.id})
+
+    async def _beat(self) -> None:
+        record = EngineRecord(
+            id=self.id,
+            hostname=socket.gethostname(),
+            binary=self._binary,
+            pid=os.getpid(),
+            started_at=self._started_at,
+            updated_at=self._ports.clock.now(),
+            report_interval=int(self._settings.heartbeat_seconds),
+        )
+        await self._ports.store_calls.run(partial(self._ports.store.engines.beat, record))
+
+    async def _goodbye(self) -> None:
+        try:
+            goodbye = partial(self._ports.store.engines.goodbye, self.id, self._ports.clock.now())
+            await self._ports.store_calls.run(goodbye)
+        except Exception:
+            LOG.exception("goodbye could not be written", extra={"engine": self.id})
+
+    async def _pause(self, event: asyncio.Event, seconds: float) -> None:
+        """Until the event is set, or for so long."""
+        loop = asyncio.get_running_loop()
+        both = {loop.create_task(event.wait()), loop.create_task(_sleep(self._ports, seconds))}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+
+
+async def _sleep(ports: EnginePorts, seconds: float) -> None:
+    await ports.clock.sleep(seconds)

@@ -1,0 +1,82 @@
+"""The lines of a stack's history, as Heat words them.
+
+Made by the executor for every change of a state; the orchestrator makes the line that says a stack action was started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kamado.engine.plan import MASKED
+from kamado.model.identifiers import new_id
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import EventRecord, ResourceRecord, StackRecord
+from kamado.plugin.declare import ResourceSchema
+from kamado.template.schema import TypeSchema
+
+REASON_LIMIT = 255
+"""Characters of an event's reason that Heat keeps."""
+
+STATE_CHANGED = "state changed"
+TIMED_OUT = "Timed out"
+
+
+def started(action: Action) -> str:
+    """The reason of the line that starts a stack action."""
+    return f"Stack {action} started"
+
+
+def completed(action: Action) -> str:
+    """The reason of the line that ends a stack action well."""
+    return f"Stack {action} completed successfully"
+
+
+def cancelled(action: Action) -> str:
+    """The reason of the line that ends a stack action that a user cancelled."""
+    return f"Stack {action} cancelled"
+
+
+def stack_event(stack: StackRecord, action: Action, status: Status, reason: str, now: datetime) -> EventRecord:
+    """A line about the stack itself; it carries the stack's name and id as a resource's."""
+    return EventRecord(
+        id=new_id(),
+        stack_id=stack.id,
+        resource_name=stack.name,
+        resource_type="OS::Heat::Stack",
+        physical_id=stack.id,
+        action=action.value,
+        status=status.value,
+        reason=reason[:REASON_LIMIT],
+        created_at=now,
+    )
+
+
+def resource_event(row: ResourceRecord, properties: Mapping[str, Any] | None, now: datetime) -> EventRecord:
+    """A line about a resource in the state that its row has now; ``properties`` as `visible` gave them."""
+    return EventRecord(
+        id=new_id(),
+        stack_id=row.stack_id,
+        resource_name=row.name,
+        resource_type=row.type,
+        physical_id=row.physical_id,
+        action=row.action.value,
+        status=row.status.value,
+        reason=row.reason[:REASON_LIMIT],
+        created_at=now,
+        properties=properties,
+        secret=row.secret,
+    )
+
+
+def visible(schema: TypeSchema | None, properties: Mapping[str, Any] | None, hidden: bool) -> Mapping[str, Any] | None:
+    """Properties as an event may show them. ``hidden``: they were made from a hidden parameter, and which ones cannot be told."""
+    if properties is None:
+        return None
+    if hidden:
+        return dict.fromkeys(properties, MASKED)
+    secrets = schema.secrets if isinstance(schema, ResourceSchema) else frozenset()
+    if secrets.isdisjoint(properties):
+        return properties
+    return {name: MASKED if name in secrets else value for name, value in properties.items()}

@@ -1,0 +1,247 @@
+"""The executor: one claimed operation from its plan to its end.
+
+Plans from what is there (so an operation that was interrupted is simply planned again), drives the steps, and closes the operation with the
+stack's state in one transaction. Called by the engine; everything it is given is in `EnginePorts`. The traps: nothing is written after a
+lease was lost, and an operation that was told to stop leaves what waits to the one that comes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from kamado.engine import closing
+from kamado.engine.acting import act
+from kamado.engine.drive import Driver, Halt, NotWritten, settled
+from kamado.engine.effects import Routine, StepFailed
+from kamado.engine.ledger import Ledger
+from kamado.engine.making import make
+from kamado.engine.plan import Plan, Step, StepKind
+from kamado.engine.planner import PlanRequest, plan
+from kamado.engine.planner.differences import ATTEMPTED
+from kamado.engine.ports import EnginePorts, EngineSettings
+from kamado.engine.removing import remove
+from kamado.engine.run import Run
+from kamado.engine.targets import Desired, TargetLoader
+from kamado.model.changes import UpdateOperation
+from kamado.model.lifecycle import Action, Phase, Status, Stop
+from kamado.model.records import OperationRecord, ResourceRecord, StackRecord
+from kamado.plugin.registry import UnknownType
+from kamado.template import TemplateInvalid
+
+LOG = logging.getLogger(__name__)
+
+_DELETING = frozenset({Action.DELETE})
+
+
+class Execution:
+    """One operation being executed. `stop` may be called while `run` runs, on the same loop."""
+
+    def __init__(
+        self, ports: EnginePorts, settings: EngineSettings, loader: TargetLoader, operation: OperationRecord
+    ) -> None:
+        self.operation = operation
+        self._ports = ports
+        self._settings = settings
+        self._loader = loader
+        self._driver: Driver | None = None
+        self._stop = operation.stop
+        self._timed_out = False
+        self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
+        self._lost = False
+        self.paused = False
+
+    def stop(self, why: Stop) -> None:
+        """No new step starts; the operation ends as superseded or cancelled."""
+        if why is Stop.NONE or self._stop is not Stop.NONE:
+            return
+        self._stop = why
+        self._halt(Halt.ABANDON)
+
+    def lose(self) -> None:
+        """The lease is gone: whatever runs is dropped, and nothing is written any more."""
+        self._lost = True
+        self._halt(Halt.ABANDON)
+
+    def pause(self) -> None:
+        """This engine ends: what is known is written, and the rest left to whoever takes the operation over."""
+        self.paused = True
+        self._halt(Halt.ABANDON)
+
+    def _halt(self, how: Halt) -> None:
+        if self._driver is not None:
+            self._driver.halt(how)
+
+    async def run(self) -> None:
+        """Executes the operation to its end. Raises what kept it from being written (a lost lease, a database that is gone)."""
+        call = self._ports.store_calls.run
+        store = self._ports.store
+        operation = self.operation
+        stack = await call(partial(store.stacks.get, operation.stack_id, True))
+        if stack is None:
+            raise LookupError(f"operation {operation.id} has no stack {operation.stack_id}")
+        rows = await call(partial(store.resources.of_stack, stack.id))
+        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows)
+        if self._stop is Stop.NONE:
+            try:
+                desired = await self._ports.store_calls.run(partial(self._desired, stack))
+                plan_ = plan(self._request(desired, rows))
+                await self._drive(Run(self._ports, self._settings, operation, stack, desired, plan_, ledger))
+            except NotWritten:
+                raise
+            except (TemplateInvalid, UnknownType) as error:
+                self._failure = f"{getattr(error, 'error_type', 'EntityNotFound')}: {error}"
+            except Exception as error:
+                LOG.exception("an operation could not be executed", extra={"operation": operation.id})
+                self._failure = f"{type(error).__name__}: {error}"
+        if self._lost:
+            return
+        if self.paused:
+            await settled(ledger.flush())
+            return
+        await self._close(stack, ledger)
+
+    def _desired(self, stack: StackRecord) -> Desired:
+        if self.operation.action in _DELETING:
+            return self._loader.nothing(self.operation.target)
+        return self._loader.desired(stack, self.operation.target)
+
+    def _request(self, desired: Desired, rows: list[ResourceRecord]) -> PlanRequest:
+        return PlanRequest(
+            action=self.operation.action,
+            rows=rows,
+            types=desired.types,
+            definitions=desired.definitions,
+            parameters=desired.parameters,
+            outputs=desired.outputs,
+            operation_id=self.operation.id,
+        )
+
+    async def _drive(self, run: Run) -> None:
+        deadline = self._deadline(run.stack)
+        if run.now() >= deadline:
+            self._timed_out = True
+            return
+        chosen = _continuing(run) if self._failure else run.plan
+        driver = Driver(
+            chosen,
+            run.ledger,
+            partial(self._routine, run),
+            lambda step: run.desired.types.get(step.type, step.name).local is True,
+            (self._ports.clock, self._ports.calls),
+            self._settings,
+        )
+        self._driver = driver
+        alarm = asyncio.get_running_loop().create_task(self._ring((deadline - run.now()).total_seconds()))
+        try:
+            await driver.run()
+        finally:
+            self._driver = None
+            alarm.cancel()
+
+    def _deadline(self, stack: StackRecord) -> datetime:
+        operation = self.operation
+        if operation.deadline is not None:
+            return operation.deadline
+        minutes = stack.timeout_mins
+        seconds = minutes * 60.0 if minutes else self._settings.stack_action_timeout
+        return (operation.started_at or operation.created_at) + timedelta(seconds=seconds)
+
+    async def _ring(self, seconds: float) -> None:
+        await self._ports.clock.sleep(seconds)
+        if self._stop is Stop.NONE:
+            self._timed_out = True
+            self._halt(Halt.ABANDON)
+
+    def _routine(self, run: Run, step: Step) -> Routine[bool]:
+        """The step, with its failure turned into state. Gives whether it went well."""
+        try:
+            if step.kind is StepKind.DELETE:
+                yield from remove(run, step)
+            elif step.kind.makes:
+                yield from make(run, step)
+            else:
+                yield from act(run, step)
+        except StepFailed as failed:
+            self._failed(run, step, failed)
+            return run.plan.action is Action.CHECK
+        return True
+
+    def _failed(self, run: Run, step: Step, failed: StepFailed) -> None:
+        """Writes down that a resource failed, and with the first one that the stack did."""
+        row_id = failed.row_id or run.current.get(step.name) or step.row_id
+        row = run.ledger.rows.get(row_id or "")
+        reason = failed.outcome.reason
+        if row is not None:
+            uncertain = failed.outcome.unknown and row.action is Action.CREATE and row.physical_id is None
+            progress = row.progress or {}
+            row = run.ledger.update(
+                row.id,
+                status=Status.FAILED,
+                reason=reason,
+                phase=Phase.INTENT if uncertain else Phase.NONE,
+                progress={ATTEMPTED: progress[ATTEMPTED]} if ATTEMPTED in progress else row.progress,
+                updated_at=run.now(),
+            )
+            run.row_event(row)
+        if self._failure:
+            return
+        action = row.action if row is not None else run.plan.action
+        self._failure = f"Resource {action} failed: {reason}"
+        LOG.info("resource failed", extra={**run.log, "resource": step.name, "reason": reason})
+        if run.plan.action is Action.CHECK:
+            return
+        # The stack is said to have failed at once, as in Heat; what is in flight goes on to its end.
+        run.ledger.note(UpdateOperation(self.operation.id, {"reason": self._failure}))
+        for change in closing.stack_failed(run.stack, self.operation.action, self._failure, run.now()):
+            run.ledger.note(change)
+        self._halt(Halt.ABANDON if closing.follows(self.operation) else Halt.FINISH)
+
+    async def _close(self, stack: StackRecord, ledger: Ledger) -> None:
+        """The last transaction: what became of the operation, its stack, and rows that were left in the middle."""
+        operation = self.operation
+        now = self._ports.clock.now()
+        if self._stop is not Stop.NONE:
+            changes = closing.stopped(stack, operation, self._stop, ledger.rows.values(), now)
+        elif self._failure or self._timed_out:
+            changes = closing.failed(stack, operation, self._failure, self._timed_out, ledger.rows.values(), now)
+            if closing.follows(operation):
+                changes += await self._rollback(stack, now)
+        else:
+            if operation.action is Action.DELETE:
+                await self._ports.calls.run(partial(self._forget, stack))
+            changes = closing.completed(stack, operation, now)
+        for change in changes:
+            ledger.note(change)
+        await settled(ledger.flush())
+
+    async def _rollback(self, stack: StackRecord, now: datetime) -> list[Any]:
+        operation = self.operation
+        target = operation.previous
+        if target is None:
+            body = closing.nothing_wanted(self._ports.store.templates.get(operation.target.template_id))
+            target = closing.emptied(
+                operation.target, await self._ports.store_calls.run(partial(self._ports.store.templates.put, body))
+            )
+        return closing.rollback(stack, operation, target, now)
+
+    def _forget(self, stack: StackRecord) -> None:
+        try:
+            self._ports.on_deleted(stack)
+        except Exception:
+            # What is left of a credential must not keep a stack from being deleted.
+            LOG.exception("clean-up of a deleted stack failed", extra={"stack": stack.id})
+
+
+def _continuing(run: Run) -> Plan:
+    """Of an operation that had failed before a crash: only the steps that were in flight then."""
+    ours = {
+        row.id
+        for row in run.ledger.rows.values()
+        if row.operation_id == run.operation.id and row.status is Status.IN_PROGRESS
+    }
+    steps = tuple(step for step in run.plan.steps if step.row_id in ours and not closing.follows(run.operation))
+    return Plan(run.plan.action, steps, {}, run.plan.keeps, run.plan.requires, run.plan.wanted, run.plan.basis)

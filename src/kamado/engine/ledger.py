@@ -1,0 +1,92 @@
+"""The books of one running operation: its rows as they are now, and the changes that are not yet submitted.
+
+One rule makes it safe to go on before a write is durable: batches of an operation become durable in the order in which they
+are submitted. A call to the cloud waits for its own intent, which is submitted after everything the call stands on; the operation's
+end is the last batch of all. So nothing outside the process can ever rest on a change that a crash could take back, and steps that
+touch nothing outside (local types) need not wait at all.
+
+Used by the event loop only, except `save`, which handler threads call for the one row they work on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+from kamado.engine.ports import JournalPort
+from kamado.model.changes import AppendEvent, Change, InsertResource, RemoveResource, UpdateResource
+from kamado.model.records import EventRecord, ResourceRecord
+
+
+class Ledger:
+    """Rows by id, and the batch that gathers. ``submit`` is `JournalPort.submit`, bound to the operation and its epoch."""
+
+    def __init__(self, journal: JournalPort, operation_id: str, epoch: int, rows: Iterable[ResourceRecord]) -> None:
+        self.rows: dict[str, ResourceRecord] = {row.id: row for row in rows}
+        self._submit: Callable[[list[Change]], Future[None]] = lambda changes: journal.submit(
+            operation_id, epoch, changes
+        )
+        self._batch: list[Change] = []
+        self._inserted: dict[str, int] = {}
+        self._updated: dict[str, int] = {}
+        self._last: Future[None] | None = None
+
+    def insert(self, record: ResourceRecord) -> None:
+        """A new row."""
+        self.rows[record.id] = record
+        self._inserted[record.id] = len(self._batch)
+        self._batch.append(InsertResource(record))
+
+    def update(self, row_id: str, **values: Any) -> ResourceRecord:
+        """New values of a row; several changes of one row in a batch become one."""
+        row = self.rows[row_id] = replace(self.rows[row_id], **values)
+        place = self._inserted.get(row_id)
+        if place is not None:
+            self._batch[place] = InsertResource(row)
+            return row
+        place = self._updated.get(row_id)
+        if place is not None:
+            earlier = self._batch[place]
+            if isinstance(earlier, UpdateResource):
+                self._batch[place] = UpdateResource(row_id, {**earlier.values, **values}, row.secret)
+                return row
+        self._updated[row_id] = len(self._batch)
+        self._batch.append(UpdateResource(row_id, values, row.secret))
+        return row
+
+    def remove(self, row_id: str) -> None:
+        """The row goes."""
+        self.rows.pop(row_id, None)
+        self._batch.append(RemoveResource(row_id))
+
+    def event(self, record: EventRecord) -> None:
+        """A line of history."""
+        self._batch.append(AppendEvent(record))
+
+    def note(self, change: Change) -> None:
+        """Any other change."""
+        self._batch.append(change)
+
+    @property
+    def gathered(self) -> int:
+        """How many changes wait for `flush`."""
+        return len(self._batch)
+
+    def flush(self) -> Future[None] | None:
+        """Submits what has gathered; the future of the latest batch, None when there never was one."""
+        if self._batch:
+            batch, self._batch = self._batch, []
+            self._inserted, self._updated = {}, {}
+            self._last = self._submit(batch)
+        return self._last
+
+    def save(self, row_id: str, **values: Any) -> None:
+        """From a handler's thread: new values of its row, durable on return. Raises LeaseLost.
+
+        Nothing else changes that row meanwhile (its step waits for the handler), and what the step had noted was flushed before.
+        """
+        row = self.rows[row_id]
+        self._submit([UpdateResource(row_id, values, row.secret)]).result()
+        self.rows[row_id] = replace(row, **values)

@@ -1,0 +1,333 @@
+"""Steps that bring a resource to what the template wants: create, update, replace, keep, adopt.
+
+The last values are resolved here, so here an undecided step is decided; the comparison is the planner's own. Called by the executor.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kamado.engine import events
+from kamado.engine.digests import definition_digest
+from kamado.engine.effects import Enter, Routine, StepFailed
+from kamado.engine.plan import Step, StepKind
+from kamado.engine.planner.differences import ATTEMPTED, property_changes
+from kamado.engine.resolving import wanted_metadata, wanted_properties
+from kamado.engine.scope import REFERENCE
+from kamado.model.identifiers import new_id, physical_name
+from kamado.model.lifecycle import Action, Phase, Status
+from kamado.model.records import ResourceRecord
+from kamado.plugin.declare import ResourceSchema
+from kamado.plugin.lifecycle import Outcome, OutcomeKind, PropertyChanges
+from kamado.plugin.resource import Resource
+from kamado.template import Definition, ResolveError
+from kamado.template.schema import TypeSchema, ValuesInvalid
+
+if TYPE_CHECKING:
+    from kamado.engine.run import Run
+
+LOG = logging.getLogger(__name__)
+
+UNCHANGED_FAILED = "Update status to COMPLETE for FAILED resource neither update nor replace."
+"""Heat's reason for a FAILED resource that turned out to need nothing."""
+
+
+def make(run: Run, step: Step) -> Routine[None]:
+    """Carries out one making step. Raises StepFailed."""
+    wanted = Wanted(run, step)
+    row = run.ledger.rows.get(step.row_id) if step.row_id is not None else None
+    if step.kind is StepKind.ADOPT:
+        yield from _adopt(wanted)
+    elif row is None:
+        yield from _create(wanted, step.replaces)
+    elif step.kind is StepKind.CREATE:
+        yield from _finish(wanted, row)
+    elif step.kind is StepKind.KEEP and not step.undecided:
+        yield from _keep(wanted, row)
+    else:
+        yield from _update(wanted, row, step.force)
+
+
+class Wanted:
+    """What one resource should be, resolved: the values of the definition at the moment when its step runs."""
+
+    def __init__(self, run: Run, step: Step) -> None:
+        self.run = run
+        self.name = step.name
+        self.definition: Definition = run.desired.definitions[step.name]
+        self.kind: type[Resource] = run.desired.types.get(step.type, step.name)
+        self.schema: TypeSchema = run.desired.types.schema(step.type) or self.kind.schema
+        self.digest = definition_digest(self.definition, run.desired.parameters)
+        self.requires = tuple(
+            sorted(run.current[name] for name in run.plan.requires.get(step.name, ()) if name in run.current)
+        )
+        self.hidden = not run.desired.hidden.isdisjoint(self.definition.parameters)
+        self.properties: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
+        self.problem: Outcome | None = None
+        self._resolve()
+
+    def _resolve(self) -> None:
+        path = f"resources.{self.name}"
+        try:
+            self.properties = wanted_properties(self.schema, self.definition, self.run.scope)
+            self.metadata = wanted_metadata(self.definition, self.run.scope)
+        except ResolveError as error:
+            kind = getattr(error, "error_type", "") or "StackValidationFailed"
+            self.problem = Outcome(OutcomeKind.FAIL, f"{kind}: {path}: {error}")
+            return
+        except ValuesInvalid as invalid:
+            first = invalid.errors[0]
+            where = f"{path}.properties.{first.dotted}" if first.path else f"{path}.properties"
+            reason = f"StackValidationFailed: {path}: Property error: {where}: {first.message}"
+            self.problem = Outcome(OutcomeKind.FAIL, reason)
+            return
+        findings = self.kind.validate(self.properties)
+        if findings:
+            self.problem = Outcome(OutcomeKind.FAIL, f"{findings[0].error_type}: {path}: {findings[0]}")
+
+    @property
+    def secret(self) -> bool:
+        """Whether what the row keeps must be encrypted: by its type, a secret property, a hidden parameter, or by what it reads."""
+        secrets = self.schema.secrets if isinstance(self.schema, ResourceSchema) else frozenset()
+        rows = self.run.ledger.rows
+        return (
+            self.kind.secret
+            or self.hidden
+            or not secrets.isdisjoint(self.properties)
+            or any(rows[row_id].secret for row_id in self.requires if row_id in rows)
+        )
+
+    def applied(self) -> dict[str, Any]:
+        """Fields of a row that was brought to this."""
+        return {
+            "definition": self.digest,
+            "metadata": self.metadata,
+            "requires": self.requires,
+            "deletion_policy": self.definition.deletion_policy,
+        }
+
+    def resource(self, row: ResourceRecord) -> Resource:
+        """The resource of a row with the wanted properties."""
+        return self.run.resource(row, self.properties, self.metadata)
+
+    def event(self, row: ResourceRecord) -> None:
+        """A line of history in the state that the row has now."""
+        self.run.event(row, events.visible(self.schema, self.properties, self.hidden))
+
+
+def _insert(wanted: Wanted, action: Action, replaces: str | None, physical_id: str | None = None) -> ResourceRecord:
+    run = wanted.run
+    row_id = new_id()
+    row = ResourceRecord(
+        id=row_id,
+        stack_id=run.stack.id,
+        name=wanted.name,
+        type=wanted.definition.type,
+        action=action,
+        status=Status.IN_PROGRESS,
+        reason=events.STATE_CHANGED,
+        created_at=run.now(),
+        physical_id=physical_id,
+        physical_name=physical_name(run.stack.name, wanted.name, row_id, wanted.kind.physical_name_limit),
+        operation_id=run.operation.id,
+        phase=Phase.INTENT,
+        properties=wanted.properties,
+        replaces=replaces,
+        external_id=physical_id,
+        secret=wanted.secret,
+        **wanted.applied(),
+    )
+    run.ledger.insert(row)
+    run.current[wanted.name] = row_id
+    if replaces is not None and replaces in run.ledger.rows:
+        run.ledger.update(replaces, replaced_by=row_id)
+    wanted.event(row)
+    return row
+
+
+def _create(wanted: Wanted, replaces: str | None) -> Routine[None]:
+    row = _insert(wanted, Action.CREATE, replaces)
+    if wanted.problem is not None:
+        raise StepFailed(wanted.problem, row.id)
+    resource = wanted.resource(row)
+    yield from wanted.run.caller.carry_out(resource, Action.CREATE)
+    yield from _complete(wanted, resource)
+
+
+def _adopt(wanted: Wanted) -> Routine[None]:
+    """Something that exists outside: it is looked at, never changed, never deleted."""
+    row = _insert(wanted, Action.ADOPT, None, str(wanted.definition.external_id))
+    if wanted.problem is not None:
+        raise StepFailed(wanted.problem, row.id)
+    resource = wanted.resource(row)
+    yield Enter(bool(resource.local))
+    yield from _complete(wanted, resource)
+    row = wanted.run.ledger.update(row.id, action=Action.CHECK, status=Status.IN_PROGRESS, phase=Phase.INTENT)
+    wanted.event(row)
+    yield from wanted.run.caller.carry_out(resource, Action.CHECK)
+    yield from _complete(wanted, resource)
+
+
+def _finish(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
+    """Goes on with a creation that an earlier engine had begun, then looks whether it is still what is wanted."""
+    run = wanted.run
+    run.current[wanted.name] = row.id
+    resource = run.resource(row, row.properties, row.metadata)
+    run.ledger.update(row.id, operation_id=run.operation.id)
+    yield from run.caller.carry_out(resource, row.action, resume=True)
+    if wanted.problem is None and not property_changes(wanted.schema, row, wanted.properties, frozenset()):
+        yield from _complete(wanted, resource)
+        return
+    finished = _completed(wanted, row.id, row.action)
+    wanted.event(finished)
+    yield from _update(wanted, finished, frozenset())
+
+
+def _update(wanted: Wanted, row: ResourceRecord, force: frozenset[str]) -> Routine[None]:
+    """Decides between keep, update and replace now that every value is known."""
+    run = wanted.run
+    run.current[wanted.name] = row.id
+    if wanted.problem is not None:
+        raise StepFailed(wanted.problem, _begin(wanted, row, {}).id)
+    changes = property_changes(wanted.schema, row, wanted.properties, force)
+    if row.status is Status.FAILED:
+        resource = run.resource(row, row.properties, row.metadata)
+        yield Enter(bool(resource.local))
+        if (yield from run.caller.patiently(resource, resource.needs_replace_failed)):
+            yield from _create(wanted, row.id)
+            return
+    if changes.refused:
+        raise StepFailed(_refusal(wanted, changes), _begin(wanted, row, changes.values).id)
+    if changes.must_replace:
+        yield from _create(wanted, row.id)
+        return
+    interrupted = row.action is Action.UPDATE and row.status is Status.IN_PROGRESS
+    if not changes and wanted.metadata == dict(row.metadata) and not interrupted:
+        yield from _keep(wanted, row)
+        return
+    yield from _apply(wanted, row, changes)
+
+
+def _refusal(wanted: Wanted, changes: PropertyChanges) -> Outcome:
+    names = ", ".join(changes.refused)
+    message = f"Update to properties {names} of {wanted.name} ({wanted.definition.type}) is not supported"
+    return Outcome(OutcomeKind.FAIL, f"NotSupported: resources.{wanted.name}: {message}")
+
+
+def _begin(wanted: Wanted, row: ResourceRecord, attempted: Mapping[str, Any]) -> ResourceRecord:
+    """The intent of an update; its line of history only when it is not there from before a crash."""
+    run = wanted.run
+    again = run.is_ours(row, Action.UPDATE)
+    row = run.ledger.update(
+        row.id,
+        action=Action.UPDATE,
+        status=Status.IN_PROGRESS,
+        reason=events.STATE_CHANGED,
+        phase=row.phase if again else Phase.INTENT,
+        progress=row.progress if again else {ATTEMPTED: dict(attempted)},
+        operation_id=run.operation.id,
+        updated_at=run.now(),
+        replaced_by=None,
+        secret=row.secret or wanted.secret,
+    )
+    if not again:
+        wanted.event(row)
+    return row
+
+
+def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Routine[None]:
+    run = wanted.run
+    before = row
+    again = run.is_ours(row, Action.UPDATE)
+    row = _begin(wanted, row, changes.values)
+    resource = wanted.resource(row)
+    try:
+        if changes.values or again:
+            yield from run.caller.carry_out(resource, Action.UPDATE, changes.values, resume=again)
+    except StepFailed as failed:
+        if failed.outcome.kind is not OutcomeKind.REPLACE:
+            raise
+        # The old one stays what it was until its replacement is there; the clean-up step will see that it was replaced.
+        state = (
+            {"action": Action.CREATE, "status": Status.COMPLETE}
+            if again
+            else {"action": before.action, "status": before.status}
+        )
+        run.ledger.update(row.id, phase=Phase.NONE, progress=None, reason=before.reason, **state)
+        yield from _create(wanted, row.id)
+        return
+    yield from _complete(wanted, resource)
+
+
+def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
+    """Only our own books: what it depends on, attributes newly asked for, and the state of one that had failed but needs nothing."""
+    run = wanted.run
+    run.current[wanted.name] = row.id
+    missing = {name for name in run.plan.wanted.get(wanted.name, ()) if name is not None and name not in row.attributes}
+    values: dict[str, Any] = {**wanted.applied(), "replaced_by": None}
+    if missing:
+        resource = run.resource(row, row.properties, row.metadata)
+        yield Enter(bool(resource.local))
+        values["attributes"] = {**row.attributes, **(yield from _read(wanted, resource, missing))}
+    repaired = row.status is not Status.COMPLETE
+    if repaired:
+        values |= {
+            "status": Status.COMPLETE,
+            "reason": UNCHANGED_FAILED,
+            "phase": Phase.NONE,
+            "progress": None,
+            "operation_id": run.operation.id,
+        }
+    row = run.ledger.update(row.id, **values)
+    if repaired:
+        wanted.event(row)
+
+
+def _completed(wanted: Wanted, row_id: str, action: Action, **values: Any) -> ResourceRecord:
+    return wanted.run.ledger.update(
+        row_id,
+        action=action,
+        status=Status.COMPLETE,
+        reason=events.STATE_CHANGED,
+        phase=Phase.NONE,
+        progress=None,
+        updated_at=wanted.run.now(),
+        operation_id=wanted.run.operation.id,
+        **values,
+    )
+
+
+def _complete(wanted: Wanted, resource: Resource) -> Routine[None]:
+    """Reads what others want to know of it, and writes that it is done."""
+    names = wanted.run.plan.wanted.get(wanted.name, frozenset())
+    attributes = yield from _read(wanted, resource, names)
+    row = wanted.run.ledger.rows[resource.id]
+    row = _completed(
+        wanted, row.id, row.action, properties=wanted.properties, attributes=attributes, **wanted.applied()
+    )
+    wanted.event(row)
+
+
+def _read(wanted: Wanted, resource: Resource, names: Any) -> Routine[dict[str, Any]]:
+    """The named attributes, in one call, and the reference where it is not simply the physical id."""
+    plain: set[str] = set(resource.attrs) if None in names else set(names)
+    attributes: dict[str, Any] = {}
+
+    def read() -> dict[str, Any]:
+        values = dict(resource.read_attributes(sorted(plain))) if plain else {}
+        reference = resource.reference()
+        if reference != resource.physical_id:
+            values[REFERENCE] = reference
+        return values
+
+    try:
+        attributes = yield from wanted.run.caller.patiently(resource, read)
+    except StepFailed as failed:
+        # The thing itself is in order; what it has to tell may come later.
+        LOG.warning(
+            "attributes could not be read: %s", failed, extra={"resource": wanted.name, "stack": wanted.run.stack.id}
+        )
+    return attributes

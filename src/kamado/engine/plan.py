@@ -1,0 +1,192 @@
+"""The plan: what an operation will do, as frozen data. Made by the planner, shown by preview, run by the executor.
+
+Nothing is done that is not a step of the plan. Two kinds of steps leave a decision to the run, because it needs values that
+only the cloud can give: an ``undecided`` step (keep, update or replace, once its properties are known) and a ``conditional``
+delete (the clean-up that belongs to a step which may replace its row; it does nothing when the row stayed).
+The trap: ``keeps`` are resources for which nothing at all will happen; they have no step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from kamado.model.lifecycle import Action
+from kamado.template import UNKNOWN, contains_unknown
+
+
+class StepKind(StrEnum):
+    """What a step does to one resource row."""
+
+    CREATE = "create"
+    """Make a new one, or finish (``row_id`` set) one whose creation was interrupted."""
+    REPLACE = "replace"
+    """Make a new one that takes the place of ``replaces``; the old one's deletion is a step of its own."""
+    UPDATE = "update"
+    """Change in place; whether that is possible may turn out at run time."""
+    KEEP = "keep"
+    """Only our own books change: what it depends on, its metadata, attributes that are newly asked for."""
+    ADOPT = "adopt"
+    """Take over something that exists already (``external_id``)."""
+    DELETE = "delete"
+    """Remove it from the cloud and from the stack."""
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    CHECK = "check"
+    SNAPSHOT = "snapshot"
+    RESTORE = "restore"
+
+    @property
+    def makes(self) -> bool:
+        """Whether the step brings its resource to what the template wants (others of its name wait for it)."""
+        return self in _MAKES
+
+
+_MAKES = frozenset({StepKind.CREATE, StepKind.REPLACE, StepKind.UPDATE, StepKind.KEEP, StepKind.ADOPT})
+
+
+class Reason(StrEnum):
+    """Why a step is in the plan: one word a cause, so that preview and tests need no sentences."""
+
+    NEW = "new"
+    PROPERTY_CHANGED = "property changed"
+    IMMUTABLE_PROPERTY_CHANGED = "property changed that cannot be changed in place"
+    MAY_CHANGE = "depends on a value that is only known later"
+    METADATA_CHANGED = "metadata changed"
+    DEFINITION_CHANGED = "definition changed without effect on the resource"
+    DEPENDENCY_REPLACED = "something it depends on was replaced"
+    ATTRIBUTE_NEEDED = "an attribute is asked for that was not read yet"
+    TYPE_CHANGED = "type changed"
+    FAILED_BEFORE = "failed before"
+    INTERRUPTED = "was interrupted half-way"
+    TAKEN_BACK = "the one that was being replaced is taken back"
+    EXTERNAL = "exists outside the stack"
+    REMOVED_FROM_TEMPLATE = "removed from the template"
+    STACK_DELETED = "the stack is deleted"
+    REPLACED = "was replaced"
+    MAY_BE_REPLACED = "deleted only if the run replaces it"
+    LEFT_OVER = "left over from an earlier operation"
+    ASKED = "asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyDifference:
+    """One place in a resource's properties: its path, the value it was applied with and the one it will get.
+
+    `UNKNOWN` stands for what is only known later, `MASKED` for a secret. ``replaces``: this change cannot be made in place.
+    """
+
+    path: tuple[str | int, ...]
+    old: Any
+    new: Any
+    replaces: bool = False
+
+
+MASKED = "******"
+"""What is shown in place of a secret value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do to one resource.
+
+    ``row_id``: the existing row it works on (None when a new one is made); ``replaces``: the row whose place a new one takes;
+    ``undecided``: the run decides between keep, update and replace; ``conditional``: see the module's header; ``force``: names of
+    properties that an interrupted update may have changed already, so they count as changed whatever the books say.
+    """
+
+    key: str
+    kind: StepKind
+    name: str
+    type: str
+    reason: Reason
+    row_id: str | None = None
+    replaces: str | None = None
+    changes: tuple[PropertyDifference, ...] = ()
+    undecided: bool = False
+    conditional: bool = False
+    force: frozenset[str] = frozenset()
+    physical_id: str | None = None
+    external_id: str | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """The step as JSON-able data, for our own plan view."""
+        shape: dict[str, Any] = {
+            "step": self.key,
+            "action": self.kind.value,
+            "resource": self.name,
+            "type": self.type,
+            "reason": self.reason.value,
+        }
+        if self.physical_id is not None:
+            shape["physical_resource_id"] = self.physical_id
+        if self.undecided or self.conditional:
+            shape["decided_at_run_time"] = True
+        if self.changes:
+            shape["changes"] = [
+                {
+                    "path": list(change.path),
+                    "old": shown(change.old),
+                    "new": shown(change.new),
+                    "replaces": change.replaces,
+                }
+                for change in self.changes
+            ]
+        return shape
+
+
+def shown(value: Any) -> Any:
+    """A value with everything that is not known yet written as ``<unknown>``."""
+    if value is UNKNOWN:
+        return "<unknown>"
+    if not contains_unknown(value):
+        return value
+    if isinstance(value, Mapping):
+        return {key: shown(item) for key, item in value.items()}
+    return [shown(item) for item in value]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything an operation will do. ``steps`` stand in an order in which they could run one after the other.
+
+    ``edges``: per step key the keys of the steps that must be done before it. ``keeps``: name → row id of resources that stay as they
+    are. ``requires``: per resource the names of all it comes after. ``wanted``: per resource the attributes that are read
+    somewhere (None: all of them). ``basis``: what the plan was made from; a plan made from another basis must not be run.
+    """
+
+    action: Action
+    steps: tuple[Step, ...] = ()
+    edges: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    keeps: Mapping[str, str] = field(default_factory=dict)
+    requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    wanted: Mapping[str, frozenset[str | None]] = field(default_factory=dict)
+    basis: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing will happen to any resource."""
+        return not self.steps
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def of(self, name: str) -> tuple[Step, ...]:
+        """The steps of one resource, in order."""
+        return tuple(step for step in self.steps if step.name == name)
+
+    def graph(self) -> dict[str, frozenset[str]]:
+        """Step key → keys of the steps it needs, for `graphlib.TopologicalSorter`."""
+        empty: frozenset[str] = frozenset()
+        return {step.key: self.edges.get(step.key, empty) for step in self.steps}
+
+    def describe(self) -> dict[str, Any]:
+        """The whole plan as JSON-able data."""
+        return {
+            "action": self.action.value,
+            "basis": self.basis,
+            "steps": [step.describe() | {"needs": sorted(self.edges.get(step.key, ()))} for step in self.steps],
+            "unchanged": sorted(self.keeps),
+        }

@@ -1,0 +1,61 @@
+"""Pass 2: which row stands for each wanted resource, and which rows are left over.
+
+A name may have several rows: a replacement under way, or what failed, cancelled and superseded operations left. The one that
+fits the wanted definition best is chosen, so that a rollback takes back the old row that still lives; the rest is deleted
+after the chosen one is in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from kamado.engine.digests import definition_digest
+from kamado.engine.plan import Reason
+from kamado.engine.planner.request import Draft
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def choose(draft: Draft) -> None:
+    """Fills ``by_id``, ``chosen`` and ``leftovers``."""
+    request = draft.request
+    draft.by_id = {row.id: row for row in request.rows}
+    rows_of: dict[str, list[ResourceRecord]] = {}
+    for row in request.rows:
+        rows_of.setdefault(row.name, []).append(row)
+    gone = Reason.REMOVED_FROM_TEMPLATE if request.definitions else Reason.STACK_DELETED
+    for name, rows in rows_of.items():
+        definition = request.definitions.get(name)
+        if definition is None:
+            draft.leftovers.extend((row, gone) for row in rows)
+            continue
+        usable = [row for row in rows if row.action is not Action.DELETE]
+        if usable:
+            best = usable[0]
+            if len(usable) > 1:
+                best = _best(
+                    usable, definition.type, definition_digest(definition, request.parameters), request.operation_id
+                )
+            draft.chosen[name] = best
+            rows = [row for row in rows if row is not best]
+        draft.leftovers.extend((row, Reason.LEFT_OVER) for row in rows)
+
+
+def _best(rows: Iterable[ResourceRecord], type_name: str, digest: str, operation_id: str) -> ResourceRecord:
+    def fitness(row: ResourceRecord) -> tuple[object, ...]:
+        alive = row.status is not Status.FAILED
+        return (
+            row.type == type_name,
+            alive and bool(operation_id) and row.operation_id == operation_id,  # made by this very run, before a crash
+            alive and row.definition == digest,
+            row.status is Status.COMPLETE,
+            row.replaced_by is None,
+            row.physical_id is not None,
+            row.created_at or _LONG_AGO,
+            row.id,
+        )
+
+    return max(rows, key=fitness)

@@ -1,0 +1,171 @@
+"""Pass 3: what to do with each wanted resource: nothing, create, update in place, replace, or decide once more is known.
+
+Goes through the resources in dependency order, because what happens to one decides which values of it are still true for the
+next. The quick way comes first: nothing about the definition, its parameters and the resources it reads has changed, so nothing is
+resolved at all; that is what makes a no-op update of thousands of resources cheap.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kamado.engine.digests import definition_digest
+from kamado.engine.plan import Reason, StepKind
+from kamado.engine.planner.differences import differences, forced, property_changes
+from kamado.engine.planner.request import Decision, Draft
+from kamado.engine.resolving import wanted_metadata, wanted_properties
+from kamado.engine.scope import RowScope, attribute_names
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord
+from kamado.plugin.resource import Resource
+from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, walk
+from kamado.template.schema import TypeSchema, ValuesInvalid
+
+_MAKING = frozenset({Action.CREATE, Action.ADOPT, Action.INIT})
+
+
+class DraftScope(RowScope):
+    """Values as far as they are known before the run: whatever a step may change is UNKNOWN."""
+
+    def __init__(self, draft: Draft) -> None:
+        super().__init__(draft.request.parameters, draft.chosen.get, draft.request.facade)
+        self._decisions = draft.decisions
+
+    def reference(self, resource: str) -> Any:
+        """The stored reference, when the resource surely keeps it."""
+        decision = self._decisions.get(resource)
+        if decision is None or not decision.keeps_reference:
+            return UNKNOWN
+        return super().reference(resource)
+
+    def attribute(self, resource: str, path: tuple[Any, ...]) -> Any:
+        """The stored attribute, when the resource is surely not touched and the attribute was read."""
+        decision = self._decisions.get(resource)
+        if decision is None or decision.row is None or not decision.keeps_attributes:
+            return UNKNOWN
+        if not path:
+            return super().attribute(resource, path)
+        name = str(path[0])
+        if name not in decision.row.attributes:
+            return UNKNOWN
+        return walk(decision.row.attributes[name], tuple(path[1:]))
+
+
+def compare(draft: Draft) -> None:
+    """Fills ``wanted`` (attributes that are read somewhere) and ``decisions``."""
+    request = draft.request
+    read = attribute_names(pair for definition in request.definitions.values() for pair in definition.attributes)
+    for name, names in attribute_names(
+        pair for output in request.outputs.values() for pair in output.attributes
+    ).items():
+        read.setdefault(name, set()).update(names)
+    draft.wanted = {name: frozenset(names) for name, names in read.items()}
+    scope = DraftScope(draft)
+    for name in draft.order:
+        draft.decisions[name] = _decide(draft, scope, request.definitions[name], draft.chosen.get(name))
+
+
+def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord | None) -> Decision:
+    if row is None:
+        if definition.external_id is not None:
+            return Decision(StepKind.ADOPT, Reason.EXTERNAL)
+        return Decision(StepKind.CREATE, Reason.NEW)
+    if row.type != definition.type:
+        return Decision(StepKind.REPLACE, Reason.TYPE_CHANGED, row)
+    digest = definition_digest(definition, draft.request.parameters)
+    if row.status is Status.COMPLETE:
+        if digest and digest == row.definition and _untouched(draft, definition):
+            return _kept(draft, definition, row, digest)
+    elif row.action in _MAKING:
+        return _unmade(draft, definition, row, digest)
+    elif row.status is Status.FAILED:
+        kind = draft.request.types.get(definition.type, row.name)
+        if row.physical_id is None or kind.needs_replace_failed is Resource.needs_replace_failed:
+            return Decision(StepKind.REPLACE, Reason.FAILED_BEFORE, row)
+    return _compared(draft, scope, definition, row, digest)
+
+
+def _unmade(draft: Draft, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
+    """For a row whose creation did not come to its end."""
+    ours = row.operation_id == draft.request.operation_id
+    if row.status is Status.IN_PROGRESS and (ours or (digest and digest == row.definition)):
+        return Decision(StepKind.CREATE, Reason.INTERRUPTED, row)
+    kind = draft.request.types.get(definition.type, row.name)
+    may_stay = kind.needs_replace_failed is not Resource.needs_replace_failed
+    if row.status is Status.FAILED and row.physical_id is not None and may_stay:
+        return Decision(StepKind.UPDATE, Reason.FAILED_BEFORE, row, undecided=True)
+    reason = Reason.FAILED_BEFORE if row.status is Status.FAILED else Reason.INTERRUPTED
+    return Decision(StepKind.REPLACE, reason, row)
+
+
+def _untouched(draft: Draft, definition: Definition) -> bool:
+    """Whether nothing that the definition reads from other resources can have another value after the run."""
+    requires = draft.requires[definition.name]
+    if not requires:
+        return True
+    decisions = draft.decisions
+    reads = {resource for resource, _ in definition.attributes}
+    for name in requires:
+        decision = decisions.get(name)
+        if decision is None:
+            return False
+        if not decision.silent:
+            if not decision.keeps_reference or (name in reads and not decision.keeps_attributes):
+                return False
+            if name in reads and decision.reason is Reason.ATTRIBUTE_NEEDED:
+                return False
+    return True
+
+
+def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
+    """For a resource that stays as it is in the cloud: are our own books right, too?"""
+    wanted = draft.wanted.get(row.name)
+    reason = None
+    if wanted is not None and any(name is not None and name not in row.attributes for name in wanted):
+        reason = Reason.ATTRIBUTE_NEEDED
+    elif row.replaced_by is not None:
+        reason = Reason.TAKEN_BACK
+    elif _requires_changed(draft, definition, row):
+        reason = Reason.DEPENDENCY_REPLACED
+    elif row.definition != digest or row.deletion_policy != definition.deletion_policy:
+        reason = Reason.DEFINITION_CHANGED
+    return Decision(StepKind.KEEP, reason, row, silent=reason is None)
+
+
+def _requires_changed(draft: Draft, definition: Definition, row: ResourceRecord) -> bool:
+    requires = draft.requires[definition.name]
+    if not requires:
+        return bool(row.requires)
+    now: set[str] = set()
+    for name in requires:
+        decision = draft.decisions.get(name)
+        if decision is None or decision.row is None or not decision.keeps_reference:
+            return True
+        now.add(decision.row.id)
+    return now != set(row.requires)
+
+
+def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
+    """The thorough way: resolve what is known and compare it with what the row was applied with."""
+    force = forced(row)
+    schema = draft.request.types.schema(definition.type) or TypeSchema(definition.type)
+    try:
+        properties = wanted_properties(schema, definition, scope)
+        metadata = wanted_metadata(definition, scope)
+    except (ResolveError, ValuesInvalid):
+        # The run will meet the same error and blame this resource for it; the plan must not hide the others.
+        return Decision(StepKind.UPDATE, Reason.MAY_CHANGE, row, undecided=True, force=force)
+    changes = property_changes(schema, row, properties, force)
+    shown = differences(schema, row.properties, properties, changes)
+    if changes.must_replace and not set(changes.replace) <= set(changes.undecided):
+        return Decision(StepKind.REPLACE, Reason.IMMUTABLE_PROPERTY_CHANGED, row, shown)
+    if row.status is not Status.COMPLETE:
+        reason = Reason.FAILED_BEFORE if row.status is Status.FAILED else Reason.INTERRUPTED
+        return Decision(StepKind.UPDATE, reason, row, shown, undecided=True, force=force)
+    if changes:
+        only_maybe = len(changes.undecided) == len(changes.values)
+        reason = Reason.MAY_CHANGE if only_maybe else Reason.PROPERTY_CHANGED
+        return Decision(StepKind.UPDATE, reason, row, shown, undecided=bool(changes.undecided), force=force)
+    if contains_unknown(metadata) or metadata != dict(row.metadata):
+        return Decision(StepKind.UPDATE, Reason.METADATA_CHANGED, row, undecided=contains_unknown(metadata))
+    return _kept(draft, definition, row, digest)

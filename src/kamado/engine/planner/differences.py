@@ -1,0 +1,85 @@
+"""What differs between the properties a row was applied with and those that are wanted, place by place.
+
+Pure; used by the planner for the plan and by the executor once the last values are known, so both see the same thing. Which
+property changed at all, and whether that can be done in place, says `kamado.plugin.lifecycle.diff`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from kamado.engine.plan import MASKED, PropertyDifference
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord
+from kamado.plugin import lifecycle
+from kamado.plugin.declare import ResourceSchema
+from kamado.plugin.lifecycle import PropertyChanges
+from kamado.template.schema import TypeSchema
+from kamado.template.unknown import UNKNOWN, contains_unknown
+
+ATTEMPTED = "attempted"
+"""Key in a row's progress: the changed properties that an update was about to apply."""
+
+
+class _NeverEqual:
+    """An old value about which the books may be wrong."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+_DOUBTFUL = _NeverEqual()
+
+
+def forced(row: ResourceRecord) -> frozenset[str]:
+    """Names of properties that an update which did not come to its end may have changed in the cloud already."""
+    if row.action is not Action.UPDATE or row.status is Status.COMPLETE:
+        return frozenset()
+    attempted = (row.progress or {}).get(ATTEMPTED)
+    return frozenset(attempted) if isinstance(attempted, Mapping) else frozenset()
+
+
+def property_changes(
+    schema: TypeSchema, row: ResourceRecord, new: Mapping[str, Any], force: frozenset[str]
+) -> PropertyChanges:
+    """What changed from the row's properties to ``new``; forced ones count as changed whatever the books say."""
+    old: Mapping[str, Any] = row.properties or {}
+    if force:
+        old = {**old, **{name: _DOUBTFUL for name in force if name in new or name in old}}
+    return lifecycle.diff(schema, old, new)
+
+
+def differences(
+    schema: TypeSchema, old: Mapping[str, Any] | None, new: Mapping[str, Any], changes: PropertyChanges
+) -> tuple[PropertyDifference, ...]:
+    """The changes as deep as both sides are maps; secrets masked."""
+    if not changes.values:
+        return ()
+    before: Mapping[str, Any] = {} if old is None else old
+    secrets: Iterable[str] = schema.secrets if isinstance(schema, ResourceSchema) else ()
+    found: list[PropertyDifference] = []
+    for name in changes.values:
+        known = schema.properties.get(name)
+        secret = name in secrets or (known is not None and known.secret)
+        for path, was, becomes in _walk((name,), before.get(name), new.get(name)):
+            if secret:
+                was = MASKED if was is not None else None
+                becomes = MASKED if becomes is not None else None
+            found.append(PropertyDifference(path, was, becomes, replaces=name in changes.replace))
+    return tuple(found)
+
+
+def _walk(path: tuple[str | int, ...], old: Any, new: Any) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in [*old, *(key for key in new if key not in old)]:
+            if _differ(old.get(key), new.get(key)):
+                yield from _walk((*path, key), old.get(key), new.get(key))
+        return
+    yield path, old, new
+
+
+def _differ(old: Any, new: Any) -> bool:
+    return new is UNKNOWN or contains_unknown(new) or bool(old != new)

@@ -1,0 +1,85 @@
+"""What the planner is given, and the draft that its passes fill in.
+
+The request is frozen; the draft is the planner's scratch paper and never leaves it. The trap: a pass may rely on what the passes
+before it have written, so their order (`kamado.engine.planner`) is part of their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kamado.engine.plan import PropertyDifference, Reason, Step, StepKind
+from kamado.engine.ports import Types
+from kamado.model.lifecycle import Action
+from kamado.model.records import ResourceRecord
+from kamado.template import Definition, Output, Parameters
+
+
+@dataclass(frozen=True)
+class PlanRequest:
+    """The live rows of a stack and what it should become.
+
+    ``definitions`` is empty for a deletion. ``operation_id`` tells our own interrupted rows from those of earlier operations.
+    ``facade`` is what ``resource_facade`` reads in a nested template.
+    """
+
+    action: Action
+    rows: Sequence[ResourceRecord]
+    types: Types
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    parameters: Parameters | None = None
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+    operation_id: str = ""
+    facade: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Decision:
+    """What will be done for one wanted resource; ``row`` is the live row that it starts from."""
+
+    kind: StepKind
+    reason: Reason | None = None
+    row: ResourceRecord | None = None
+    changes: tuple[PropertyDifference, ...] = ()
+    undecided: bool = False
+    force: frozenset[str] = frozenset()
+    silent: bool = False
+    """Nothing to do at all: the resource is kept and gets no step."""
+
+    @property
+    def keeps_reference(self) -> bool:
+        """Whether ``get_resource`` surely gives after the step what it gave before."""
+        return self.row is not None and not self.undecided and self.kind in (StepKind.KEEP, StepKind.UPDATE)
+
+    @property
+    def keeps_attributes(self) -> bool:
+        """Whether stored attributes stay true."""
+        return self.kind is StepKind.KEEP and self.row is not None
+
+
+@dataclass
+class Draft:
+    """What the passes have found out so far."""
+
+    request: PlanRequest
+    order: Sequence[str] = ()
+    requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Resource name → names of all it comes after, written or implied by its type."""
+    by_id: dict[str, ResourceRecord] = field(default_factory=dict)
+    chosen: dict[str, ResourceRecord] = field(default_factory=dict)
+    leftovers: list[tuple[ResourceRecord, Reason]] = field(default_factory=list)
+    wanted: dict[str, frozenset[str | None]] = field(default_factory=dict)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    steps: dict[str, Step] = field(default_factory=dict)
+    edges: dict[str, set[str]] = field(default_factory=dict)
+    making: dict[str, str] = field(default_factory=dict)
+    """Resource name → key of the step that brings it to what is wanted."""
+    deleting: dict[str, str] = field(default_factory=dict)
+    """Row id → key of the step that deletes (or may delete) it."""
+
+    def add(self, step: Step) -> None:
+        """Puts a step in; its edges come later."""
+        self.steps[step.key] = step
+        self.edges[step.key] = set()

@@ -1,0 +1,238 @@
+"""What the engine is given: protocols for store, journal, time, handler calls and types, and its settings.
+
+Everything that touches the outside world comes in through here, so that a simulation can give its own store, cloud, clock and
+scheduler and run an engine in one thread. The store of `kamado.store` fits these protocols as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
+
+from kamado.model.changes import Change
+from kamado.model.lifecycle import Stop
+from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, StackRecord
+from kamado.plugin.context import Children
+from kamado.plugin.context import Clock as BlockingClock
+from kamado.plugin.resource import Resource
+from kamado.template.schema import TypeSchema
+
+T = TypeVar("T")
+
+
+class Stacks(Protocol):
+    """Reading of stack rows."""
+
+    def get(self, key: str, show_deleted: bool = False) -> StackRecord | None:
+        """The stack, or None when it is gone."""
+
+
+class Bodies(Protocol):
+    """Content-addressed template bodies."""
+
+    def get(self, key: str) -> Mapping[str, Any]:
+        """The body with that id."""
+
+    def put(self, body: Mapping[str, Any]) -> str:
+        """Stores a body if it is not there yet; its id."""
+
+
+class Files(Protocol):
+    """Content-addressed file bodies."""
+
+    def get(self, key: str) -> str:
+        """The text with that id."""
+
+
+class Rows(Protocol):
+    """Reading of resource rows."""
+
+    def of_stack(self, stack_id: str) -> list[ResourceRecord]:
+        """All rows of a stack, those that are being replaced too."""
+
+    def taken(self, physical_ids: Collection[str]) -> set[str]:
+        """Those of ``physical_ids`` that some row holds: not to be adopted twice."""
+
+
+class Queue(Protocol):
+    """The durable work queue."""
+
+    def claim(self, engine_id: str, now: datetime, lease: timedelta, limit: int) -> list[OperationRecord]:
+        """Takes up to ``limit`` operations that wait, or whose engine's lease has run out; each with a new epoch."""
+
+    def renew(self, engine_id: str, now: datetime, lease: timedelta, ids: Collection[str]) -> dict[str, Stop]:
+        """Prolongs leases; ids that are missing from the answer are no longer ours."""
+
+    def release(self, engine_id: str, ids: Collection[str]) -> None:
+        """Gives leases back at once."""
+
+    def get(self, key: str) -> OperationRecord | None:
+        """One operation as it is now."""
+
+
+class Engines(Protocol):
+    """The service list."""
+
+    def beat(self, record: EngineRecord) -> None:
+        """Says that this engine is alive."""
+
+    def goodbye(self, engine_id: str, now: datetime) -> None:
+        """Says that it ends."""
+
+
+class StorePort(Protocol):
+    """The store's table families that an engine reads."""
+
+    @property
+    def stacks(self) -> Stacks:
+        """Stack rows."""
+
+    @property
+    def templates(self) -> Bodies:
+        """Template bodies."""
+
+    @property
+    def files(self) -> Files:
+        """File bodies."""
+
+    @property
+    def resources(self) -> Rows:
+        """Resource rows."""
+
+    @property
+    def operations(self) -> Queue:
+        """The work queue."""
+
+    @property
+    def engines(self) -> Engines:
+        """The service list."""
+
+
+class JournalPort(Protocol):
+    """The only way in which an engine writes while it works on an operation."""
+
+    def submit(self, operation_id: str, epoch: int, changes: Sequence[Change]) -> Future[None]:
+        """Writes all changes in one transaction under the operation's fence; done when durable.
+
+        Batches of one operation become durable in the order in which they are submitted: when one is durable, all earlier ones
+        are; when one fails, so do all later ones. Fails with `kamado.store.errors.LeaseLost` when the lease is gone. A superseded
+        operation cannot change its stack's state any more, nor start a rollback: the newer operation owns the stack.
+        """
+
+
+class Clock(Protocol):
+    """Time as an argument; ``sleep`` is the loop's, the rest may be asked from any thread."""
+
+    def now(self) -> datetime:
+        """The time of day, aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Lets other work run for so long."""
+
+    @property
+    def blocking(self) -> BlockingClock:
+        """The same time for handlers, which run in threads."""
+
+
+class Calls(Protocol):
+    """Where blocking calls (handlers, store reads) run."""
+
+    def run(self, function: Callable[[], T]) -> Awaitable[T]:
+        """Runs it off the loop and gives its result or its exception."""
+
+    def close(self) -> None:
+        """Waits for what runs and takes no more."""
+
+
+class Types(Protocol):
+    """Resource types by name."""
+
+    def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
+        """The class of a type; raises `kamado.plugin.registry.UnknownType`."""
+
+    def schema(self, type_name: str) -> TypeSchema | None:
+        """The schema of a type, None when there is no such type."""
+
+
+class TypeSource(Protocol):
+    """The registry, and views of it through an environment's ``resource_registry``."""
+
+    def for_environment(self, environment: Any) -> Types:
+        """Types as a stack with that `kamado.template.Environment` sees them."""
+
+
+class CloudPort(Protocol):
+    """Makes the cloud that a stack's resources live in; called in handler threads, when first needed."""
+
+    def __call__(self, stack: StackRecord, operation: OperationRecord) -> Any:
+        """A `kamado.cloud.session.Cloud` acting for the stack's owner."""
+
+
+class ChildrenPort(Protocol):
+    """Makes the port through which one resource has child stacks."""
+
+    def __call__(self, stack: StackRecord, operation: OperationRecord, row: ResourceRecord) -> Children | None:
+        """The port, or None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How an engine behaves. Times in seconds.
+
+    ``lease_seconds``: how long an operation stays ours without renewal (renewed every third of it). ``concurrent_operations`` and
+    ``concurrent_steps``: bounds per engine and per operation. ``poll_first``/``poll_max``: the growing wait between two polls.
+    ``action_retry_limit``: how often a call that failed for a passing cause is repeated. ``claim_interval``: how often the queue is
+    looked at without having been woken. ``stack_action_timeout``: the deadline of an operation whose stack names none. ``alone``: no
+    other engine works on this database, so everything that runs at start is ours to go on with.
+    """
+
+    lease_seconds: float = 30.0
+    heartbeat_seconds: float = 60.0
+    concurrent_operations: int = 100
+    concurrent_steps: int = 100
+    worker_threads: int = 32
+    poll_first: float = 0.1
+    poll_max: float = 5.0
+    poll_growth: float = 1.5
+    action_retry_limit: int = 5
+    retry_first: float = 1.0
+    retry_max: float = 30.0
+    claim_interval: float = 2.0
+    stack_action_timeout: float = 3600.0
+    adoption_slack: float = 60.0
+    burst: int = 200
+    region: str = ""
+    alone: bool = False
+
+
+def nothing_to_clean(stack: StackRecord) -> None:
+    """The clean-up of a deleted stack that has nothing to clean."""
+
+
+def no_children(stack: StackRecord, operation: OperationRecord, row: ResourceRecord) -> Children | None:
+    """No child stacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnginePorts:
+    """Everything an engine is given.
+
+    ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``on_deleted`` removes what a
+    deleted stack leaves behind (credentials); it may be called more than once.
+    """
+
+    store: StorePort
+    journal: JournalPort
+    clock: Clock
+    calls: Calls
+    store_calls: Calls
+    registry: TypeSource
+    cloud: CloudPort
+    children: ChildrenPort = no_children
+    on_deleted: Callable[[StackRecord], None] = nothing_to_clean

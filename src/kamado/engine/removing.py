@@ -1,0 +1,83 @@
+"""Steps that take a resource away: from the cloud, then from the books.
+
+The row goes in the same transaction as its last line of history, and only when the cloud no longer has the thing. What may exist
+without our knowing its id is looked for first. Called by the executor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kamado.engine import events
+from kamado.engine.effects import Routine, StepFailed
+from kamado.engine.plan import Step
+from kamado.model.lifecycle import Action, Phase, Status
+from kamado.model.records import ResourceRecord
+from kamado.plugin import lifecycle
+from kamado.plugin.lifecycle import OutcomeKind
+
+if TYPE_CHECKING:
+    from kamado.engine.run import Run
+
+UNCERTAIN = "uncertain"
+"""Key in a row's progress: a creation was begun and its outcome is not known."""
+
+_BORN = frozenset({Action.CREATE, Action.INIT})
+
+
+def remove(run: Run, step: Step) -> Routine[None]:
+    """Carries out one delete step. Raises StepFailed."""
+    row = run.ledger.rows.get(step.row_id or "")
+    if row is None or (step.conditional and run.current.get(row.name) == row.id):
+        return
+    again = run.is_ours(row, Action.DELETE)
+    uncertain = _uncertain(row)
+    untouched = _never_made(row) and not uncertain
+    if not again:
+        row = run.ledger.update(
+            row.id,
+            action=Action.DELETE,
+            status=Status.IN_PROGRESS,
+            reason=events.STATE_CHANGED,
+            phase=Phase.INTENT,
+            progress={UNCERTAIN: True} if uncertain else None,
+            operation_id=run.operation.id,
+        )
+        run.row_event(row)
+    if not untouched and row.external_id is None and row.deletion_policy != "Retain":
+        yield from _from_cloud(run, row, again, uncertain)
+    row = run.ledger.update(row.id, status=Status.COMPLETE)
+    run.row_event(row)
+    run.ledger.remove(row.id)
+    if run.current.get(row.name) == row.id:
+        del run.current[row.name]
+
+
+def _from_cloud(run: Run, row: ResourceRecord, again: bool, uncertain: bool) -> Routine[None]:
+    resource = run.resource(row, row.properties, row.metadata)
+    if uncertain:
+        found = yield from run.caller.look_up_before_delete(resource)
+        if not found and resource.can_find:
+            return
+    action = "delete"
+    if row.deletion_policy == "Snapshot" and lifecycle.supports(resource, "snapshot_delete"):
+        action = "snapshot_delete"
+    try:
+        yield from run.caller.carry_out(resource, action, resume=again)
+    except StepFailed as failed:
+        if failed.outcome.kind is not OutcomeKind.GONE:
+            raise
+
+
+def _uncertain(row: ResourceRecord) -> bool:
+    """Whether there may be something in the cloud that the row does not know of."""
+    if row.physical_id is not None:
+        return False
+    if row.action is Action.DELETE:
+        return bool((row.progress or {}).get(UNCERTAIN))
+    return row.action is Action.CREATE and row.phase is not Phase.NONE
+
+
+def _never_made(row: ResourceRecord) -> bool:
+    """Whether its creation failed before there was anything."""
+    return row.action in _BORN and row.status is not Status.COMPLETE and row.physical_id is None and not row.data

@@ -1,0 +1,109 @@
+"""One operation while it runs: its plan, its books, and the facts that steps ask for.
+
+Made by the executor when it takes an operation up; dropped when that ends. It holds no cloud and no thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from kamado.engine import events
+from kamado.engine.calling import Caller, LedgerSaver
+from kamado.engine.ledger import Ledger
+from kamado.engine.plan import Plan
+from kamado.engine.ports import EnginePorts, EngineSettings
+from kamado.engine.scope import RowScope
+from kamado.engine.targets import Desired
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import OperationRecord, ResourceRecord, StackRecord
+from kamado.plugin import lifecycle
+from kamado.plugin.context import Ports, StackInfo
+from kamado.plugin.resource import Resource
+
+
+class Run:
+    """What the steps of one operation share. ``current`` maps a resource name to the id of the row that stands for it now."""
+
+    def __init__(
+        self,
+        ports: EnginePorts,
+        settings: EngineSettings,
+        operation: OperationRecord,
+        stack: StackRecord,
+        desired: Desired,
+        plan: Plan,
+        ledger: Ledger,
+    ) -> None:
+        self.ports = ports
+        self.operation = operation
+        self.stack = stack
+        self.desired = desired
+        self.plan = plan
+        self.ledger = ledger
+        self.current: dict[str, str] = dict(plan.keeps)
+        for step in plan.steps:
+            if step.kind.makes and step.row_id is not None:
+                self.current[step.name] = step.row_id
+        self.scope = RowScope(desired.parameters, self._row)
+        self.caller = Caller(ledger, settings, ports.store.resources)
+        self.now = ports.clock.now
+        self._cloud: Any = None
+        self.info = StackInfo(
+            id=stack.id,
+            name=stack.name,
+            project_id=stack.project_id,
+            user_id=stack.user_id,
+            username=stack.username,
+            root_id=stack.root_id or stack.id,
+            nested_depth=stack.nested_depth,
+            region=settings.region,
+            tags=stack.tags,
+            stack_user_project_id=stack.stack_user_project_id,
+            timeout_secs=stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout,
+        )
+
+    def _row(self, name: str) -> ResourceRecord | None:
+        row_id = self.current.get(name)
+        return None if row_id is None else self.ledger.rows.get(row_id)
+
+    def cloud(self) -> Any:
+        """The cloud of the stack's owner, made when the first handler asks for it."""
+        if self._cloud is None:
+            self._cloud = self.ports.cloud(self.stack, self.operation)
+        return self._cloud
+
+    def resource(
+        self, row: ResourceRecord, properties: Mapping[str, Any] | None, metadata: Mapping[str, Any] | None
+    ) -> Resource:
+        """The resource of a row, ready for its handlers."""
+        saver = LedgerSaver(self.ledger, row.id)
+        ports = Ports(
+            clock=self.ports.clock.blocking,
+            cloud=self.cloud,
+            saver=saver,
+            children=self.ports.children(self.stack, self.operation, row),
+        )
+        types = self.desired.types
+        resource = lifecycle.build(types, row, self.info, ports, properties=properties, metadata=metadata)
+        saver.local = bool(resource.local)
+        return resource
+
+    def is_ours(self, row: ResourceRecord, action: Action) -> bool:
+        """Whether this very operation was at that action of the row already, before a crash."""
+        return row.operation_id == self.operation.id and row.action is action and row.status is Status.IN_PROGRESS
+
+    def event(self, row: ResourceRecord, properties: Mapping[str, Any] | None) -> None:
+        """A line of history in the state that the row has now."""
+        self.ledger.event(events.resource_event(row, properties, self.now()))
+
+    def row_event(self, row: ResourceRecord) -> None:
+        """The same with the properties that the row was applied with."""
+        schema = self.desired.types.schema(row.type)
+        self.event(row, events.visible(schema, row.properties, row.secret and row.properties is not None))
+
+    @cached_property
+    def log(self) -> dict[str, str]:
+        """Ids for log lines."""
+        return {"stack": self.stack.id, "operation": self.operation.id, "request": self.operation.request_id}

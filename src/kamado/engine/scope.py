@@ -1,0 +1,67 @@
+"""What templates may look up: parameters, and references and attributes of rows as they were last read.
+
+Used by the planner (which puts UNKNOWN where the run will tell), by the executor and by the orchestrator for outputs. The reference of a
+resource is kept among its attributes under `REFERENCE` when it is not its physical id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from kamado.model.records import ResourceRecord
+from kamado.template import Parameters, walk
+
+REFERENCE = "$reference"
+"""The key in a row's attributes under which ``get_resource``'s value is kept."""
+
+Lookup = Callable[[str], ResourceRecord | None]
+
+
+def reference_of(row: ResourceRecord) -> Any:
+    """What ``get_resource`` gives for a row, as last read."""
+    reference = row.attributes.get(REFERENCE)
+    if reference is not None:
+        return reference
+    return row.physical_id if row.physical_id is not None else row.name
+
+
+class RowScope:
+    """Values of parameters and rows. ``lookup`` gives the row that stands for a resource name, None when there is none."""
+
+    def __init__(self, parameters: Parameters | None, lookup: Lookup, facade: Mapping[str, Any] | None = None) -> None:
+        self._parameters = parameters
+        self._lookup = lookup
+        self._facade = facade or {}
+
+    def parameter(self, name: str) -> Any:
+        """The value of a parameter; raises KeyError when there is none of that name."""
+        if self._parameters is None:
+            raise KeyError(name)
+        return self._parameters[name]
+
+    def reference(self, resource: str) -> Any:
+        """What ``get_resource`` gives; None for a resource that is not there."""
+        row = self._lookup(resource)
+        return None if row is None else reference_of(row)
+
+    def attribute(self, resource: str, path: tuple[Any, ...]) -> Any:
+        """What ``get_attr`` gives; None for what could not be read."""
+        row = self._lookup(resource)
+        if row is None:
+            return None
+        if not path:
+            return {name: value for name, value in row.attributes.items() if name != REFERENCE}
+        return walk(row.attributes.get(str(path[0])), tuple(path[1:]))
+
+    def facade(self, key: str) -> Any:
+        """What ``resource_facade`` gives in a nested template."""
+        return self._facade.get(key)
+
+
+def attribute_names(paths: Iterable[tuple[str, tuple[Any, ...]]]) -> dict[str, set[str | None]]:
+    """Resource name → names of its attributes that are read somewhere; None stands for all of them."""
+    names: dict[str, set[str | None]] = {}
+    for resource, path in paths:
+        names.setdefault(resource, set()).add(str(path[0]) if path else None)
+    return names

@@ -1,0 +1,84 @@
+"""From a stored target to what the planner wants: definitions, parameters, outputs, types.
+
+A template that was parsed once is kept, for it is immutable; the orchestrator may share the loader, so that a template which
+came in by a request is not parsed again to run it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from kamado.engine.ports import Bodies, Files, Types, TypeSource
+from kamado.model.records import StackRecord, Target
+from kamado.template import Definition, Environment, Output, Parameters, PseudoParameters, Template, load
+
+_KEPT = 128
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What a stack should become; without a template for a deletion."""
+
+    types: Types
+    template: Template | None = None
+    parameters: Parameters | None = None
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    outputs: Mapping[str, Output] = field(default_factory=dict)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Names of hidden parameters."""
+        return frozenset() if self.parameters is None else frozenset(self.parameters.hidden)
+
+
+class TargetLoader:
+    """Reads targets from the store. Safe from any thread. ``region`` is what ``AWS::Region`` gives."""
+
+    def __init__(self, templates: Bodies, files: Files, registry: TypeSource, region: str = "") -> None:
+        self._templates = templates
+        self._files = files
+        self._registry = registry
+        self._region = region
+        self._kept: OrderedDict[tuple[Any, ...], Template] = OrderedDict()
+        self._lock = Lock()
+
+    def template(self, target: Target) -> Template:
+        """The parsed template of a target. Raises TemplateInvalid."""
+        key = (target.template_id, tuple(sorted(target.files.items())))
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+                return found
+        files = {name: self._files.get(file_id) for name, file_id in target.files.items()}
+        return self.keep(target, load(self._templates.get(target.template_id), files=files))
+
+    def keep(self, target: Target, template: Template) -> Template:
+        """Remembers a template that somebody has parsed already."""
+        key = (target.template_id, tuple(sorted(target.files.items())))
+        with self._lock:
+            self._kept[key] = template
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return template
+
+    def desired(self, stack: StackRecord, target: Target) -> Desired:
+        """Everything about a target. Raises TemplateInvalid."""
+        template = self.template(target)
+        environment = Environment.load(dict(target.environment))
+        parameters = template.bind(environment, PseudoParameters(stack.name, stack.id, stack.project_id, self._region))
+        return Desired(
+            template=template,
+            parameters=parameters,
+            definitions=template.definitions(parameters),
+            outputs=template.active_outputs(parameters),
+            types=self._registry.for_environment(environment),
+        )
+
+    def nothing(self, target: Target) -> Desired:
+        """What a deletion wants: no resource; only types are needed, so a template that can no longer be read is no hindrance."""
+        return Desired(types=self._registry.for_environment(Environment.load(dict(target.environment))))
