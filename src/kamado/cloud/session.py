@@ -53,31 +53,61 @@ class RequestToken(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceUser:
+    """A user of Kamado's own in Keystone; of each domain either the id or the name counts, the id first."""
+
+    auth_url: str
+    username: str
+    password: str = field(repr=False)
+    project_name: str | None = None
+    user_domain_id: str | None = None
+    user_domain_name: str | None = None
+    project_domain_id: str | None = None
+    project_domain_name: str | None = None
+
+    def auth(self, **scope: Any) -> v3.Password:
+        """The way to a token: for the project, or for another ``scope`` (``trust_id``, ``domain_id``, ``unscoped``)."""
+        if not scope:
+            scope = {
+                "project_name": self.project_name,
+                "project_domain_id": self.project_domain_id,
+                "project_domain_name": None if self.project_domain_id else (self.project_domain_name or "Default"),
+            }
+        return v3.Password(
+            _v3(self.auth_url),
+            username=self.username,
+            password=self.password,
+            user_domain_id=self.user_domain_id,
+            user_domain_name=None if self.user_domain_id else (self.user_domain_name or "Default"),
+            **scope,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class CloudSettings:
     """Where the cloud is and who the service is in it.
 
-    ``overrides`` maps service types to addresses that win over the catalog; ``trustee_*`` default to the service user;
-    ``stack_domain`` and its admin own the users of stacks. Nothing in here may be logged.
+    ``trustee``: whom users trust, the service user when None. ``stack_domain_admin``: administers the domain of the
+    users of stacks. ``delegated_roles``: what a trust hands on, all roles of the token when empty. ``overrides``:
+    service type → address that wins over the catalog.
     """
 
-    auth_url: str
-    username: str = ""
-    password: str = field(default="", repr=False)
-    user_domain: str = "Default"
-    project_name: str = "service"
-    project_domain: str = "Default"
+    service: ServiceUser
+    trustee: ServiceUser | None = None
     region: str = ""
     interface: str = "public"
     verify: bool | str = True
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    trustee_username: str = ""
-    trustee_password: str = field(default="", repr=False)
-    trustee_user_domain: str = ""
     delegated_roles: tuple[str, ...] = ()
-    stack_domain: str = ""
-    stack_domain_admin: str = ""
-    stack_domain_admin_password: str = field(default="", repr=False)
+    stack_domain_id: str = ""
+    stack_domain_admin: ServiceUser | None = None
+    stack_user_role: str = "heat_stack_user"
+    overrides: Mapping[str, str] = field(default_factory=dict)
     limits: CallLimits = field(default_factory=CallLimits)
+
+    @property
+    def auth_url(self) -> str:
+        """Keystone's address."""
+        return self.service.auth_url
 
 
 class _GivenToken(ksa_plugin.BaseAuthPlugin):  # type: ignore[misc]  # keystoneauth1 is not typed
@@ -135,6 +165,12 @@ class Cloud:
     def user_id(self) -> str:
         """The user of the credential (for a trust: the one who trusts)."""
         return self._identity()[1]
+
+    @property
+    def domain_id(self) -> str:
+        """The domain that the credential is scoped to; empty when it is scoped to a project."""
+        access = _asking(self._settings.auth_url, lambda: self.session.auth.get_access(self.session))
+        return str(access.domain_id or "")
 
     def has(self, service_type: str) -> bool:
         """Whether the cloud offers a service."""
@@ -240,68 +276,52 @@ class CloudFactory:
 
     def for_credential(self, record: CredentialRecord) -> Cloud:
         """The cloud for a user who is not there any more: a session of the trustee, scoped to the user's trust."""
-        settings = self.settings
         return self._kept(
-            ("trust", record.trust_id),
-            lambda: self._with_access(
-                v3.Password(
-                    _v3(settings.auth_url),
-                    username=settings.trustee_username or settings.username,
-                    password=settings.trustee_password or settings.password,
-                    user_domain_name=settings.trustee_user_domain or settings.user_domain,
-                    trust_id=record.trust_id,
-                )
-            ),
+            ("trust", record.trust_id), lambda: self._with_access(self._trustee.auth(trust_id=record.trust_id))
         )
 
     def for_user(self, username: str, password: str, project: str, domain: str = "Default") -> Cloud:
         """The cloud with a user's own name and password (the local cloud, tests, `clouds.yaml`)."""
-        return self._kept(
-            ("user", username, password, project, domain),
-            lambda: self._with_access(
-                v3.Password(
-                    _v3(self.settings.auth_url),
-                    username=username,
-                    password=password,
-                    user_domain_name=domain,
-                    project_name=project,
-                    project_domain_name=domain,
-                )
-            ),
+        user = ServiceUser(
+            self.settings.auth_url,
+            username,
+            password,
+            project_name=project,
+            user_domain_name=domain,
+            project_domain_name=domain,
         )
+        return self._kept(("user", username, password, project, domain), lambda: self._with_access(user.auth()))
 
     def admin(self) -> Cloud:
         """The cloud as the service user."""
-        settings = self.settings
-        return self._kept(
-            ("admin",),
-            lambda: self._with_access(
-                v3.Password(
-                    _v3(settings.auth_url),
-                    username=settings.username,
-                    password=settings.password,
-                    user_domain_name=settings.user_domain,
-                    project_name=settings.project_name,
-                    project_domain_name=settings.project_domain,
-                )
-            ),
-        )
+        return self._kept(("admin",), lambda: self._with_access(self.settings.service.auth()))
+
+    def trustee_user_id(self) -> str:
+        """The id of the user whom users trust; asked once."""
+        return self._kept(("trustee",), lambda: self._with_access(self._trustee.auth(unscoped=True))).user_id
+
+    @property
+    def _trustee(self) -> ServiceUser:
+        return self.settings.trustee or self.settings.service
 
     def stack_domain_admin(self) -> Cloud:
-        """The cloud as the administrator of the domain that users of stacks live in."""
-        settings = self.settings
-        return self._kept(
-            ("stack domain",),
-            lambda: self._with_access(
-                v3.Password(
-                    _v3(settings.auth_url),
-                    username=settings.stack_domain_admin,
-                    password=settings.stack_domain_admin_password,
-                    user_domain_name=settings.stack_domain,
-                    domain_name=settings.stack_domain,
-                )
-            ),
-        )
+        """The cloud as the administrator of the domain that users of stacks live in; CloudError when there is none."""
+        user = self.settings.stack_domain_admin
+        if user is None:
+            raise CloudError(
+                FailureKind.NOT_FOUND, "no administrator of a stack domain is configured", service="identity"
+            )
+        if self.settings.stack_domain_id:
+            scope = {"domain_id": self.settings.stack_domain_id}
+        elif user.user_domain_id:
+            scope = {"domain_id": user.user_domain_id}
+        else:
+            scope = {"domain_name": user.user_domain_name or "heat"}
+        return self._kept(("stack domain",), lambda: self._with_access(user.auth(**scope)))
+
+    def stack_domain_id(self) -> str:
+        """The id of the stack domain."""
+        return self.settings.stack_domain_id or self.stack_domain_admin().domain_id
 
     def forget(self, *key: str) -> None:
         """Drops a kept cloud (``("trust", id)`` after the trust is gone)."""

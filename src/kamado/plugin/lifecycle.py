@@ -121,7 +121,8 @@ def coerce(
 ) -> dict[str, Any]:
     """Resolved properties as their schemas' types, under their newest names, defaults filled; UNKNOWN passes.
 
-    ``custom`` checks custom constraints (see `kamado.plugin.finders.check`). Raises `kamado.template.schema.ValuesInvalid`.
+    ``custom`` checks custom constraints (see `kamado.plugin.finders.check`). Raises
+    `kamado.template.schema.ValuesInvalid`.
     """
     if schema.any_properties:
         return dict(values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import Any
@@ -65,10 +66,17 @@ class Registry:
         A later one of a name wins.
         """
         found: list[type[Resource]] = []
+        log = logging.getLogger(__name__)
         for entry in sorted(
             entry_points(group=GROUP), key=lambda entry: (not entry.value.startswith("kamado."), entry.name)
         ):
-            found.extend(entry.load())
+            try:
+                found.extend(entry.load())
+            except Exception:
+                if entry.value.startswith("kamado."):
+                    raise
+                # A stranger's broken plugin must not keep all stacks from being served; its types are unknown then.
+                log.exception("resource types not loaded", extra={"entry_point": entry.name, "value": entry.value})
         return cls(found)
 
     def get(self, type_name: str, resource_name: str = "") -> type[Resource]:

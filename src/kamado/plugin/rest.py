@@ -87,6 +87,10 @@ class RestResource(CloudResource):
         """The id in the answer to the create."""
         return str(body[self.rest.id_key])
 
+    def list_params(self) -> dict[str, Any]:
+        """What a list call must say for the list to be whole, beside the keys that are looked for."""
+        return {}
+
     # Paths and calls.
 
     def collection_path(self) -> str:
@@ -182,7 +186,7 @@ class RestResource(CloudResource):
         things = self.service.list(
             self.collection_path(),
             self.rest.many,
-            {k: v for k, v in wanted.items() if isinstance(v, str)},
+            {**self.list_params(), **{k: v for k, v in wanted.items() if isinstance(v, str)}},
             **self._version(),
         )
         bodies = [thing.get(self.rest.envelope, thing) if self.rest.envelope else thing for thing in things]
@@ -342,7 +346,7 @@ class RestResource(CloudResource):
         body: Mapping[str, Any] | None = {}
         if plain:
             try:
-                body = self.show(fresh=False)
+                body = self.show(fresh=any(name == "show" or type(self).attrs[name].live for name in plain))
             except CloudError as error:
                 if not error.not_found:
                     raise
