@@ -1,0 +1,178 @@
+"""Deadlocks, killed connections and a database that is away for a while cost time, not truth."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, select, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from tests.databases import KEY
+from tests.store.things import a_resource, accept, an_event, running
+
+from kamado.model.changes import AppendEvent, InsertResource
+from kamado.store import EventFilter, Journal, NameTaken, Store, schema
+from kamado.store.retry import Patience, Trouble, diagnose, pause
+
+
+def test_a_deadlock_is_run_again(store: Store) -> None:
+    rows = [accept(store, name).stack_id for name in ("a", "b")]
+    tries: list[str] = []
+
+    def lock_in_order(mine: list[str], meet: threading.Barrier) -> None:
+        def work(connection: Connection) -> None:
+            tries.append(mine[0])
+            table = schema.stack
+            connection.execute(
+                table.update().where(table.c.id == mine[0]).values(description=table.c.description + "x")
+            )
+            if store.dialect != "sqlite" and len(tries) <= 2:
+                meet.wait(5)
+            connection.execute(
+                table.update().where(table.c.id == mine[1]).values(description=table.c.description + "y")
+            )
+
+        store.write(work)
+
+    meet = threading.Barrier(2)
+    threads = [threading.Thread(target=lock_in_order, args=(order, meet)) for order in (rows, rows[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tries) == (2 if store.dialect == "sqlite" else 3)
+    for row in rows:
+        stack = store.stacks.get(row)
+        assert stack is not None
+        assert sorted(stack.description) == ["x", "y"]
+
+
+def _kill_all_others(store: Store, executioner: Connection) -> int:
+    """End every connection of the store's database but the executioner's own; how many there were."""
+    if store.dialect == "postgresql":
+        sql = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(executioner.execute(text(sql)).scalar_one())
+    sql = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+    ids = executioner.scalars(text(sql)).all()
+    for key in ids:
+        # One that ended in the meantime is an error to KILL.
+        with contextlib.suppress(OperationalError):
+            executioner.execute(text(f"KILL {int(key)}"))
+    return len(ids)
+
+
+def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
+    """An answer to COMMIT may be what is lost: the journal finds out whether it was committed."""
+    if store.dialect == "sqlite":
+        assert diagnose(OperationalError("", None, sqlite3.OperationalError())) is Trouble.FATAL
+        return
+    held = running(store)
+    engine = create_engine(store.url, isolation_level="AUTOCOMMIT")
+    killed = 0
+    with Journal(store) as journal, engine.connect() as executioner:
+        futures = []
+        end = time.monotonic() + 2.0
+        number = 0
+        while time.monotonic() < end:
+            for _ in range(20):
+                row = a_resource(held.stack_id, f"r{number}")
+                changes = [InsertResource(row), AppendEvent(an_event(held.stack_id, f"r{number}"))]
+                futures.append(journal.submit(held.id, held.epoch, changes))
+                number += 1
+            time.sleep(0.004)
+            if number % 200 == 0:
+                killed += _kill_all_others(store, executioner)
+        for future in futures:
+            future.result(30)
+    engine.dispose()
+    assert killed > 5
+    names = Counter(row.name for row in store.resources.of_stack(held.stack_id))
+    assert names == {f"r{position}": 1 for position in range(number)}
+    events = store.events.page([held.stack_id], EventFilter(sort_keys=("event_time",)))
+    assert [event.resource_name for event in events] == ["web", *(f"r{position}" for position in range(number))]
+
+
+def test_requests_survive_killed_connections(store: Store) -> None:
+    if store.dialect == "sqlite":
+        accept(store, "web")
+        assert store.stacks.find("p1", "web") is not None
+        return
+    engine = create_engine(store.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as executioner:
+        for number in range(10):
+            accept(store, f"web{number}")
+            _kill_all_others(store, executioner)
+            assert store.stacks.find("p1", f"web{number}") is not None
+            _kill_all_others(store, executioner)
+            with pytest.raises(NameTaken):
+                accept(store, f"web{number}")
+    engine.dispose()
+
+
+def test_another_process_holding_sqlites_lock_is_waited_for(store: Store) -> None:
+    if store.dialect != "sqlite":
+        with store.writer.begin() as connection:
+            connection.execute(select(schema.stack.c.id).with_for_update())
+            accept(store, "web")
+        return
+    held = running(store)
+    other = sqlite3.connect(store.url.database or "", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.3, lambda: other.execute("ROLLBACK")).start()
+    with Journal(store) as journal:
+        journal.submit(held.id, held.epoch, [AppendEvent(an_event(held.stack_id))]).result(20)
+    assert store.events.count([held.stack_id]) == 2
+    time.sleep(0.1)
+    other.close()
+
+
+def test_a_server_that_is_away_is_an_error_after_a_while() -> None:
+    store = Store("postgresql://root@127.0.0.1:1/nowhere", KEY)
+    before = time.monotonic()
+    with pytest.raises(DBAPIError) as raised:
+        store.write(lambda connection: None, Patience(conflicts=1, seconds=0.2))
+    assert 0.2 <= time.monotonic() - before < 10
+    assert diagnose(raised.value) is Trouble.LOST
+    store.close()
+
+
+class _Postgres(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(
+    ("original", "trouble"),
+    [
+        (_Postgres("40001"), Trouble.CONFLICT),
+        (_Postgres("40P01"), Trouble.CONFLICT),
+        (_Postgres("08006"), Trouble.LOST),
+        (_Postgres("57P01"), Trouble.LOST),
+        (_Postgres("23505"), Trouble.FATAL),
+        (Exception(1213, "deadlock"), Trouble.CONFLICT),
+        (Exception(1205, "lock wait"), Trouble.CONFLICT),
+        (Exception(2013, "lost"), Trouble.LOST),
+        (Exception(1047, "not ready"), Trouble.LOST),
+        (Exception(1062, "duplicate"), Trouble.FATAL),
+        (Exception(), Trouble.FATAL),
+    ],
+    ids=str,
+)
+def test_diagnoses(original: Any, trouble: Trouble) -> None:
+    assert diagnose(DBAPIError("", None, original)) is trouble
+    assert diagnose(ValueError()) is Trouble.FATAL
+
+
+def test_pauses_grow_and_are_bounded() -> None:
+    for trouble, most in ((Trouble.CONFLICT, 0.5), (Trouble.LOST, 2.0)):
+        pauses = [pause(attempt, trouble) for attempt in range(1, 60)]
+        assert 0 < pauses[0] < 0.2
+        assert max(pauses) <= most
