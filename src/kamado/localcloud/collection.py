@@ -285,6 +285,8 @@ class Collection:
     bulk: bool = False
     by_name: bool = False
     page: int = 0
+    newest_first: bool = False
+    own_list: bool = False
     open: bool = False
     allow: Callable[[Call, str], bool] = _nothing_more
     brief: Callable[[Call, Obj], Obj] | None = None

@@ -8,7 +8,7 @@ project; code that acts for the cloud itself reads `call.state`.
 from typing import Any
 
 from kamado.localcloud.collection import Collection, Field, Policy
-from kamado.localcloud.service import Answer, Call, Refusal, Route
+from kamado.localcloud.service import Answer, Call, Route
 from kamado.localcloud.state import Obj
 
 ROLES_FOR = {
@@ -268,6 +268,10 @@ def listed(call: Call, collection: Collection) -> list[Obj]:
         rows = [row for name in call.query["name"] for row in state.find(collection.table, name=name)]
     else:
         rows = list(state.all(collection.table))
+    if collection.newest_first:
+        rows = sorted(rows, key=lambda o: o["_seq"], reverse=True)
+    if collection.own_list and call.who.is_admin and call.arg("all_tenants").lower() not in ("1", "true"):
+        rows = [o for o in rows if o.get(collection.owner) == call.who.project_id]
     return [o for o in rows if visible(call, collection, o) and matches(call, collection, o)]
 
 
@@ -299,7 +303,7 @@ def paged(call: Call, collection: Collection, rows: list[Obj]) -> tuple[list[Obj
     if marker:
         place = next((i for i, o in enumerate(rows) if o["id"] == marker), None)
         if place is None:
-            raise Refusal(400, f"marker [{marker}] not found")
+            raise call.service.dialect.no_marker(collection, marker)
         rows = rows[place + 1 :]
     limit = _limit(call, collection)
     page = rows[:limit] if limit else rows

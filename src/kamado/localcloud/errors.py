@@ -116,6 +116,10 @@ class Dialect:
         """Policy says no; `rule` is the rule's name, as in `create_network:shared`."""
         return Refusal(403, f"Policy doesn't allow {rule} to be performed.")
 
+    def no_marker(self, collection: "Collection", marker: str) -> Refusal:
+        """A list is to go on after an object that is not in it."""
+        return Refusal(400, f"marker [{marker}] not found")
+
     def page(self, call: Call, collection: "Collection", views: list[Obj], following: str) -> Obj:
         """A list's body; `following` is the marker of the next page, or empty when this is the last."""
         body: Obj = {collection.plural: views}
@@ -320,6 +324,15 @@ class ImageDialect(Dialect):
     def malformed(self) -> Refusal:
         """The body is no JSON."""
         return Refusal(400, "Malformed JSON in request body.")
+
+    def no_method(self, method: str, allowed: list[str]) -> Refusal:
+        """The path exists, the method does not."""
+        text = f"The method {method} is not allowed for this resource."
+        return Refusal(405, text, headers={"Allow": ", ".join(allowed)})
+
+    def not_found(self, collection: "Collection", object_id: str) -> Refusal:
+        """No such image."""
+        return Refusal(404, f"No {collection.singular} found with ID {object_id}")
 
     def forbidden(self, rule: str) -> Refusal:
         """Policy says no."""

@@ -7,6 +7,7 @@ slow upload) happens outside of it.
 
 import itertools
 import json
+import queue
 import socket
 import threading
 import time
@@ -163,24 +164,43 @@ class LocalCloud:
         app = application(self, service)
         kept = self.state.get("local.ports", service.name)
         wanted = [kept["port"], 0] if kept and not port else [port]
-        for attempt in wanted:
-            server = cheroot_wsgi.Server(
-                (self.host, attempt), app, numthreads=self._threads, request_queue_size=256, timeout=60,
-                shutdown_timeout=1,
-            )  # fmt: skip
-            server.gateway = _Gateway
-            try:
-                server.prepare()
-                break
-            except OSError:
-                if attempt == wanted[-1]:
-                    raise
-        port = server.bind_addr[1]
-        self.state.put("local.ports", {"port": port}, service.name)
-        self.urls[service.name] = f"http://{self.host}:{port}"
-        thread = threading.Thread(target=server.serve, name=f"local-{service.name}", daemon=True)
-        thread.start()
+        server, thread = self._bound(service, app, wanted)
+        self.state.put("local.ports", {"port": server.bind_addr[1]}, service.name)
+        self.urls[service.name] = f"http://{self.host}:{server.bind_addr[1]}"
         self._servers.append((server, thread))
+
+    def _bound(self, service: Service, app: Any, ports: list[int]) -> tuple[cheroot_wsgi.Server, threading.Thread]:
+        """A server that listens on the first of the ports that is free; OSError when none is."""
+        for port in ports:
+            server = cheroot_wsgi.Server(
+                (self.host, port),
+                app,
+                numthreads=self._threads,
+                request_queue_size=256,
+                timeout=60,
+                shutdown_timeout=1,
+            )
+            server.gateway = _Gateway
+            ready: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
+            serving = threading.Thread(target=_serve, args=(server, ready), name=f"local-{service.name}", daemon=True)
+            serving.start()
+            failure = ready.get(timeout=10)
+            if failure is None:
+                return server, serving
+            if port == ports[-1]:
+                raise failure
+        raise OSError("no port to listen on")
+
+
+def _serve(server: cheroot_wsgi.Server, ready: "queue.SimpleQueue[OSError | None]") -> None:
+    """Bind and serve. In a daemon thread as a whole: the workers inherit that, so none of them keeps a dying process alive."""
+    try:
+        server.prepare()
+    except OSError as error:
+        ready.put(error)
+        return
+    ready.put(None)
+    server.serve()
 
 
 class _Gateway(cheroot_wsgi.Gateway_10):

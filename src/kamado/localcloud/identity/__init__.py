@@ -7,7 +7,7 @@ allowed (one's own user, project, credentials) stands beside each request.
 from kamado.localcloud.errors import IdentityDialect
 from kamado.localcloud.identity import auth, control, credentials, directory, discovery, ec2, grants, trusts
 from kamado.localcloud.identity.catalog import CATALOG_SERVICES, ENDPOINTS, REGIONS, announce
-from kamado.localcloud.seed import seed_identity
+from kamado.localcloud.identity.seeding import seed_identity
 from kamado.localcloud.service import Answer, Call, CatalogEntry, Service
 
 __all__ = ["SERVICE", "announce"]

@@ -435,7 +435,7 @@ def _forget_role(call: Call, role: Obj) -> None:
 
 
 def _only_global(call: Call, role: Obj, wanted: str) -> bool:
-    return role["domain_id"] == wanted
+    return bool(role["domain_id"] == wanted)
 
 
 ROLES = Collection(
