@@ -260,7 +260,8 @@ class Rest:
     network extensions that must be there. ``always``: sent with each create. ``beside``: keys of the body that go
     beside the envelope instead of into it (scheduler hints). ``unique``: the service refuses a second thing of the same
     name and does not say when the first was made, so a create looks first, else a thing of somebody else could be taken
-    for ours after a lost answer.
+    for ours after a lost answer. ``listing``: the path that lists things whole, where that is not ``path``
+    (``/volumes/detail``).
     """
 
     service: str
@@ -278,6 +279,7 @@ class Rest:
     always: Mapping[str, Any] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     unique: bool = False
+    listing: str = ""
 
     @property
     def many(self) -> str:

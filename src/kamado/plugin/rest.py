@@ -184,7 +184,7 @@ class RestResource(CloudResource):
         if not wanted:
             return None
         things = self.service.list(
-            self.collection_path(),
+            self.rest.listing or self.collection_path(),
             self.rest.many,
             {**self.list_params(), **{k: v for k, v in wanted.items() if isinstance(v, str)}},
             **self._version(),

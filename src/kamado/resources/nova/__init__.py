@@ -1,5 +1,9 @@
 """OS::Nova::*: one class a resource type, mostly declaration."""
 
 from kamado.plugin.resource import Resource
+from kamado.resources.nova.flavor import Flavor
+from kamado.resources.nova.keypair import KeyPair
+from kamado.resources.nova.server import Server
+from kamado.resources.nova.server_group import ServerGroup
 
-TYPES: tuple[type[Resource], ...] = ()
+TYPES: tuple[type[Resource], ...] = (Flavor, KeyPair, Server, ServerGroup)

@@ -11,6 +11,20 @@ from typing import Any
 
 Device = Mapping[str, Any]
 
+
+def canonical(devices: Iterable[Any]) -> list[dict[str, Any]]:
+    """The entries with an image under its present name, ``image``."""
+    result = []
+    for device in devices:
+        if isinstance(device, Mapping):
+            entry = dict(device)
+            old = entry.pop("image_id", None)
+            if old is not None and entry.get("image") is None:
+                entry["image"] = old
+            result.append(entry)
+    return result
+
+
 _SOURCES = (("volume_id", "volume"), ("snapshot_id", "snapshot"), ("image", "image"))
 _PASSED_ON = ("device_type", "disk_bus", "boot_index", "volume_size", "delete_on_termination", "volume_type")
 

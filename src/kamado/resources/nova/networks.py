@@ -45,7 +45,7 @@ def needs_own_port(net: Net) -> bool:
 
 def allocation(nets: Iterable[Net] | None) -> str | None:
     """``auto`` or ``none`` when an entry leaves the choice to Nova, else None."""
-    return next((net["allocate_network"] for net in nets or () if net.get("allocate_network")), None)
+    return next((net["allocate_network"] for net in nets or () if net.get("allocate_network") is not None), None)
 
 
 def extra_body(extra: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def nic(net: Net, port_id: str | None) -> dict[str, Any]:
 def problems(server: str, nets: Sequence[Net], security_groups: Sequence[Any]) -> list[str]:
     """What is wrong with a server's network entries, in Heat's words. ``server`` is the resource's name."""
     found = [problem for net in nets for problem in _entry_problems(server, net)]
-    if allocation(nets) and len(nets) != 1:
+    if allocation(nets) is not None and len(nets) != 1:
         found.append('Property "allocate_network" can not be specified if multiple network interfaces set for server.')
     if security_groups and any(net.get("port") is not None for net in nets):
         found.append(conflict("security_groups", "networks/port"))
@@ -134,7 +134,7 @@ def _entry_problems(server: str, net: Net) -> list[str]:
         found.append('Can not specify "allocate_network" with other keys of networks at the same time.')
     if "fixed_ip" in given and "port" in given:
         found.append(conflict("networks/fixed_ip", "networks/port"))
-    bare = not given & {"port", "subnet"} and not net.get("port_extra_properties")
+    bare = not given & {"port", "subnet", "port_extra_properties"}
     if "floating_ip" in given and given & {"network", "uuid"} and bare:
         found.append(
             'Property "floating_ip" is not supported if only "network" is specified, because the corresponding '
@@ -230,7 +230,7 @@ def plan(
         return InterfaceChanges(detach=everything, attach=tuple(enumerate(new)), first_free=not new)
     if not old:
         return InterfaceChanges()
-    ports = _assign(old, interfaces)
+    ports = assign(old, interfaces)
     left = list(range(len(old)))
     reshape: list[tuple[str, Mapping[str, Any]]] = []
     associate: list[tuple[str, str, str | None]] = []
@@ -264,8 +264,8 @@ def plan(
     )
 
 
-def _assign(nets: Sequence[Net], interfaces: Sequence[Interface]) -> dict[int, str]:
-    """Which port belongs to which entry: the most exactly stated entries choose first."""
+def assign(nets: Sequence[Net], interfaces: Sequence[Interface]) -> dict[int, str]:
+    """Which port belongs to which entry (by its place): the most exactly stated entries choose first."""
     free = list(interfaces)
     order = sorted(
         range(len(nets)),
