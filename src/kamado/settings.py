@@ -13,6 +13,12 @@ from typing import Any
 
 from oslo_config import cfg
 from oslo_log import log as oslo_log
+from oslo_policy import opts as oslo_policy_opts
+
+from kamado.api.call import ApiSettings as ApiLimits
+from kamado.cloud.session import CloudSettings, ServiceUser
+from kamado.engine.ports import EngineSettings
+from kamado.orchestrator.context import OrchestratorSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,70 +31,14 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Where the REST API listens, how wide it works, and what it refuses for size (bytes)."""
+    """Where the REST API listens, how wide it works, its policy file and token cache; ``limits`` is the API's own section."""
 
     host: str
     port: int
     threads: int
-    max_json_body_size: int
     policy_file: str | None
-    policy_dirs: tuple[str, ...]
-    cors_origins: tuple[str, ...]
-    trust_proxy_headers: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LimitSettings:
-    """What a template and a project may have at most; -1 means no limit. Sizes in bytes, the timeout in seconds."""
-
-    template_size: int
-    resources_per_stack: int
-    stacks_per_project: int
-    nested_depth: int
-    events_per_stack: int
-    stack_action_timeout: int
-    hidden_stack_tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WorkSettings:
-    """How an engine works: seconds of a lease, steps at once, threads for blocking calls, retries of a failed call."""
-
-    lease_seconds: float
-    heartbeat_seconds: int
-    concurrent_steps: int
-    worker_threads: int
-    action_retry_limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceUser:
-    """A user in Keystone that Kamado itself is: the one that validates tokens and is the trustee of stacks."""
-
-    auth_url: str
-    username: str
-    password: str = field(repr=False)
-    project_name: str | None = None
-    user_domain_id: str | None = None
-    user_domain_name: str | None = None
-    project_domain_id: str | None = None
-    project_domain_name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CloudSettings:
-    """How to reach the cloud: the service user, the trustee (the same unless configured), region, endpoint type, TLS."""
-
-    service: ServiceUser
-    trustee: ServiceUser
-    region: str | None
-    interface: str
-    verify: bool | str
-    trusts_delegated_roles: tuple[str, ...]
-    stack_domain_id: str | None
-    stack_domain_admin: str | None
-    stack_domain_admin_password: str | None = field(repr=False)
-    stack_user_role: str = "heat_stack_user"
+    memcached_servers: tuple[str, ...]
+    limits: ApiLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +47,8 @@ class Settings:
 
     store: StoreSettings
     api: ApiSettings
-    limits: LimitSettings
-    work: WorkSettings
+    orchestrator: OrchestratorSettings
+    engine: EngineSettings
     cloud: CloudSettings
     raw: Any = field(repr=False)
 
@@ -122,7 +72,8 @@ _DEFAULT = [
     cfg.ListOpt(
         "trusts_delegated_roles", default=[], help="Roles that a trust delegates; all of the user's when empty."
     ),
-    cfg.StrOpt("stack_user_domain_id", help="Domain in which stack users are made."),
+    cfg.StrOpt("stack_user_domain_id", help="Domain in which stack users are made, by id."),
+    cfg.StrOpt("stack_user_domain_name", help="Domain in which stack users are made, by name."),
     cfg.StrOpt("stack_domain_admin", help="User who administers that domain."),
     cfg.StrOpt("stack_domain_admin_password", secret=True, help="That user's password."),
     cfg.StrOpt("heat_stack_user_role", default="heat_stack_user", help="Role of stack users."),
@@ -139,10 +90,6 @@ _CLIENTS = [
     cfg.StrOpt("ca_file", help="CA certificates for HTTPS endpoints."),
     cfg.BoolOpt("insecure", default=False, help="Do not verify HTTPS certificates."),
 ]
-_OSLO_POLICY = [
-    cfg.StrOpt("policy_file", default="policy.yaml", help="File that overrides policy rules."),
-    cfg.MultiStrOpt("policy_dirs", default=["policy.d"], help="Folders with more of them."),
-]
 _OSLO_MIDDLEWARE = [cfg.BoolOpt("enable_proxy_headers_parsing", default=False, help="Believe X-Forwarded-* headers.")]
 _CORS = [cfg.ListOpt("allowed_origin", default=[], help="Origins that browsers may call from.")]
 _USER = [
@@ -155,9 +102,14 @@ _USER = [
     cfg.StrOpt("project_domain_id", help="Domain of the project, by id."),
     cfg.StrOpt("project_domain_name", help="Domain of the project, by name."),
 ]
+_TOKENS = [
+    cfg.ListOpt("memcached_servers", default=[], help="Where validated tokens are kept; in this process when empty."),
+    cfg.IntOpt("token_cache_time", default=300, help="Seconds that a validated token is believed."),
+]
 _KAMADO = [
     cfg.FloatOpt("lease_seconds", default=30.0, min=1.0, help="After this an engine that fell silent loses its work."),
     cfg.IntOpt("concurrent_steps", default=200, min=1, help="Resources that one operation works on at the same time."),
+    cfg.BoolOpt("alone", default=False, help="No other engine works on this database: take everything over at start."),
     cfg.IntOpt("worker_threads", default=32, min=1, help="Blocking calls at the same time in one engine."),
 ]
 
@@ -166,10 +118,9 @@ _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
     "heat_api": _HEAT_API,
     "database": _DATABASE,
     "clients": _CLIENTS,
-    "oslo_policy": _OSLO_POLICY,
     "oslo_middleware": _OSLO_MIDDLEWARE,
     "cors": _CORS,
-    "keystone_authtoken": _USER,
+    "keystone_authtoken": [*_USER, *_TOKENS],
     "trustee": _USER,
     "kamado": _KAMADO,
 }
@@ -189,6 +140,7 @@ def load(config_files: Sequence[str] = (), overrides: Mapping[tuple[str, str], A
     """
     conf = cfg.ConfigOpts()
     oslo_log.register_options(conf)
+    oslo_policy_opts.set_defaults(conf)
     for group, options in _GROUPS.items():
         conf.register_opts(options, group=None if group == "DEFAULT" else group)
     try:
@@ -212,41 +164,58 @@ def _sections(conf: Any) -> Settings:
             host=conf.heat_api.bind_host,
             port=conf.heat_api.bind_port,
             threads=conf.heat_api.threads,
-            max_json_body_size=conf.max_json_body_size,
-            policy_file=conf.find_file(conf.oslo_policy.policy_file),
-            policy_dirs=tuple(found for name in conf.oslo_policy.policy_dirs if (found := conf.find_file(name))),
-            cors_origins=tuple(conf.cors.allowed_origin),
-            trust_proxy_headers=conf.oslo_middleware.enable_proxy_headers_parsing,
+            policy_file=conf.oslo_policy.policy_file,
+            memcached_servers=tuple(conf.keystone_authtoken.memcached_servers),
+            limits=ApiLimits(
+                max_json_body_size=conf.max_json_body_size,
+                allowed_origins=tuple(conf.cors.allowed_origin),
+                proxy_headers=conf.oslo_middleware.enable_proxy_headers_parsing,
+                token_cache_time=conf.keystone_authtoken.token_cache_time,
+            ),
         ),
-        limits=LimitSettings(
-            template_size=conf.max_template_size,
-            resources_per_stack=conf.max_resources_per_stack,
-            stacks_per_project=conf.max_stacks_per_tenant,
-            nested_depth=conf.max_nested_stack_depth,
-            events_per_stack=conf.max_events_per_stack,
+        orchestrator=OrchestratorSettings(
+            max_resources_per_stack=conf.max_resources_per_stack,
+            max_template_size=conf.max_template_size,
+            max_stacks_per_tenant=conf.max_stacks_per_tenant,
+            max_nested_stack_depth=conf.max_nested_stack_depth,
             stack_action_timeout=conf.stack_action_timeout,
             hidden_stack_tags=tuple(conf.hidden_stack_tags),
+            region_name=conf.region_name_for_services or "RegionOne",
         ),
-        work=WorkSettings(
+        engine=EngineSettings(
             lease_seconds=conf.kamado.lease_seconds,
             heartbeat_seconds=conf.periodic_interval,
             concurrent_steps=conf.kamado.concurrent_steps,
             worker_threads=conf.kamado.worker_threads,
             action_retry_limit=conf.action_retry_limit,
+            stack_action_timeout=conf.stack_action_timeout,
+            region=conf.region_name_for_services or "",
+            alone=conf.kamado.alone,
         ),
         cloud=CloudSettings(
             service=service,
             trustee=_user(conf.trustee, "trustee", service),
-            region=conf.region_name_for_services,
+            region=conf.region_name_for_services or "",
             interface=conf.clients.endpoint_type.removesuffix("URL"),
             verify=False if conf.clients.insecure else (conf.clients.ca_file or True),
-            trusts_delegated_roles=tuple(conf.trusts_delegated_roles),
-            stack_domain_id=conf.stack_user_domain_id,
-            stack_domain_admin=conf.stack_domain_admin,
-            stack_domain_admin_password=conf.stack_domain_admin_password,
+            delegated_roles=tuple(conf.trusts_delegated_roles),
+            stack_domain_id=conf.stack_user_domain_id or "",
+            stack_domain_admin=_domain_admin(conf, service),
             stack_user_role=conf.heat_stack_user_role,
         ),
         raw=conf,
+    )
+
+
+def _domain_admin(conf: Any, service: ServiceUser) -> ServiceUser | None:
+    if not conf.stack_domain_admin:
+        return None
+    return ServiceUser(
+        auth_url=service.auth_url,
+        username=conf.stack_domain_admin,
+        password=conf.stack_domain_admin_password or "",
+        user_domain_id=conf.stack_user_domain_id,
+        user_domain_name=None if conf.stack_user_domain_id else (conf.stack_user_domain_name or "heat"),
     )
 
 

@@ -12,14 +12,14 @@ from kamado.cli.main import settings_of
 def api(ctx: click.Context) -> None:
     """Serve the REST API at [heat_api] bind_host and bind_port until SIGTERM; any number may run on one database."""
     from kamado import assemble
-    from kamado.cli.processes import WebServer, wait_for_signal
+    from kamado.processes import WebServer, wait_for_signal
     from kamado.settings import set_up_logging
 
     settings = settings_of(ctx.find_root())
     set_up_logging(settings)
     parts = assemble.Parts(settings)
     try:
-        server = WebServer(parts.api(wake=None), settings.api.host, settings.api.port, settings.api.threads)
+        server = WebServer(parts.api(wake=lambda: None), settings.api)
         server.start()
         click.echo(f"Kamado's API answers at http://{settings.api.host}:{server.port}")
         wait_for_signal()

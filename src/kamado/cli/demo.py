@@ -37,8 +37,8 @@ def demo(ctx: click.Context, once: bool, **options: Any) -> None:
     from rich.console import Console
 
     from kamado.cli import tree
-    from kamado.cli.processes import wait_for_signal
     from kamado.cli.watch import follow
+    from kamado.processes import wait_for_signal
 
     console = Console()
     with running(read_options(ctx, options)) as installation:

@@ -12,14 +12,14 @@ from kamado.cli.main import settings_of
 def engine(ctx: click.Context) -> None:
     """Work on stacks until SIGTERM; any number may run on one database, each takes what is free."""
     from kamado import assemble
-    from kamado.cli.processes import EngineThread, wait_for_signal
+    from kamado.processes import EngineThread, wait_for_signal
     from kamado.settings import set_up_logging
 
     settings = settings_of(ctx.find_root())
     set_up_logging(settings)
     parts = assemble.Parts(settings)
     try:
-        worker = EngineThread(parts.engine(alone=False))
+        worker = EngineThread(parts.engine())
         worker.start()
         click.echo("Kamado's engine is at work.")
         wait_for_signal()

@@ -74,7 +74,7 @@ def up(ctx: click.Context, **options: Any) -> None:
     again on the same --state, it goes on where it stopped, even after a kill -9. Several may run side by side on other ports
     and states.
     """
-    from kamado.cli.processes import wait_for_signal
+    from kamado.processes import wait_for_signal
 
     with running(read_options(ctx, options)) as installation:
         click.echo(ready_text(installation))
@@ -135,6 +135,7 @@ def _overrides(options: UpOptions, service: dict[str, str]) -> dict[tuple[str, s
     found["heat_api", "bind_host"] = options.host
     found["heat_api", "bind_port"] = options.port
     found["database", "connection"] = options.database or f"sqlite:///{options.state / 'kamado.db'}"
+    found["kamado", "alone"] = True
     found["DEFAULT", "auth_encryption_key"] = _key(options.state / "secret.key")
     if options.cloud == "local":
         found["DEFAULT", "stack_domain_admin"] = "heat_domain_admin"

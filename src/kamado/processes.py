@@ -1,6 +1,6 @@
 """Things that run: a WSGI server in threads, an engine's loop in a thread, and waiting for the signal to end.
 
-Called by `up`, `demo`, `api` and `engine`. The trap: each `stop` waits until it has really ended, so the order of stopping
+Called by `assemble` and the commands. The trap: each `stop` waits until it has really ended, so the order of stopping
 is the order of the calls: first nobody new is let in, then the work goes on its way, then the store is closed.
 """
 
@@ -14,19 +14,26 @@ from typing import Any, Protocol
 
 from cheroot import wsgi
 
+from kamado.settings import ApiSettings
+
 
 class WebServer:
-    """One WSGI application on one port, served by ``threads`` threads of this process.
+    """One WSGI application on one port, served by threads of this process.
 
     Raises OSError from the constructor when the port is taken.
     """
 
-    def __init__(self, app: Callable[..., Any], host: str, port: int, threads: int) -> None:
+    def __init__(self, app: Callable[..., Any], settings: ApiSettings) -> None:
         self._server = wsgi.Server(
-            (host, port), app, numthreads=threads, request_queue_size=512, timeout=60, shutdown_timeout=5
+            (settings.host, settings.port),
+            app,
+            numthreads=settings.threads,
+            request_queue_size=512,
+            timeout=60,
+            shutdown_timeout=5,
         )
         self._server.prepare()
-        self._thread = threading.Thread(target=self._server.serve, name=f"api-{port}", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve, name="api", daemon=True)
 
     @property
     def port(self) -> int:

@@ -1,0 +1,243 @@
+"""Builds everything from settings: store, types, clouds, engine, API. Nothing else constructs these; only `cli` and tests import it.
+
+`Parts` makes each piece once, when first asked for, so that an API process builds no engine and an engine no API. `Installation`
+is all of them in one process, running: `kamado up`. The trap: order. A cloud answers before anything that asks it for a token; the file of
+variables is written last; stopping goes backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Any, Self
+
+from kamado.api import app as api_app
+from kamado.api.middleware import WsgiApp
+from kamado.api.policies import Rules
+from kamado.cloud import trusts
+from kamado.cloud.session import Cloud, CloudFactory
+from kamado.engine.engine import Engine
+from kamado.engine.ports import EnginePorts
+from kamado.engine.system import SystemClock as EngineClock
+from kamado.engine.system import ThreadCalls
+from kamado.engine.targets import TargetLoader
+from kamado.localcloud.server import LocalCloud
+from kamado.model.records import OperationRecord, StackRecord
+from kamado.orchestrator.context import Services
+from kamado.plugin.registry import Registry
+from kamado.processes import EngineThread, WebServer
+from kamado.settings import Settings
+from kamado.store import Journal, Store
+
+
+class Clouds:
+    """The orchestrator's way to the user's cloud."""
+
+    def __init__(self, factory: CloudFactory) -> None:
+        self._factory = factory
+
+    def for_token(self, context: Any) -> Cloud:
+        """A cloud that acts with the token of the request."""
+        return self._factory.for_token(context)
+
+    def make_trust(self, context: Any) -> str:
+        """Let the service act for the user later; the id of the trust."""
+        return trusts.make(self._factory, context)
+
+
+def store(settings: Settings) -> Store:
+    """The store of the configured database; its schema is not touched."""
+    return Store.open(settings.store.url, settings.store.key)
+
+
+def local_cloud(host: str, identity_port: int, api_port: int, keep_path: Path | None) -> LocalCloud:
+    """The local cloud, not yet started; its catalog names the API's port."""
+    return LocalCloud(
+        host,
+        identity_port,
+        orchestration_url=f"http://{host}:{api_port}/v1/%(project_id)s",
+        keep_path=keep_path,
+    )
+
+
+class Parts:
+    """The pieces of one process, each made when first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def store(self) -> Store:
+        """The database."""
+        return store(self.settings)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """All resource types that are installed."""
+        return Registry.load()
+
+    @cached_property
+    def clouds(self) -> CloudFactory:
+        """Sessions with the cloud."""
+        return CloudFactory(self.settings.cloud)
+
+    @cached_property
+    def loader(self) -> TargetLoader:
+        """Parsed templates."""
+        return TargetLoader(self.store.templates, self.store.files, self.registry, self.settings.engine.region)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The engine's way of writing."""
+        return Journal(self.store)
+
+    def engine(self) -> Engine:
+        """An engine, not yet running."""
+        settings = self.settings.engine
+        ports = EnginePorts(
+            store=self.store,
+            journal=self.journal,
+            clock=EngineClock(),
+            calls=ThreadCalls(settings.worker_threads, "handler"),
+            store_calls=ThreadCalls(4, "store"),
+            registry=self.registry,
+            cloud=self._cloud_of,
+        )
+        return Engine(ports, settings, loader=self.loader)
+
+    def api(self, wake: Callable[[], None]) -> WsgiApp:
+        """The REST API; ``wake`` tells the engines that there is work."""
+        settings = self.settings
+        services = Services(
+            store=self.store,
+            registry=self.registry,
+            clouds=Clouds(self.clouds),
+            policy=Rules(settings.raw, settings.api.policy_file),
+            clock=EngineClock(),
+            wake=wake,
+            settings=settings.orchestrator,
+        )
+        return api_app.build(services, keystone=_auth_token(settings), settings=settings.api.limits)
+
+    def close(self) -> None:
+        """Let go of everything that was made."""
+        made = self.__dict__
+        if "journal" in made:
+            self.journal.close()
+        if "clouds" in made:
+            self.clouds.close()
+        if "store" in made:
+            self.store.close()
+
+    def _cloud_of(self, stack: StackRecord, operation: OperationRecord) -> Cloud:
+        """The cloud of a stack's owner, by the credential that the operation or else the stack has."""
+        found = operation.credential_id or stack.credential_id
+        credential = self.store.credentials.get(found) if found else None
+        if credential is None:
+            raise LookupError(
+                f"the stack {stack.name} has no credential: update it as a user who may act in its project"
+            )
+        return self.clouds.for_credential(credential)
+
+
+def _auth_token(settings: Settings) -> dict[str, Any]:
+    """What keystonemiddleware is given: the file's own section, or the service user that settings name."""
+    user = settings.cloud.service
+    given = {
+        "auth_type": "password",
+        "auth_url": user.auth_url,
+        "www_authenticate_uri": user.auth_url,
+        "username": user.username,
+        "password": user.password,
+        "project_name": user.project_name,
+        "user_domain_id": user.user_domain_id,
+        "user_domain_name": user.user_domain_name,
+        "project_domain_id": user.project_domain_id,
+        "project_domain_name": user.project_domain_name,
+        "interface": settings.cloud.interface,
+        "region_name": settings.cloud.region or None,
+        "insecure": settings.cloud.verify is False,
+        "cafile": settings.cloud.verify if isinstance(settings.cloud.verify, str) else None,
+        "memcached_servers": ",".join(settings.api.memcached_servers) or None,
+        "service_token_roles_required": True,
+    }
+    return {key: value for key, value in given.items() if value is not None}
+
+
+class Installation:
+    """Everything in one process, running: local cloud (perhaps), database, engine, API. A context manager that stops it."""
+
+    def __init__(self, settings: Settings, local: LocalCloud | None, lock: IO[str], openrc: Path | None) -> None:
+        self.settings = settings
+        self.local = local
+        self._lock = lock
+        self._openrc = openrc
+        self._parts = Parts(settings)
+        self._running: list[Any] = []
+
+    @property
+    def url(self) -> str:
+        """Where the REST API answers."""
+        return f"http://{self.settings.api.host}:{self.settings.api.port}"
+
+    @property
+    def auth_url(self) -> str:
+        """Where Keystone answers."""
+        return self.settings.cloud.auth_url
+
+    def start(self) -> Self:
+        """Start everything, then write the file of variables. Raises OSError when a port is taken."""
+        try:
+            self._parts.store.migrate()
+            engine = self._parts.engine()
+            server = WebServer(self._parts.api(engine.wake), self.settings.api)
+            worker = EngineThread(engine)
+            for part in (worker, server):
+                part.start()
+                self._running.append(part)
+        except BaseException:
+            self.stop()
+            raise
+        if self._openrc is not None:
+            _write_whole(self._openrc, self.openrc() + "\n")
+        return self
+
+    def stop(self) -> None:
+        """End in the reverse order: nobody new is let in, the work is handed back, the database is closed, the cloud goes."""
+        while self._running:
+            self._running.pop().stop()
+        self._parts.close()
+        if self.local is not None:
+            self.local.stop()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def openrc(self) -> str:
+        """The variables with which the usual clients work as user demo (with a real cloud: as whoever they are)."""
+        variables = {
+            "OS_AUTH_URL": self.auth_url,
+            "OS_IDENTITY_API_VERSION": "3",
+            "OS_REGION_NAME": self.settings.cloud.region or "RegionOne",
+        }
+        if self.local is not None:
+            variables |= {
+                "OS_USERNAME": "demo",
+                "OS_PASSWORD": "demo",
+                "OS_PROJECT_NAME": "demo",
+                "OS_USER_DOMAIN_ID": "default",
+                "OS_PROJECT_DOMAIN_ID": "default",
+            }
+        return "\n".join(f"export {name}={value}" for name, value in variables.items())
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees all of it or none."""
+    partial = path.with_name(path.name + ".new")
+    partial.write_text(text)
+    partial.rename(path)
