@@ -20,7 +20,7 @@ MAX_STATES = 20_000
 MAX_STEPS = 20_000_000
 
 
-class PatternRefused(ValueError):  # noqa: N818 - named for what happened
+class PatternRefused(ValueError):
     """The pattern is not a regular expression, or could run away."""
 
 
@@ -98,7 +98,7 @@ def _children(operator: Any, argument: Any) -> list[tuple[Any, int]]:
     return []
 
 
-class _Unsupported(Exception):  # noqa: N818
+class _Unsupported(Exception):
     pass
 
 

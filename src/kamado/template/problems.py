@@ -75,7 +75,7 @@ def dotted(path: Iterable[str | int]) -> str:
     return text
 
 
-class TemplateInvalid(Exception):  # noqa: N818 - named for what happened
+class TemplateInvalid(Exception):
     """The template, environment or parameters are refused; `problems` says why, most important first."""
 
     def __init__(self, problems: Sequence[Problem] | Problem) -> None:

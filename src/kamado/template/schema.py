@@ -34,7 +34,7 @@ class PropertyType(enum.StrEnum):
     ANY = "any"
 
 
-class ValueInvalid(ValueError):  # noqa: N818 - named for what happened
+class ValueInvalid(ValueError):
     """A value does not fit its schema; `path` leads to it inside the property, `message` is in Heat's words."""
 
     def __init__(self, path: Path, message: str, hint: str = "") -> None:
@@ -53,7 +53,7 @@ class ValueInvalid(ValueError):  # noqa: N818 - named for what happened
         return dotted(self.path)
 
 
-class ValuesInvalid(ValueError):  # noqa: N818
+class ValuesInvalid(ValueError):
     """Several values of one property map do not fit; `errors` has all, in the order in which Heat would find them."""
 
     def __init__(self, errors: Sequence[ValueInvalid]) -> None:
@@ -149,7 +149,7 @@ class Modulo:
         """None when the value is on the grid."""
         if to_number(value) % self.step == self.offset:
             return None
-        return f"{value} is not a multiple of {self.step} with an offset of {self.offset})"
+        return f"{value} is not a multiple of {self.step} with an offset of {self.offset}"
 
     def describe(self) -> dict[str, Any]:
         """`{"modulo": {"step": …, "offset": …}}`."""

@@ -1,1 +1,1 @@
-"""CloudFormation templates."""
+"""The CloudFormation language, both versions."""

@@ -1,1 +1,1 @@
-"""Template functions, one file a function or a small family."""
+"""The functions of the template languages; which version has which is said in `hot/versions.py` and `cfn/versions.py`."""

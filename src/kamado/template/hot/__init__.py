@@ -1,1 +1,1 @@
-"""Heat Orchestration Templates: sections, versions, parsing."""
+"""The OpenStack language: HOT, all versions."""

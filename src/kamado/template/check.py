@@ -1,0 +1,349 @@
+"""Everything that can be found wrong with a template without a cloud.
+
+Called by the API before a stack is made and by `kamado validate`. All problems come at once, in the order in which
+Heat would meet them, so that the first one's text is what Heat would answer. The trap: values that depend on
+resources are not known here and are not judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kamado.template.conditions import ParameterScope
+from kamado.template.definition import Definition, Output
+from kamado.template.environment import Environment
+from kamado.template.functions.core import DynList, DynMap, Function, ResolveError, is_constant, resolve
+from kamado.template.functions.references import GetAttr, GetParam, GetResource, If
+from kamado.template.graph import dependency_order, find_cycle
+from kamado.template.parameters import Parameters
+from kamado.template.problems import Path, Problem, TemplateInvalid, did_you_mean, dotted
+from kamado.template.schema import CustomCheck, TypeCatalog, TypeSchema, check_all
+from kamado.template.template import Template
+from kamado.template.unknown import UNKNOWN
+
+
+def check(
+    template: Template,
+    parameters: Parameters | None,
+    catalog: TypeCatalog,
+    environment: Environment | None = None,
+    *,
+    custom: CustomCheck | None = None,
+) -> list[Problem]:
+    """All problems, most important first.
+
+    `parameters`: None judges the template for itself, with its defaults. `catalog` knows the types, `environment` maps types to others.
+    `custom` checks custom constraints on known values (None: they are not checked).
+    """
+    bound = parameters if parameters is not None else template.open_parameters()
+    try:
+        definitions = template.definitions(bound)
+        outputs = template.active_outputs(bound)
+    except TemplateInvalid as refused:
+        return list(refused.problems)
+    checker = _Checker(template, bound, catalog, environment or Environment(), custom, definitions)
+    return checker.run(outputs)
+
+
+class _Checker:
+    def __init__(
+        self,
+        template: Template,
+        parameters: Parameters,
+        catalog: TypeCatalog,
+        environment: Environment,
+        custom: CustomCheck | None,
+        definitions: dict[str, Definition],
+    ) -> None:
+        self.template = template
+        self.parameters = parameters
+        self.catalog = catalog
+        self.environment = environment
+        self.custom = custom
+        self.definitions = definitions
+        self.section = "resources" if template.flavour == "hot" else "Resources"
+        self.keys = ("properties", "metadata", "update_policy")
+        if template.flavour == "cfn":
+            self.keys = ("Properties", "Metadata", "UpdatePolicy")
+        self.problems: list[Problem] = []
+        self.types: dict[str, TypeSchema | None] = {}
+        self.scope = ParameterScope(parameters)
+
+    def run(self, outputs: Mapping[str, Output]) -> list[Problem]:
+        """All problems."""
+        self._references()
+        circle = find_cycle(self.definitions)
+        if circle:
+            self._circle(circle)
+            order = list(self.definitions)
+        else:
+            order = dependency_order(self.definitions)
+        for name in order:
+            self._resource(self.definitions[name])
+        for output in outputs.values():
+            self._output(output)
+        self._unused()
+        return self.problems
+
+    def _note(self, code: str, message: str, path: Path, **more: Any) -> None:
+        self.problems.append(self.template.source.problem(code, message, path, **more))
+
+    # references
+
+    def _references(self) -> None:
+        names = self.definitions.keys()
+        for definition in self.definitions.values():
+            if definition.requires and not definition.requires <= names:
+                self._wrong_references(definition)
+
+    def _wrong_references(self, definition: Definition) -> None:
+        base = (self.section, definition.name)
+        for other in definition.depends_on:
+            if other not in self.definitions:
+                key = "depends_on" if self.template.flavour == "hot" else "DependsOn"
+                self._wrong_reference(other, definition.name, (*base, key))
+        fields = (
+            (self.keys[0], "Properties", definition.properties),
+            (self.keys[1], "Metadata", definition.metadata),
+            (self.keys[2], "UpdatePolicy", definition.update_policy),
+        )
+        for key, label, value in fields:
+            for call, path, place in _placed_calls(value, (*base, key), f"{definition.name}.{label}"):
+                for other in self._targets(call):
+                    if other not in self.definitions:
+                        self._wrong_reference(other, place, path)
+
+    def _targets(self, call: Function) -> Iterator[str]:
+        if isinstance(call, GetAttr):
+            target = call.target(self.scope)
+            if target is not None:
+                yield target[0]
+        elif isinstance(call, GetResource):
+            name = call.target(self.scope)
+            if name is not None:
+                yield name
+
+    def _wrong_reference(self, name: str, place: str, path: Path) -> None:
+        hint = did_you_mean(name, self.definitions)
+        if name in self.template.resources:
+            hint = "its condition is false, so the stack has no such resource"
+        self._note(
+            "KT401",
+            f'The specified reference "{name}" (in {place}) is incorrect.',
+            path,
+            error_type="InvalidTemplateReference",
+            hint=hint,
+        )
+
+    def _circle(self, circle: list[str]) -> None:
+        def label(name: str) -> str:
+            return f'{self.definitions[name].type.rsplit("::", 1)[-1]} "{name}"'
+
+        pairs = zip(circle, [*circle[1:], circle[0]], strict=True)
+        text = ", ".join(f"{label(name)}: {{{label(needed)}}}" for name, needed in pairs)
+        self._note(
+            "KT402",
+            f"Circular Dependency Found: {{{text}}}",
+            (self.section, circle[0]),
+            error_type="CircularDependencyException",
+            hint=" -> ".join([*circle, circle[0]]),
+        )
+
+    # resources
+
+    def schema(self, type_name: str) -> TypeSchema | None:
+        """The schema of a type, asked for once."""
+        if type_name not in self.types:
+            self.types[type_name] = self._look_up(type_name)
+        return self.types[type_name]
+
+    def _look_up(self, type_name: str) -> TypeSchema | None:
+        found = self.catalog.schema(type_name)
+        if found is not None:
+            return found
+        target = self.environment.registry.get(type_name)
+        if isinstance(target, str) and target != type_name:
+            found = self.catalog.schema(target)
+            if found is None and target in self.template.files:
+                from kamado.template.nested import template_type
+
+                found = template_type(target, self.template.files[target], self.template.files)
+        return found
+
+    def _resource(self, definition: Definition) -> None:
+        base = (self.section, definition.name)
+        schema = self.schema(definition.type)
+        if schema is None:
+            hint = did_you_mean(definition.type, self.catalog.suggestions(definition.type))
+            self._note(
+                "KT403",
+                f"The Resource Type ({definition.type}) could not be found.",
+                (*base, "type" if self.template.flavour == "hot" else "Type"),
+                error_type="EntityNotFound",
+                hint=hint,
+            )
+            return
+        if schema.support.status == "DEPRECATED":
+            text = schema.support.message or "it will go away"
+            self._note("KT404", f"The type {schema.name} is deprecated: {text}", base, severity="warning")
+        before = len(self.problems)
+        for key, value in zip(
+            self.keys, (definition.properties, definition.metadata, definition.update_policy), strict=True
+        ):
+            if not is_constant(value):
+                self._attributes(value, (*base, key), f"{definition.name}.{key}")
+        if len(self.problems) == before:
+            self._properties(definition, schema, (*base, self.keys[0]))
+
+    def _properties(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
+        values = definition.properties
+        if type(values) is DynMap:
+            values = self._resolved(values, path)
+        elif isinstance(values, Function):
+            whole = self._value(values, path)
+            if not isinstance(whole, dict):
+                return
+            values = whole
+        for wrong in check_all(schema.properties, values, self.custom):
+            at = (*path, *wrong.path)
+            self._note("KT405", f"Property error: : {dotted(at)}: : {wrong.message}", at, hint=wrong.hint)
+
+    def _resolved(self, properties: Mapping[str, Any], path: Path) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for name, value in properties.items():
+            made[name] = value if is_constant(value) else self._value(value, (*path, name))
+        return made
+
+    def _value(self, value: Any, path: Path) -> Any:
+        try:
+            return resolve(value, self.scope)
+        except ResolveError as refused:
+            self._note(
+                "KT406",
+                f"Property error: : {dotted(path)}: : {refused}",
+                path,
+                hint=self._parameter_hint(value),
+            )
+            return UNKNOWN
+
+    def _parameter_hint(self, value: Any) -> str:
+        for call, _, _ in _placed_calls(value, (), ""):
+            if isinstance(call, GetParam) and call.parameter is not None and call.parameter not in self.parameters:
+                return did_you_mean(call.parameter, self.parameters)
+        return ""
+
+    def _attributes(self, value: Any, path: Path, _place: str) -> None:
+        for call, at, _ in _placed_calls(value, path, ""):
+            if isinstance(call, GetAttr):
+                self._attribute(call, (*at, call.name))
+
+    def _attribute(self, call: GetAttr, path: Path) -> None:
+        target = call.target(self.scope)
+        if target is None or not target[1] or target[1] == (None,):
+            return
+        resource, attribute = target[0], target[1][0]
+        definition = self.definitions.get(resource)
+        schema = self.schema(definition.type) if definition is not None else None
+        if schema is None or schema.any_attributes or attribute in schema.attributes or attribute == "show":
+            return
+        if attribute is UNKNOWN:
+            return
+        self._note(
+            "KT407",
+            f"{dotted(path)}: : The Referenced Attribute ({resource} {attribute}) is incorrect.",
+            path,
+            hint=did_you_mean(str(attribute), schema.attributes),
+        )
+
+    # outputs
+
+    def _output(self, output: Output) -> None:
+        for call, at, _ in _placed_calls(output.value, output.path, ""):
+            path = (*at, call.name)
+            if isinstance(call, GetAttr):
+                target = call.target(self.scope)
+                if target is not None and target[0] not in self.definitions:
+                    self._note(
+                        "KT408",
+                        f'{dotted(path)}: : The specified reference "{target[0]}" (in unknown) is incorrect.',
+                        path,
+                        hint=did_you_mean(target[0], self.definitions),
+                    )
+                else:
+                    self._attribute(call, path)
+            elif isinstance(call, GetResource):
+                name = call.target(self.scope)
+                if name is not None and name not in self.definitions:
+                    known = name in self.template.resources
+                    self._note(
+                        "KT408",
+                        f'{dotted(path)}: : The specified reference "{name}" (in unknown) is incorrect.',
+                        path,
+                        severity="warning" if known else "error",
+                        hint="its condition is false" if known else did_you_mean(name, self.definitions),
+                    )
+            elif isinstance(call, GetParam) and call.parameter is not None and call.parameter not in self.parameters:
+                self._note(
+                    "KT409",
+                    f"{dotted(path)}: : The Parameter ({call.parameter}) was not provided.",
+                    path,
+                    hint=did_you_mean(call.parameter, self.parameters),
+                )
+
+    # what nobody uses
+
+    def _unused(self) -> None:
+        used: set[str] = set()
+        for resource in self.template.resources.values():
+            for value in (
+                resource.type,
+                resource.properties,
+                resource.metadata,
+                resource.update_policy,
+                resource.deletion_policy,
+                resource.external_id,
+                resource.condition,
+            ):
+                used |= _parameters(value)
+        for output in self.template.outputs.values():
+            used |= _parameters(output.value) | _parameters(output.condition)
+        for condition in self.template.conditions.values():
+            used |= _parameters(condition)
+        section = "parameters" if self.template.flavour == "hot" else "Parameters"
+        for name in self.template.parameters:
+            if name not in used:
+                self._note("KT501", f'The parameter "{name}" is never used', (section, name), severity="warning")
+
+
+def _parameters(value: Any) -> set[str]:
+    if is_constant(value):
+        return set()
+    from kamado.template.functions.core import calls
+
+    found: set[str] = set()
+    for call in calls(value):
+        name = getattr(call, "parameter", None)
+        if isinstance(name, str):
+            found.add(name)
+    return found
+
+
+def _placed_calls(value: Any, path: Path, place: str) -> Iterator[tuple[Function, Path, str]]:
+    """Every call with the path to it, and the place as Heat writes it (which leaves the functions' names out)."""
+    kind = type(value)
+    if kind is DynMap:
+        for key, item in value.items():
+            if not is_constant(item):
+                yield from _placed_calls(item, (*path, key), f"{place}.{key}")
+    elif kind is DynList:
+        for index, item in enumerate(value):
+            if not is_constant(item):
+                yield from _placed_calls(item, (*path, index), f"{place}[{index}]")
+    elif isinstance(value, Function):
+        yield value, path, place
+        if isinstance(value, If):
+            for branch in value.args[1:]:
+                yield from _placed_calls(branch, (*path, value.name), place)
+        else:
+            yield from _placed_calls(value.args, (*path, value.name), place)

@@ -1,0 +1,82 @@
+"""Conditions: named truths that decide which resources, outputs and branches there are.
+
+Compiled by the loader, decided once a stack's parameters are known. The trap: a condition may name others, so a circle is possible and only
+seen while deciding; what depends on an unknown parameter stays UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kamado.template.functions.core import Function, ResolveError, Scope, resolve_inside
+from kamado.template.problems import Path
+from kamado.template.unknown import UNKNOWN
+
+
+class ParameterScope:
+    """A scope in which only parameters have values; conditions are decided in it, each once."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self.parameters = parameters
+        self.decided: dict[str, Any] = {}
+        self.deciding: list[str] = []
+
+    def parameter(self, name: str) -> Any:
+        """The parameter's value."""
+        return self.parameters[name]
+
+    def reference(self, resource: str) -> Any:  # noqa: ARG002
+        """Not known here."""
+        return UNKNOWN
+
+    def attribute(self, resource: str, path: tuple[Any, ...]) -> Any:  # noqa: ARG002
+        """Not known here."""
+        return UNKNOWN
+
+    def facade(self, key: str) -> Any:  # noqa: ARG002
+        """Not known here."""
+        return UNKNOWN
+
+
+class NamedCondition(Function):
+    """A condition by its name."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, name: str, path: Path, table: Mapping[str, Any]) -> None:
+        self.name = "condition"
+        self.args = name
+        self.path = path
+        self.table = table
+
+    def resolve(self, scope: Scope) -> Any:
+        """What the named condition says."""
+        name = self.args
+        if name not in self.table:
+            raise ResolveError(f'Invalid condition "{name}"')
+        decided: dict[str, Any] | None = getattr(scope, "decided", None)
+        deciding: list[str] | None = getattr(scope, "deciding", None)
+        if decided is None or deciding is None:
+            return decide(self.table[name], scope)
+        if name in decided:
+            return decided[name]
+        if name in deciding:
+            circle = " -> ".join([*deciding[deciding.index(name) :], name])
+            raise ResolveError(f'Circular definition for condition "{name}" ({circle})')
+        deciding.append(name)
+        try:
+            decided[name] = decide(self.table[name], scope)
+        finally:
+            deciding.pop()
+        return decided[name]
+
+
+def decide(condition: Any, scope: Scope) -> Any:
+    """True, False or UNKNOWN; raises ResolveError when the condition is broken."""
+    if condition is None:
+        return True
+    value = resolve_inside(condition, scope)
+    if value is UNKNOWN or isinstance(value, bool):
+        return value
+    raise ResolveError(f"The condition value should be boolean, after resolved the value is: {value}")

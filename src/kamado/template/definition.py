@@ -1,0 +1,132 @@
+"""What a template says of one resource or output, ready to be planned: properties compiled, dependencies known.
+
+Made by `Template.definitions` and `Template.active_outputs`; read by planner, executor and checker. The trap: compiled values are shared
+between all stacks that use the cached template; nobody may change them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from kamado.template.functions.core import Scope, calls, dump, is_constant
+from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref
+from kamado.template.problems import Path, Place
+
+AttributeRead = tuple[str, tuple[Any, ...]]
+_NOTHING: frozenset[Any] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What compiled values refer to."""
+
+    resources: frozenset[str] = _NOTHING
+    attributes: frozenset[AttributeRead] = _NOTHING
+    parameters: frozenset[str] = _NOTHING
+
+
+NO_READS = Reads()
+
+
+def reads(scope: Scope | None, *values: Any) -> Reads:
+    """Everything that compiled values refer to; names that are themselves computed need a scope."""
+    if all(is_constant(value) for value in values):
+        return NO_READS
+    resources: set[str] = set()
+    attributes: set[AttributeRead] = set()
+    parameters: set[str] = set()
+    for value in values:
+        for call in calls(value):
+            if isinstance(call, GetAttr):
+                target = call.target(scope)
+                if target is not None:
+                    resources.add(target[0])
+                    attributes.add((target[0], _hashable(target[1])))
+            elif isinstance(call, GetResource):
+                name = call.target(scope)
+                if name is not None:
+                    resources.add(name)
+                elif isinstance(call, Ref) and call.parameter is not None:
+                    parameters.add(call.parameter)
+            elif isinstance(call, GetParam) and call.parameter is not None:
+                parameters.add(call.parameter)
+    return Reads(frozenset(resources), frozenset(attributes), frozenset(parameters))
+
+
+def _hashable(path: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(part if isinstance(part, str | int | float | bool) or part is None else str(part) for part in path)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One resource as a template wants it, its conditions decided. `properties` is compiled: resolve it in a scope."""
+
+    name: str
+    type: str
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Any = field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    deletion_policy: str = "Delete"
+    update_policy: Any = field(default_factory=dict)
+    external_id: Any = None
+    description: str = ""
+    requires: frozenset[str] = _NOTHING
+    attributes: frozenset[AttributeRead] = _NOTHING
+    parameters: frozenset[str] = _NOTHING
+    location: Place = field(default_factory=Place)
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of everything that the template says of the resource, calls unresolved, contents of files included."""
+        body = [
+            self.type,
+            dump(self.properties),
+            dump(self.metadata),
+            self.depends_on,
+            self.deletion_policy,
+            dump(self.update_policy),
+            dump(self.external_id),
+            self._files(),
+        ]
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+    def _files(self) -> list[str | None]:
+        if is_constant(self.properties) and is_constant(self.metadata):
+            return []
+        return [call.content for call in self.calls() if isinstance(call, GetFile)]
+
+    def calls(self) -> Iterator[Any]:
+        """Every call in properties, metadata and update policy."""
+        for value in (self.properties, self.metadata, self.update_policy):
+            yield from calls(value)
+
+    def secret_properties(self, hidden: frozenset[str]) -> frozenset[str]:
+        """Names of properties into which a hidden parameter goes, through whatever functions; they must not be shown."""
+        if not (self.parameters & hidden):
+            return _NOTHING
+        return frozenset(name for name, value in self.properties.items() if reads(None, value).parameters & hidden)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output; `value` is compiled. `condition` is None when there is none."""
+
+    name: str
+    description: str = ""
+    value: Any = None
+    condition: Any = None
+    requires: frozenset[str] = _NOTHING
+    attributes: frozenset[AttributeRead] = _NOTHING
+    parameters: frozenset[str] = _NOTHING
+    location: Place = field(default_factory=Place)
+    path: Path = ()
+
+    def is_secret(self, hidden: frozenset[str]) -> bool:
+        """Whether a hidden parameter goes into it."""
+        return bool(self.parameters & hidden)

@@ -1,0 +1,245 @@
+"""What a function is: compiled once at load, resolved as often as asked.
+
+Every function module builds on `Function`; the loaders compile template values into plain data with `Function` nodes inside. A map or
+list that holds a function somewhere below is a `DynMap` or `DynList`; a plain dict or list is constant, so that `resolve` hands it out
+without looking inside. The trap: constants are shared, nobody may change what `resolve` returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from kamado.template.limits import Limits
+from kamado.template.problems import Path
+from kamado.template.unknown import UNKNOWN, contains_unknown
+
+
+class DynMap(dict[str, Any]):
+    """A map with a function somewhere inside."""
+
+    __slots__ = ()
+
+
+class DynList(list[Any]):
+    """A list with a function somewhere inside."""
+
+    __slots__ = ()
+
+
+class Absent:
+    """The type of ABSENT: what an `if` without a third argument leaves behind; the key or item around it vanishes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<absent>"
+
+
+ABSENT = Absent()
+
+
+class ResolveError(ValueError):
+    """A value cannot be resolved; the message is in Heat's words, `error_type` names Heat's exception."""
+
+    def __init__(self, message: str, error_type: str = "StackValidationFailed") -> None:
+        super().__init__(message)
+        self.message = message
+        self.error_type = error_type
+
+
+class CallInvalid(ValueError):
+    """The arguments of a call have a shape that can never work; found at load."""
+
+
+class Scope(Protocol):
+    """Where values come from while a compiled value is resolved. Each may answer UNKNOWN."""
+
+    def parameter(self, name: str) -> Any:
+        """The value of a parameter; raises KeyError when there is none of that name."""
+
+    def reference(self, resource: str) -> Any:
+        """What `get_resource` gives for a resource."""
+
+    def attribute(self, resource: str, path: tuple[Any, ...]) -> Any:
+        """What `get_attr` gives: path[0] is the attribute, the rest walks into it (see `walk`); () means all of them."""
+
+    def facade(self, key: str) -> Any:
+        """A field ("metadata", "deletion_policy", "update_policy") of the resource in the parent stack."""
+
+
+@dataclass
+class CallContext:
+    """What a call may need to know of its template while it is compiled."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    resources: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    condition: Callable[[Any, Path], Any] | None = None
+    """Compiles a condition; given where conditions may stand inside values."""
+
+
+class Function:
+    """One call in a template.
+
+    Subclasses override `check` (static shape, when the arguments are not themselves a call; raises CallInvalid) and `evaluate`
+    (arguments fully resolved). A `macro` gets its arguments uncompiled.
+    """
+
+    __slots__ = ("args", "context", "name", "path")
+    macro: ClassVar[bool] = False
+    partial: ClassVar[bool] = False
+    """Whether `evaluate` can work with unknown values inside its arguments."""
+
+    def __init__(self, name: str, args: Any, path: Path, context: CallContext) -> None:
+        self.name = name
+        self.args = args
+        self.path = path
+        self.context = context
+        if not isinstance(args, Function):
+            self.check(args)
+
+    def __repr__(self) -> str:
+        return repr({self.name: self.args})
+
+    def check(self, args: Any) -> None:
+        """Raise CallInvalid when these arguments can never work."""
+
+    def resolve(self, scope: Scope) -> Any:
+        """The value of the call; UNKNOWN when it depends on what is not yet known."""
+        args = resolve_inside(self.args, scope)
+        if args is UNKNOWN or (not self.partial and contains_unknown(args)):
+            return UNKNOWN
+        return self.evaluate(args)
+
+    def evaluate(self, args: Any) -> Any:
+        """The value for resolved arguments; raises ValueError, TypeError or ResolveError in Heat's words."""
+        return args
+
+    def children(self) -> Iterator[Any]:
+        """Compiled values inside the call."""
+        yield self.args
+
+    def bounded(self, size: int) -> None:
+        """Refuse a result of more than the allowed size."""
+        if size > self.context.limits.max_result:
+            raise ResolveError(f'The result of "{self.name}" is larger than allowed', "RequestLimitExceeded")
+
+
+def resolve_inside(value: Any, scope: Scope) -> Any:
+    """As `resolve`, but ABSENT comes through, for the containers to drop."""
+    kind = type(value)
+    if kind is DynMap:
+        made = {}
+        for key, item in value.items():
+            item_kind = type(item)
+            if item_kind is DynMap or item_kind is DynList or isinstance(item, Function):
+                item = resolve_inside(item, scope)
+                if item is ABSENT:
+                    continue
+            made[key] = item
+        return made
+    if kind is DynList:
+        return [item for item in (resolve_inside(item, scope) for item in value) if item is not ABSENT]
+    if isinstance(value, Function):
+        return _call(value, scope)
+    return value
+
+
+def _call(function: Function, scope: Scope) -> Any:
+    try:
+        return function.resolve(scope)
+    except ResolveError:
+        raise
+    except KeyError as error:
+        raise ResolveError(str(error)) from error
+    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise ResolveError(str(error)) from error
+
+
+def resolve(value: Any, scope: Scope) -> Any:
+    """The value of a compiled template value in a scope.
+
+    Constants come back as they are (shared: do not change them). What depends on something not yet known becomes UNKNOWN, as deep
+    inside as it is. Raises ResolveError, in Heat's words.
+    """
+    result = resolve_inside(value, scope)
+    return None if result is ABSENT else result
+
+
+def calls(value: Any) -> Iterator[Function]:
+    """Every call inside a compiled value, outermost first."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        kind = type(item)
+        if kind is DynMap:
+            stack.extend(reversed(list(item.values())))
+        elif kind is DynList:
+            stack.extend(reversed(item))
+        elif isinstance(item, Function):
+            yield item
+            stack.extend(item.children())
+
+
+def is_constant(value: Any) -> bool:
+    """Whether a compiled value holds no call."""
+    kind = type(value)
+    return not (kind is DynMap or kind is DynList or isinstance(value, Function))
+
+
+def rebuild(value: Any, change: Callable[[Function], Any]) -> Any:
+    """A compiled value in which `change` has replaced calls; it is asked for the outermost calls only."""
+    kind = type(value)
+    if kind is DynMap:
+        made = {key: rebuild(item, change) for key, item in value.items()}
+        kept = {key: item for key, item in made.items() if item is not ABSENT}
+        return kept if all(is_constant(item) for item in kept.values()) else DynMap(kept)
+    if kind is DynList:
+        items = [item for item in (rebuild(item, change) for item in value) if item is not ABSENT]
+        return items if all(is_constant(item) for item in items) else DynList(items)
+    if isinstance(value, Function):
+        return change(value)
+    return value
+
+
+def dump(value: Any) -> Any:
+    """A compiled value as plain data, calls written as in the template; for digests and for showing."""
+    kind = type(value)
+    if kind is DynMap:
+        return {key: dump(item) for key, item in value.items()}
+    if kind is DynList:
+        return [dump(item) for item in value]
+    if isinstance(value, Function):
+        return {value.name: dump(value.args)}
+    return value
+
+
+def walk(value: Any, path: tuple[Any, ...]) -> Any:
+    """Follow keys and positions into a value as `get_attr` does; a miss gives None, UNKNOWN stays UNKNOWN."""
+    for key in path:
+        if value is UNKNOWN:
+            return UNKNOWN
+        if key is UNKNOWN:
+            return UNKNOWN
+        try:
+            if isinstance(value, Mapping):
+                value = value[key] if key in value else value.get(str(key))
+            elif isinstance(value, str | list | tuple) and isinstance(key, int):
+                value = value[key]
+            else:
+                return None
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def items_of(args: Any, count: int | None = None) -> bool:
+    """Whether the arguments are a list (of so many items)."""
+    return isinstance(args, list | tuple) and (count is None or len(args) == count)
+
+
+Table = Mapping[str, type[Function]]

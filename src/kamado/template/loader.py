@@ -1,0 +1,477 @@
+"""One loader for all languages: sections, resources, outputs, each read by the words of its dialect.
+
+Called by `load`. It never stops at the first mistake: every part is read as far as it can be, and all problems come together, in the order in
+which Heat would meet them. The trap: null and "not there" are the same for a section and different for a resource's key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kamado.template.compiler import Compiler
+from kamado.template.declarations import read_parameters
+from kamado.template.definition import Output, reads
+from kamado.template.dialect import Dialect
+from kamado.template.functions.core import CallContext, Function, calls, is_constant
+from kamado.template.functions.references import If
+from kamado.template.limits import Limits
+from kamado.template.parameters import ParameterSchema
+from kamado.template.problems import Problem, TemplateInvalid, did_you_mean
+from kamado.template.source import Source
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource as it stands in the template, compiled, conditions undecided."""
+
+    name: str
+    type: Any
+    properties: Any
+    metadata: Any
+    depends_on: tuple[str, ...]
+    deletion_policy: Any
+    update_policy: Any
+    external_id: Any
+    description: str
+    condition: Any
+    undecided: bool
+    """Whether anything but the condition depends on parameters: an `if`, or a computed name."""
+
+
+@dataclass
+class Parts:
+    """Everything that the loader found."""
+
+    description: str = "No description"
+    parameters: dict[str, ParameterSchema] = field(default_factory=dict)
+    parameter_groups: list[Any] = field(default_factory=list)
+    conditions: dict[str, Any] = field(default_factory=dict)
+    mappings: Mapping[str, Any] = field(default_factory=dict)
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: dict[str, Output] = field(default_factory=dict)
+
+
+_VERSION_KEYS = ("heat_template_version", "HeatTemplateFormatVersion", "AWSTemplateFormatVersion")
+
+
+def find_dialect(source: Source) -> Dialect:
+    """The dialect that the template's version names; raises TemplateInvalid."""
+    from kamado.template.cfn.versions import DIALECTS as CFN
+    from kamado.template.hot.versions import DIALECTS as HOT
+
+    body = source.value
+    if not isinstance(body, Mapping):
+        raise TemplateInvalid(
+            source.problem("KT006", "The template is not a JSON object or YAML mapping.", error_type="ValueError")
+        )
+    given = [key for key in _VERSION_KEYS if body.get(key) is not None]
+    if len(given) > 1:
+        raise TemplateInvalid(_bad_version(source, f"Ambiguous versions ({', '.join(sorted(given))})", given[1]))
+    if not given:
+        close = did_you_mean(next(iter(body), ""), _VERSION_KEYS) if body else ""
+        raise TemplateInvalid(_bad_version(source, "Template version was not provided", None, close))
+    key, version = given[0], str(body[given[0]])
+    if key == "heat_template_version":
+        known: Mapping[str, Dialect] = HOT
+    else:
+        known = {name: dialect for (family, name), dialect in CFN.items() if family == key}
+    dialect = known.get(version)
+    if dialect is None:
+        should = (
+            f"should be one of: {', '.join(sorted(known))}" if len(known) > 1 else f"should be: {next(iter(known))}"
+        )
+        raise TemplateInvalid(
+            _bad_version(source, f'"{key}: {version}". "{key}" {should}', key, did_you_mean(version, known))
+        )
+    return dialect
+
+
+def _bad_version(source: Source, text: str, key: str | None, hint: str = "") -> Problem:
+    return source.problem(
+        "KT007",
+        f"The template version is invalid: {text}",
+        (key,) if key else (),
+        error_type="InvalidTemplateVersion",
+        hint=hint,
+    )
+
+
+class Loader:
+    """Reads one template; `run` gives its parts or raises TemplateInvalid with all problems."""
+
+    def __init__(self, source: Source, dialect: Dialect, files: Mapping[str, str], limits: Limits) -> None:
+        self.source = source
+        self.dialect = dialect
+        self.limits = limits
+        self.files = files
+        self.body: Mapping[str, Any] = source.value
+        self.parts = Parts()
+        self.problems: list[Problem] = []
+
+    def run(self) -> Parts:
+        """All parts."""
+        self._sections()
+        words = self.dialect.words.sections
+        resources = self._map("resources")
+        self._limit(resources)
+        self.parts.parameters, wrong = read_parameters(
+            self.body.get(words["parameters"]),
+            words["parameters"],
+            self.source,
+            self.dialect.flavour == "cfn",
+            self.dialect.parameter_tags,
+        )
+        self.problems.extend(wrong)
+        description = self.body.get(words["description"])
+        self.parts.description = "No description" if description is None else str(description)
+        self.parts.mappings = self._map("mappings") if "mappings" in words else {}
+        context = CallContext(
+            files=self.files,
+            resources=frozenset(resources),
+            parameters=frozenset(self.parts.parameters),
+            mappings=self.parts.mappings,
+            limits=self.limits,
+        )
+        self.compiler = Compiler(self.dialect, context, self.source)
+        self._conditions()
+        self._resources(resources)
+        self._outputs()
+        self._groups()
+        if self.problems:
+            raise TemplateInvalid(self.problems[: self.limits.max_problems])
+        return self.parts
+
+    def _note(self, code: str, message: str, path: tuple[Any, ...], **more: Any) -> None:
+        self.problems.append(self.source.problem(code, message, path, **more))
+
+    def _sections(self) -> None:
+        known = {*self.dialect.words.sections.values(), self.dialect.version_key}
+        if self.dialect.flavour == "cfn":
+            known |= {"AWSTemplateFormatVersion", "HeatTemplateFormatVersion"}
+        if not self.dialect.conditions:
+            known.discard(self.dialect.words.sections["conditions"])
+        for key in self.body:
+            if key not in known:
+                self._note(
+                    "KT008",
+                    f"The template section is invalid: {key}",
+                    (key,),
+                    error_type="InvalidTemplateSection",
+                    hint=did_you_mean(key, known) or self._misplaced(key),
+                )
+
+    def _misplaced(self, key: str) -> str:
+        inner = self.body[key]
+        words = self.dialect.words
+        if key in words.resource.values() or (isinstance(inner, Mapping) and words.resource["type"] in inner):
+            return f'a resource belongs into the section "{words.sections["resources"]}"'
+        return ""
+
+    def _map(self, section: str) -> Mapping[str, Any]:
+        key = self.dialect.words.sections[section]
+        value = self.body.get(key)
+        if not value:
+            return {}
+        if not isinstance(value, Mapping):
+            text = f"'{type(value).__name__}' object has no attribute 'items'"
+            self._note("KT009", text, (key,), hint=f'"{key}" must be a map')
+            return {}
+        return value
+
+    def _limit(self, resources: Mapping[str, Any]) -> None:
+        most = self.limits.max_resources
+        if most is not None and 0 <= most < len(resources):
+            raise TemplateInvalid(
+                self.source.problem(
+                    "KT010",
+                    f"Request limit exceeded: Maximum resources per stack exceeded ({len(resources)} > {most})",
+                    (self.dialect.words.sections["resources"],),
+                    error_type="RequestLimitExceeded",
+                )
+            )
+
+    # conditions
+
+    def _conditions(self) -> None:
+        key = self.dialect.words.sections["conditions"]
+        section = self.body.get(key) if self.dialect.conditions else None
+        if section is None:
+            return
+        if not isinstance(section, Mapping):
+            self._note(
+                "KT120",
+                "Conditions validation error: : Condition definitions must be a map. "
+                f"Found a {type(section).__name__} instead",
+                (key,),
+            )
+            return
+        table = self.compiler.condition_table
+        table.update(dict.fromkeys(section, True))
+        for name, value in section.items():
+            is_call = (
+                isinstance(value, Mapping)
+                and len(value) == 1
+                and (
+                    next(iter(value)) in self.dialect.condition_functions or next(iter(value)) in self.dialect.functions
+                )
+            )
+            if not isinstance(value, bool) and not is_call:
+                self._note(
+                    "KT121",
+                    f'Condition validation error: : The definition of condition "{name}" is invalid: {value}',
+                    (key, name),
+                )
+                continue
+            table[name] = value if isinstance(value, bool) else self.compiler.condition(value, (key, name), None)
+        self._drain()
+        self.parts.conditions = table
+
+    def _drain(self) -> None:
+        self.problems.extend(self.compiler.problems)
+        self.compiler.problems = []
+
+    # resources
+
+    def _resources(self, section: Mapping[str, Any]) -> None:
+        key = self.dialect.words.sections["resources"]
+        for name, body in section.items():
+            resource = self._resource(key, name, body)
+            self._drain()
+            if resource is not None:
+                self.parts.resources[name] = resource
+
+    def _resource(self, section: str, name: str, body: Any) -> Resource | None:
+        words = self.dialect.words
+        path = (section, name)
+        if not isinstance(body, Mapping):
+            text = words.type_missing
+            if body is not None:
+                text = f'"{section}" must contain a map of resource maps. Found a [{type(body)}] instead'
+            self._note("KT130", text, path, hint=self._stray(name))
+            return None
+        if "/" in name:
+            self._note("KT131", 'Resource name may not contain "/"', path)
+        self._resource_keys(path, body)
+        keys = words.resource
+        type_key = keys["type"]
+        if type_key not in body:
+            self._note("KT132", words.type_missing, path)
+            return None
+        kind = self.compiler.compile(body[type_key], (*path, type_key))
+        if kind is None or kind == "":
+            self._note("KT132", "Each Resource must contain a Type key.", (*path, type_key))
+            return None
+        for field_name, (what, accepted) in _FIELD_TYPES.items():
+            spelling = keys.get(field_name)
+            if spelling in body and not accepted(body[spelling]) and not self._is_call(body[spelling], field_name):
+                self._note("KT133", f"Resource {name} {spelling} type must be {what}", (*path, spelling))
+                return None
+        return self._compiled(path, name, kind, body)
+
+    def _stray(self, name: str) -> str:
+        if name in self.dialect.words.resource.values():
+            return f'"{name}" is a key of a resource; is it one level too high?'
+        return ""
+
+    def _is_call(self, value: Any, field_name: str) -> bool:
+        if not isinstance(value, Mapping) or len(value) != 1:
+            return False
+        name = next(iter(value))
+        if field_name in ("description", "depends_on"):
+            return False
+        if field_name == "condition":
+            return name in self.dialect.condition_functions or name in self.dialect.functions
+        return name in self.dialect.functions or name in self.dialect.removed
+
+    def _resource_keys(self, path: tuple[str, str], body: Mapping[str, Any]) -> None:
+        words = self.dialect.words
+        if not words.unknown_resource_keys_refused:
+            return
+        for key in body:
+            if key in words.resource and key not in self.dialect.resource_keys:
+                self._note("KT134", f"Invalid keyword(s) inside a resource definition: {key}", (*path, key))
+            elif key not in words.resource:
+                self._note(
+                    "KT134",
+                    f'"{key}" is not a valid keyword inside a resource definition',
+                    (*path, key),
+                    hint=did_you_mean(key, self.dialect.resource_keys),
+                )
+
+    def _compiled(self, path: tuple[str, str], name: str, kind: Any, body: Mapping[str, Any]) -> Resource | None:
+        keys = self.dialect.words.resource
+        compile_ = self.compiler.compile
+
+        def part(field_name: str, default: Any) -> Any:
+            spelling = keys.get(field_name)
+            if spelling is None or body.get(spelling) is None:
+                return default
+            return compile_(body[spelling], (*path, spelling))
+
+        depends_on = body.get(keys["depends_on"])
+        if isinstance(depends_on, str):
+            depends_on = [depends_on]
+        elif depends_on and not all(isinstance(item, str) for item in depends_on):
+            spelling = keys["depends_on"]
+            self._note("KT133", f"Resource {name} {spelling} must be a list of strings", (*path, spelling))
+            return None
+        policy = part("deletion_policy", "Delete")
+        if isinstance(policy, str):
+            policy = self._policy(path, policy)
+        condition: Any = True
+        spelling = keys.get("condition", "")
+        if self.dialect.conditions and body.get(spelling) is not None:
+            place = (*path, spelling)
+            condition = self.compiler.condition(body[spelling], place, place)
+        properties = part("properties", {})
+        metadata, update_policy = part("metadata", {}), part("update_policy", {})
+        external_id = part("external_id", None)
+        values = (kind, properties, metadata, update_policy, external_id, policy)
+        return Resource(
+            name,
+            kind,
+            properties,
+            metadata,
+            tuple(depends_on or ()),
+            policy,
+            update_policy,
+            external_id,
+            str(body.get(keys["description"]) or ""),
+            condition,
+            any(_undecided(value) for value in values),
+        )
+
+    def _policy(self, path: tuple[str, str], policy: str) -> str:
+        known = self.dialect.deletion_policies
+        if policy not in known:
+            self._note(
+                "KT135",
+                f'Invalid deletion policy "{policy}"',
+                (*path, self.dialect.words.resource["deletion_policy"]),
+                hint=did_you_mean(policy, known),
+            )
+        return known.get(policy, "Delete")
+
+    # outputs
+
+    def _outputs(self) -> None:
+        key = self.dialect.words.sections["outputs"]
+        for name, body in self._map("outputs").items():
+            output = self._output(key, name, body)
+            self._drain()
+            if output is not None:
+                self.parts.outputs[name] = output
+
+    def _output(self, section: str, name: str, body: Any) -> Output | None:
+        words = self.dialect.words.output
+        path = (section, name)
+        prefix = f"Output validation error: : {section}.{name}: : "
+        if not isinstance(body, Mapping):
+            self._note(
+                "KT140", f"{prefix}Output definitions must be a map. Found a {type(body).__name__} instead", path
+            )
+            return None
+        if words["value"] not in body:
+            self._note("KT141", prefix + self.dialect.words.value_missing, path, hint=_value_hint(body, words))
+            return None
+        value_path = (*path, words["value"])
+        value = self.compiler.compile(body[words["value"]], value_path)
+        condition: Any = None
+        if self.dialect.conditions and body.get(words["condition"]) is not None:
+            place = (*path, words["condition"])
+            condition = self.compiler.condition(body[words["condition"]], place, place)
+        found = reads(None, value)
+        description = body.get(words["description"])
+        return Output(
+            name,
+            "No description given" if description is None else str(description),
+            value,
+            condition,
+            found.resources,
+            found.attributes,
+            found.parameters,
+            self.source.place(path),
+            value_path,
+        )
+
+    # parameter groups
+
+    def _groups(self) -> None:
+        key = self.dialect.words.sections.get("parameter_groups")
+        section = self.body.get(key) if key else None
+        if not section or not key:
+            return
+        if not isinstance(section, list):
+            self._note(
+                "KT150", "Parameter Groups error: : parameter_groups: : The parameter_groups should be a list.", (key,)
+            )
+            return
+        seen: set[str] = set()
+        for index, group in enumerate(section):
+            self._group((key, index), group, seen)
+        self.parts.parameter_groups = section
+
+    def _group(self, path: tuple[str, int], group: Any, seen: set[str]) -> None:
+        label = group.get("label", "") if isinstance(group, Mapping) else ""
+        prefix = f"Parameter Groups error: : parameter_groups.{label}: : "
+        members = group.get("parameters") if isinstance(group, Mapping) else None
+        if members is None:
+            self._note("KT151", prefix + "The parameters must be provided for each parameter group.", path)
+            return
+        if not isinstance(members, list):
+            self._note("KT151", prefix + "The parameters of parameter group should be a list.", path)
+            return
+        for name in members:
+            if name in seen:
+                text = f"The {name} parameter must be assigned to one parameter group only."
+            elif name not in self.parts.parameters:
+                text = f"The grouped parameter {name} does not reference a valid parameter."
+            else:
+                seen.add(name)
+                continue
+            self._note("KT152", prefix + text, path, hint=did_you_mean(str(name), self.parts.parameters))
+
+
+def _value_hint(body: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    return next(
+        (hint for hint in (did_you_mean(key, words.values()) for key in body if key not in words.values()) if hint), ""
+    )
+
+
+def _undecided(value: Any) -> bool:
+    if is_constant(value):
+        return False
+    return any(isinstance(call, If) or _computed_name(call) for call in calls(value))
+
+
+def _computed_name(call: Function) -> bool:
+    target = getattr(call, "target", None)
+    if target is None:
+        return False
+    args = call.args
+    if isinstance(args, list):
+        return any(isinstance(part, Function) for part in args)
+    return isinstance(args, Function)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+_FIELD_TYPES: Mapping[str, tuple[str, Any]] = {
+    "type": ("string", _is_text),
+    "properties": ("object", _is_map),
+    "metadata": ("object", _is_map),
+    "depends_on": ("list or string", lambda value: isinstance(value, list | str)),
+    "deletion_policy": ("string", _is_text),
+    "update_policy": ("object", _is_map),
+    "description": ("string", _is_text),
+    "external_id": ("string", _is_text),
+    "condition": ("string_or_boolean", lambda value: isinstance(value, str | bool)),
+}
