@@ -19,8 +19,7 @@ from kamado.cloud import trusts
 from kamado.cloud.session import Cloud, CloudFactory
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts
-from kamado.engine.system import SystemClock as EngineClock
-from kamado.engine.system import ThreadCalls
+from kamado.engine.system import BlockingSystemClock, SystemClock, ThreadCalls
 from kamado.engine.targets import TargetLoader
 from kamado.localcloud.server import LocalCloud
 from kamado.model.records import OperationRecord, StackRecord
@@ -98,7 +97,7 @@ class Parts:
         ports = EnginePorts(
             store=self.store,
             journal=self.journal,
-            clock=EngineClock(),
+            clock=SystemClock(),
             calls=ThreadCalls(settings.worker_threads, "handler"),
             store_calls=ThreadCalls(4, "store"),
             registry=self.registry,
@@ -114,7 +113,8 @@ class Parts:
             registry=self.registry,
             clouds=Clouds(self.clouds),
             policy=Rules(settings.raw, settings.api.policy_file),
-            clock=EngineClock(),
+            clock=BlockingSystemClock(),
+            targets=self.loader,
             wake=wake,
             settings=settings.orchestrator,
         )

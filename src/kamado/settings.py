@@ -128,6 +128,9 @@ _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
 
 _QUIET = ("keystonemiddleware", "keystoneauth", "urllib3", "stevedore", "alembic", "oslo_policy")
 
+_WRONG_WARNINGS = "keystonemiddleware._common.config=ERROR"
+"""It warns of every option that is given to it as a mapping, though it heeds them."""
+
 
 class SettingsError(Exception):
     """An option is missing or does not fit; the message names it and says what to do."""
@@ -240,5 +243,5 @@ def _user(section: Any, group: str, default: ServiceUser | None = None) -> Servi
 
 def set_up_logging(settings: Settings) -> None:
     """Start oslo.log by the options of the file (``debug``, ``log_file``, ``use_json``, formats …)."""
-    oslo_log.set_defaults(default_log_levels=[f"{name}=WARN" for name in _QUIET])
+    oslo_log.set_defaults(default_log_levels=[*(f"{name}=WARN" for name in _QUIET), _WRONG_WARNINGS])
     oslo_log.setup(settings.raw, "kamado")

@@ -29,7 +29,7 @@ outputs:
 @up_options
 @click.option("--once", is_flag=True, help="End after the stack is made instead of going on serving.")
 @click.pass_context
-def demo(ctx: click.Context, once: bool, **options: Any) -> None:
+def demo(ctx: click.Context, /, once: bool, **options: Any) -> None:
     """Start everything like `kamado up`, create a first stack as user demo while you watch, and keep serving.
 
     Started again on the same --state, the stack is found and shown instead.

@@ -67,7 +67,7 @@ def up_options(command: Any) -> Any:
 @click.command()
 @up_options
 @click.pass_context
-def up(ctx: click.Context, **options: Any) -> None:
+def up(ctx: click.Context, /, **options: Any) -> None:
     """Start Kamado with everything it needs in this one process, and serve until SIGTERM or Ctrl-C.
 
     With the local cloud there are the projects demo, admin and alt_demo with users of the same names and passwords. Started
