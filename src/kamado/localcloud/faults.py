@@ -139,9 +139,10 @@ class Faults:
     ) -> None:
         """Say how the objects of a table (`compute.servers`) that are made from now on come to be; see `Build`."""
         with self._lock:
-            limited = [b for b in self._builds.get(table, []) if b.times is not None]
-            new = Build(seconds, reads, fail, times)
-            self._builds[table] = [*limited, new]
+            plans, new = self._builds.get(table, []), Build(seconds, reads, fail, times)
+            limited = [b for b in plans if b.times is not None]
+            lasting = [b for b in plans if b.times is None]
+            self._builds[table] = [*limited, new] if times is None else [*limited, new, *lasting]
 
     def next_build(self, table: str) -> Build:
         """How the next object of a table comes to be; those with `times` are used up first."""

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 import falcon
 from cheroot import wsgi as cheroot_wsgi
 
-from kamado.localcloud import identity, image, network, seed
+from kamado.localcloud import blockstorage, compute, identity, image, network, seed
 from kamado.localcloud.clock import Clock, SystemClock
 from kamado.localcloud.collection import Collection
 from kamado.localcloud.crud import requests_of
@@ -30,7 +30,7 @@ from kamado.localcloud.identity import tokens
 from kamado.localcloud.service import NOBODY, Answer, Call, Refusal, Route, Service
 from kamado.localcloud.state import Obj, State
 
-SERVICES: tuple[Service, ...] = (identity.SERVICE, image.SERVICE, network.SERVICE)
+SERVICES: tuple[Service, ...] = (identity.SERVICE, image.SERVICE, network.SERVICE, blockstorage.SERVICE, compute.SERVICE)
 
 THREADS = 10
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -98,6 +98,8 @@ class LocalCloud:
         stopping = [threading.Thread(target=server.stop, daemon=True) for server, _ in self._servers]
         for thread in stopping:
             thread.start()
+        for server, _ in self._servers:
+            _wake(server)
         for thread in stopping:
             thread.join(timeout=10)
         for _, thread in self._servers:
@@ -163,7 +165,8 @@ class LocalCloud:
         port = self._ports.get(service.name, 0)
         app = application(self, service)
         kept = self.state.get("local.ports", service.name)
-        wanted = [kept["port"], 0] if kept and not port else [port]
+        fresh = [0] * 3  # a port that was free when asked may be taken a moment later
+        wanted = [port] if port else [kept["port"], *fresh] if kept else fresh
         server, thread = self._bound(service, app, wanted)
         self.state.put("local.ports", {"port": server.bind_addr[1]}, service.name)
         self.urls[service.name] = f"http://{self.host}:{server.bind_addr[1]}"
@@ -171,7 +174,14 @@ class LocalCloud:
 
     def _bound(self, service: Service, app: Any, ports: list[int]) -> tuple[cheroot_wsgi.Server, threading.Thread]:
         """A server that listens on the first of the ports that is free; OSError when none is."""
-        for port in ports:
+        for place, wanted in enumerate(ports):
+            last = place == len(ports) - 1
+            try:
+                port = _free_port(self.host, wanted)
+            except OSError:
+                if last:
+                    raise
+                continue
             server = cheroot_wsgi.Server(
                 (self.host, port),
                 app,
@@ -181,15 +191,30 @@ class LocalCloud:
                 shutdown_timeout=1,
             )
             server.gateway = _Gateway
+            server.keep_alive_conn_limit = None  # an engine and a test's clients keep more than the default ten
             ready: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
             serving = threading.Thread(target=_serve, args=(server, ready), name=f"local-{service.name}", daemon=True)
             serving.start()
             failure = ready.get(timeout=10)
             if failure is None:
                 return server, serving
-            if port == ports[-1]:
+            if last:
                 raise failure
         raise OSError("no port to listen on")
+
+
+def _free_port(host: str, wanted: int) -> int:
+    """The port, or with 0 a free one; OSError when it is taken.
+
+    The server then binds it by number: only so does it allow the next process to take the same port at once.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(wanted != 0))
+        try:
+            probe.bind((host, wanted))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot listen on {host}:{wanted}: {error.strerror}") from None
+        return int(probe.getsockname()[1])
 
 
 def _serve(server: cheroot_wsgi.Server, ready: "queue.SimpleQueue[OSError | None]") -> None:
@@ -201,6 +226,14 @@ def _serve(server: cheroot_wsgi.Server, ready: "queue.SimpleQueue[OSError | None
         return
     ready.put(None)
     server.serve()
+
+
+def _wake(server: cheroot_wsgi.Server) -> None:
+    """Knock, so that a server that is waiting for connections sees at once that it was stopped."""
+    try:
+        socket.create_connection(server.bind_addr, timeout=1).close()
+    except OSError:
+        return  # it has stopped already
 
 
 class _Gateway(cheroot_wsgi.Gateway_10):
