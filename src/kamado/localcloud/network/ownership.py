@@ -36,6 +36,10 @@ class Dialect(NetworkDialect):
         ending = endings.get(collection.noun, "could not be found.")
         return Refusal(404, f"{collection.noun} {object_id} {ending}", f"{collection.kind}NotFound")
 
+    def no_marker(self, collection: Collection, marker: str) -> Refusal:
+        """Neutron looks the marker up like any object."""
+        return self.not_found(collection, marker)
+
     def no_method(self, method: str, allowed: list[str]) -> Refusal:
         """Neutron's words for a method that a path does not have."""
         text = "The server could not comply with the request since it is either malformed or otherwise incorrect."
