@@ -116,10 +116,8 @@ def _filled(value: Any, names: Mapping[str, Any]) -> Any:
 
 def _dig(value: Any, path: str) -> Any:
     for part in path.split("."):
-        if isinstance(value, list):
-            value = value[int(part)] if len(value) > int(part) else None
-        else:
-            value = (value or {}).get(part)
+        found = dict(enumerate(value)) if isinstance(value, list) else (value or {})
+        value = found.get(int(part) if isinstance(value, list) else part)
     return value
 
 

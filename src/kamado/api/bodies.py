@@ -16,7 +16,7 @@ from kamado.api.errors import BadRequest
 from kamado.api.query import truth, whole
 from kamado.orchestrator.errors import NotSupported, Refused, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
-from kamado.template import Environment, TemplateInvalid
+from kamado.template import Environment
 
 _JSON_TYPES = ("", "application/json", "text/plain")
 
@@ -116,13 +116,6 @@ def _template(body: Mapping[str, Any], needed: bool) -> str | Mapping[str, Any] 
     return None
 
 
-def unreadable(what: str, error: TemplateInvalid) -> Exception:
-    """Text that is no template at all is the request's fault, in Heat's words; other findings pass as they are."""
-    if error.error_type == "HTTPBadRequest":
-        return BadRequest(f"{what} not in valid format: {error}", error.problems)
-    return error
-
-
 def _files(body: Mapping[str, Any]) -> dict[str, str]:
     files = body.get("files") or {}
     if not isinstance(files, Mapping) or not all(
@@ -135,29 +128,24 @@ def _files(body: Mapping[str, Any]) -> dict[str, str]:
 def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environment:
     """The merged environment of the request; its parameters win over those of the environment."""
     names = body.get("environment_files")
-    try:
-        if names:
-            if not isinstance(names, list):
-                raise BadRequest("environment_files: expected a list of names in files")
-            missing = [name for name in names if name not in files]
-            if missing:
-                raise BadRequest(f"environment_files: {missing[0]} is not in files")
-            merged = Environment.merge_all([Environment.load(files[name], file=name) for name in names])
-        else:
-            source = body.get("environment")
-            if source is not None and not isinstance(source, (str, Mapping)):
-                raise BadRequest(
-                    "Environment not in valid format: The environment is not a JSON object or YAML mapping."
-                )
-            merged = Environment.load(source, file="environment")
-        own = body.get("parameters")
-        if own is not None:
-            if not isinstance(own, Mapping):
-                raise Refused("ValueError", "parameters: expected a map of names to values")
-            merged = merged.merge(Environment.load({"parameters": dict(own)}, file="parameters"))
-    except TemplateInvalid as error:
-        raise BadRequest(f"Environment not in valid format: {error}", error.problems) from error
-    return merged
+    if names:
+        if not isinstance(names, list):
+            raise BadRequest("environment_files: expected a list of names in files")
+        missing = [name for name in names if name not in files]
+        if missing:
+            raise BadRequest(f"environment_files: {missing[0]} is not in files")
+        merged = Environment.merge_all([Environment.load(files[name], file=name) for name in names])
+    else:
+        source = body.get("environment")
+        if source is not None and not isinstance(source, (str, Mapping)):
+            raise BadRequest("Environment not in valid format: The environment is not a JSON object or YAML mapping.")
+        merged = Environment.load(source, file="environment")
+    own = body.get("parameters")
+    if own is None:
+        return merged
+    if not isinstance(own, Mapping):
+        raise Refused("ValueError", "parameters: expected a map of names to values")
+    return merged.with_parameters(own)
 
 
 def _timeout(body: Mapping[str, Any]) -> int | None:

@@ -165,6 +165,10 @@ def fault_of(error: Exception, debug: bool = False) -> Fault:
     trace = "".join(traceback.format_exception(error)) if debug else None
     if isinstance(error, TemplateInvalid):
         name = error.error_type
+        if name == "ValueError":
+            # Not a template at all: Heat's API layer finds that, not its engine, and says so in other words.
+            text = placed(f"Template not in valid format: {error}", error.problems)
+            return Fault(400, "HTTPBadRequest", text, error.problems, trace)
         return Fault(STATUSES.get(name, 400), name, placed(str(error), error.problems), error.problems, trace)
     if isinstance(error, HeatError):
         name = error.type_name

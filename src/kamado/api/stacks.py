@@ -12,10 +12,8 @@ from kamado.api.call import Call
 from kamado.api.errors import BadRequest, page
 from kamado.model.lifecycle import Action
 from kamado.orchestrator import previews, stacks
-from kamado.orchestrator.errors import Refused
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.stacks import StackFilter
-from kamado.template import TemplateInvalid
 
 ACTIONS: dict[str, Action] = {"check": Action.CHECK, "suspend": Action.SUSPEND, "resume": Action.RESUME}
 """What POST …/actions can start; cancelling has functions of its own."""
@@ -101,7 +99,7 @@ def _next(req: Request, base: str, tenant: str, marker: str) -> str:
 def create_stack(call: Call, resp: Response) -> None:
     """POST /stacks."""
     request = bodies.stack_request(call.needed_body(), naming=True, creating=True)
-    stack = _readable(lambda: stacks.create(call.services, call.context, request))
+    stack = stacks.create(call.services, call.context, request)
     resp.status = 201
     resp.set_header("Location", views.stack_url(call.base, stack))
     resp.media = views.created(call.base, stack)
@@ -110,24 +108,16 @@ def create_stack(call: Call, resp: Response) -> None:
 def preview_stack(call: Call, resp: Response) -> None:
     """POST /stacks/preview: what a create would make."""
     request = bodies.stack_request(call.needed_body(), naming=True, creating=True)
-    detail, made = _readable(lambda: previews.create(call.services, call.context, request))
+    detail, made = previews.create(call.services, call.context, request)
     resources = [views.planned(detail.record, item, properties) for item, properties in made]
     resp.media = views.previewed(call.base, detail, resources)
-
-
-def _readable(use_case: Any) -> Any:
-    """Run a use case; a template that cannot be read at all is answered as Heat's API layer does."""
-    try:
-        return use_case()
-    except TemplateInvalid as error:
-        raise bodies.unreadable("Template", error) from error
 
 
 def lookup_stack(call: Call, resp: Response) -> None:
     """Any verb on /stacks/{name}[/part]: go to the canonical URL."""
     stack = stacks.lookup(call.services, call.context, call.path["stack_name"])
-    part = call.path.get("part")
-    redirect(call.req, resp, views.stack_url(call.base, stack) + (f"/{part}" if part else ""))
+    part = (call.req.uri_template or "").rpartition("/")[2]
+    redirect(call.req, resp, views.stack_url(call.base, stack) + ("" if part.startswith("{") else f"/{part}"))
 
 
 def lookup_arn(call: Call, resp: Response) -> None:
@@ -178,7 +168,7 @@ def update_stack(call: Call, resp: Response) -> None:
     """PUT the stack: everything said anew."""
     stack = call.stack()
     request = bodies.stack_request(call.needed_body())
-    _readable(lambda: stacks.update(call.services, call.context, stack, request))
+    stacks.update(call.services, call.context, stack, request)
     page(call.req, resp, 202)
 
 
@@ -186,7 +176,7 @@ def patch_stack(call: Call, resp: Response) -> None:
     """PATCH the stack: on top of what is stored."""
     request = _patch(call)
     stack = call.stack()
-    _readable(lambda: stacks.update(call.services, call.context, stack, request))
+    stacks.update(call.services, call.context, stack, request)
     page(call.req, resp, 202)
 
 
@@ -208,7 +198,7 @@ def preview_update_patch(call: Call, resp: Response) -> None:
 
 def _preview(call: Call, resp: Response, request: StackRequest) -> None:
     stack = call.stack()
-    found = _readable(lambda: previews.update(call.services, call.context, stack, request))
+    found = previews.update(call.services, call.context, stack, request)
     resp.media = {
         "resource_changes": {kind: [views.planned(stack, item) for item in items] for kind, items in found.items()}
     }
@@ -242,9 +232,4 @@ def act_on_stack(call: Call, resp: Response) -> None:
 
 def validate_template(call: Call, resp: Response) -> None:
     """POST /validate: what a template wants to be given."""
-    body = call.needed_body()
-    request = bodies.stack_request(body)
-    try:
-        resp.media = _readable(lambda: previews.validate(call.services, request))
-    except Refused as error:
-        raise BadRequest(error.message, error.problems) from error
+    resp.media = previews.validate(call.services, bodies.stack_request(call.needed_body()))

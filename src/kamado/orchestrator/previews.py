@@ -15,7 +15,6 @@ from kamado.engine.planner import PlanRequest, plan
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import outputs, stacks, templates
-from kamado.orchestrator.constraints import BeforeScope
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import Refused
 from kamado.orchestrator.requests import StackRequest
@@ -23,6 +22,7 @@ from kamado.orchestrator.resources import ResourceDetail, required_by
 from kamado.orchestrator.stacks import StackDetail
 from kamado.store.resources import in_use
 from kamado.template import UNKNOWN, Definition, check, contains_unknown, load, resolve
+from kamado.template.conditions import ParameterScope
 
 KINDS = ("unchanged", "updated", "replaced", "added", "deleted")
 
@@ -39,7 +39,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     active = template.active_outputs(prepared.parameters)
     shown = [{**described, "output_value": None} for described in outputs.describe(active.values())]
     detail = StackDetail(stack, template.description or stacks.NO_DESCRIPTION, prepared.parameters.shown(), shown)
-    scope = BeforeScope(prepared.parameters)
+    scope = ParameterScope(prepared.parameters)
     users = _users(prepared.definitions)
     return detail, [
         (_to_be(services, stack, prepared, found, users), _properties(prepared, found, scope))
@@ -107,17 +107,12 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
     types = services.registry.for_environment(request.environment)
     problems = check(template, None, types, request.environment)
-    unknown = [
-        problem for problem in problems if problem.error_type == "EntityNotFound" or _names_type(problem.message)
-    ]
+    unknown = [problem for problem in problems if problem.error_type == "EntityNotFound"]
     if unknown:
-        raise Refused("HTTPBadRequest", unknown[0].message, problems)
+        raise Refused("HTTPBadRequest", unknown[0].message, unknown)
     answer: dict[str, Any] = {
         "Description": template.description or stacks.NO_DESCRIPTION,
-        "Parameters": {
-            name: {**schema.describe(), **({"Value": given[name]} if name in given else {})}
-            for name, schema in template.parameters.items()
-        },
+        "Parameters": {name: schema.describe(given.get(name)) for name, schema in template.parameters.items()},
     }
     if template.parameter_groups:
         answer["ParameterGroups"] = list(template.parameter_groups)
@@ -127,10 +122,6 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
     if problems:
         answer["Problems"] = [problem.render() for problem in problems[:100]]
     return answer
-
-
-def _names_type(message: str) -> bool:
-    return message.startswith("The Resource Type (")
 
 
 def _users(definitions: Mapping[str, Definition]) -> dict[str, Sequence[str]]:
@@ -164,7 +155,7 @@ def _to_be(
     return ResourceDetail(row, users.get(definition.name, ()), "", attributes)
 
 
-def _properties(prepared: templates.Prepared, definition: Definition, scope: BeforeScope) -> dict[str, Any]:
+def _properties(prepared: templates.Prepared, definition: Definition, scope: ParameterScope) -> dict[str, Any]:
     """All properties with what is known of their values."""
     schema = prepared.types.get(definition.type, definition.name).schema
     found: dict[str, Any] = {name: one.default for name, one in schema.properties.items()}

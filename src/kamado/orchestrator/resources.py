@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kamado.engine.scope import REFERENCE
+from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import templates
 from kamado.orchestrator.context import RequestContext, Services
@@ -63,9 +64,7 @@ def listing(
     services: Services, context: RequestContext, stack: StackRecord, wanted: ResourceFilter, detail: bool = False
 ) -> list[ResourceDetail]:
     """The stack's resources; with ``detail`` descriptions and attributes too."""
-    rows = services.store.resources.of_stack(stack.id)
-    standing = in_use(rows)
-    users = required_by(rows, standing)
+    standing, users = _standing(services, stack)
     kept = [row for row in standing.values() if wanted.lets_through(row)]
     if not detail:
         return [ResourceDetail(row, users.get(row.name, ())) for row in kept]
@@ -83,15 +82,14 @@ def show(
     services: Services, context: RequestContext, stack: StackRecord, name: str, with_attr: Sequence[str] = ()
 ) -> ResourceDetail:
     """One resource with its attributes; ``with_attr`` asks for more of them by name."""
-    rows = services.store.resources.of_stack(stack.id)
-    standing = in_use(rows)
+    standing, users = _standing(services, stack)
     row = standing.get(name)
     if row is None:
         raise ResourceNotFound.of(name, stack.name)
     types = _types(services, stack)
     return ResourceDetail(
         row,
-        required_by(rows, standing).get(name, ()),
+        users.get(name, ()),
         _descriptions(services, stack).get(name, ""),
         _attributes(services, context, stack, types, row, with_attr),
     )
@@ -103,6 +101,35 @@ def metadata(services: Services, stack: StackRecord, name: str) -> Mapping[str, 
     if row is None:
         raise ResourceNotFound.of(name, stack.name)
     return row.metadata
+
+
+def _standing(services: Services, stack: StackRecord) -> tuple[dict[str, ResourceRecord], dict[str, list[str]]]:
+    """By name the row in use, and who needs it; resources that were never begun stand there as INIT_COMPLETE.
+
+    Those have no row. They are only looked for where they can be: while an action runs and after one failed.
+    """
+    rows = services.store.resources.of_stack(stack.id)
+    standing = in_use(rows)
+    users = required_by(rows, standing)
+    if stack.status is Status.COMPLETE or stack.action is Action.DELETE:
+        return standing, users
+    definitions = services.targets.desired(stack, stack.target).definitions
+    for definition in definitions.values():
+        if definition.name in standing:
+            continue
+        standing[definition.name] = ResourceRecord(
+            id="",
+            stack_id=stack.id,
+            name=definition.name,
+            type=definition.type,
+            action=Action.INIT,
+            status=Status.COMPLETE,
+            reason="",
+            created_at=stack.updated_at or stack.created_at,
+        )
+        for needed in sorted(definition.requires):
+            users.setdefault(needed, []).append(definition.name)
+    return standing, users
 
 
 def required_by(rows: Sequence[ResourceRecord], standing: Mapping[str, ResourceRecord]) -> dict[str, list[str]]:
@@ -160,7 +187,7 @@ def _attributes(
         cls = types.get(row.type, row.name)
     except UnknownType:
         return dict.fromkeys(more)
-    declared = list(cls.schema.attributes)
+    declared = [name for name in cls.schema.attributes if name != "show"]
     if row.physical_id is None:
         return dict.fromkeys([*declared, *more])
     ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))

@@ -131,6 +131,7 @@ def environment(services: Services, stack: StackRecord) -> dict[str, Any]:
     for section in ("parameters", "parameter_defaults"):
         given = found.get(section) or {}
         found[section] = {name: "******" if name in hidden else value for name, value in given.items()}
+    found.setdefault("encrypted_param_names", [])
     return found
 
 
@@ -400,13 +401,10 @@ def _environment_for(stack: StackRecord, template: Template, request: StackReque
 
 
 def _refuse_immutable(services: Services, stack: StackRecord, old: Template, prepared: templates.Prepared) -> None:
-    immutable = [name for name, schema in prepared.template.parameters.items() if schema.immutable]
-    if not immutable:
-        return
-    before = templates.parameters_of(services, stack, old)
-    changed = [name for name in immutable if name in old.parameters and before[name] != prepared.parameters[name]]
-    if changed:
-        raise ImmutableParameterModified.of(changed)
+    if any(schema.immutable for schema in prepared.template.parameters.values()):
+        changed = prepared.parameters.immutable_changes(templates.parameters_of(services, stack, old))
+        if changed:
+            raise ImmutableParameterModified.of(changed)
 
 
 def _previous(services: Services, stack: StackRecord) -> Target:

@@ -7,11 +7,10 @@ behind, so bodies are stored by the callers, when everything has been said yes t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from kamado.model.records import StackRecord, Target
-from kamado.orchestrator.constraints import custom_problems
+from kamado.orchestrator.constraints import asking, rule_problems
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import Forbidden, RequestLimitExceeded
 from kamado.plugin.registry import Registry, UnknownType
@@ -19,6 +18,7 @@ from kamado.template import (
     Definition,
     Environment,
     Parameters,
+    Problem,
     PseudoParameters,
     Template,
     TemplateInvalid,
@@ -83,21 +83,26 @@ def prepare(
     :raises Forbidden: the caller may not use a type.
     :raises RequestLimitExceeded: too many resources.
     """
-    parameters = template.bind(environment, pseudo(services, stack))
+    ask = asking(services, context)
+    parameters = template.bind(environment, pseudo(services, stack), ask)
     definitions = template.definitions(parameters)
     limit = services.settings.max_resources_per_stack
     if limit != -1 and len(definitions) > limit:
         raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
     types = services.registry.for_environment(environment)
     allow_types(services, context, {definition.type for definition in definitions.values()})
-    refuse(check(template, parameters, types, environment))
-    refuse(custom_problems(services, context, types, definitions, parameters))
+    refuse(check(template, parameters, types, environment, custom=ask))
+    refuse(rule_problems(types, definitions, parameters))
     return Prepared(template, environment, files, parameters, definitions, types, all_local(types, definitions))
 
 
-def refuse(problems: Iterable[Any]) -> None:
-    """Raise when one of the findings is an error."""
-    errors = [problem for problem in problems if problem.severity == "error"]
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise when one of the findings is an error; a type that is not there is, here, a fault of the template."""
+    errors = [
+        replace(problem, error_type="StackValidationFailed") if problem.error_type == "EntityNotFound" else problem
+        for problem in problems
+        if problem.severity == "error"
+    ]
     if errors:
         raise TemplateInvalid(errors)
 

@@ -1,0 +1,197 @@
+"""Kamado's API over real HTTP for tests: real store (SQLite), real types, a real engine, tokens from the local cloud's Keystone.
+
+Nothing of ours is replaced. Only the process is missing: everything runs in threads of the test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from cheroot import wsgi
+from oslo_config import cfg
+from oslo_policy import opts as policy_opts
+from tests.wire.exchange import Target
+
+from kamado.api import app as api_app
+from kamado.api.call import ApiSettings
+from kamado.api.policies import Rules
+from kamado.cloud import trusts
+from kamado.cloud.session import CloudFactory, CloudSettings, ServiceUser
+from kamado.engine.engine import Engine
+from kamado.engine.ports import EnginePorts, EngineSettings
+from kamado.engine.system import SystemClock, ThreadCalls
+from kamado.engine.targets import TargetLoader
+from kamado.localcloud.identity.seeding import SERVICE_PASSWORD
+from kamado.localcloud.server import LocalCloud
+from kamado.orchestrator.context import OrchestratorSettings, Services
+from kamado.plugin.registry import Registry
+from kamado.store import Journal, Store
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+class WallClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class Clouds:
+    def __init__(self, factory: CloudFactory) -> None:
+        self._factory = factory
+        self.trusts_made = 0
+
+    def for_token(self, context: Any) -> Any:
+        return self._factory.for_token(context)
+
+    def make_trust(self, context: Any) -> str:
+        self.trusts_made += 1
+        return trusts.make(self._factory, context)
+
+
+class Stand:
+    """One Kamado on free ports. `endpoint` is what stands before /v1."""
+
+    def __init__(
+        self,
+        folder: Path,
+        cloud: LocalCloud,
+        *,
+        settings: OrchestratorSettings | None = None,
+        api: ApiSettings | None = None,
+        policy: str | None = None,
+        working: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """``working`` False: no engine, accepted operations stay where they are."""
+        self.cloud = cloud
+        self.store = Store.open(f"sqlite:///{folder / 'kamado.sqlite'}", KEY, durable=False)
+        self.journal = Journal(self.store)
+        registry = Registry.load()
+        service = ServiceUser(
+            auth_url=cloud.auth_url, username="heat", password=SERVICE_PASSWORD, project_name="service"
+        )
+        self.factory = CloudFactory(CloudSettings(service=service))
+        self.clouds = Clouds(self.factory)
+        self.targets = TargetLoader(self.store.templates, self.store.files, registry, "RegionOne")
+        self._calls = ThreadCalls(8, "handler")
+        self._store_calls = ThreadCalls(4, "store")
+        ports = EnginePorts(
+            store=self.store,
+            journal=self.journal,
+            clock=SystemClock(),
+            calls=self._calls,
+            store_calls=self._store_calls,
+            registry=registry,
+            cloud=lambda stack, operation: self.factory.for_credential(
+                self.store.credentials.get(operation.credential_id or stack.credential_id)
+            ),
+        )
+        self.engine = Engine(ports, EngineSettings(poll_first=0.02, claim_interval=0.5), loader=self.targets)
+        conf = cfg.ConfigOpts()
+        policy_opts._register(conf)
+        conf([], project="kamado", default_config_files=[])
+        if policy is not None:
+            (folder / "policy.yaml").write_text(policy)
+        self.services = Services(
+            store=self.store,
+            registry=registry,
+            targets=self.targets,
+            clouds=self.clouds,
+            policy=Rules(conf, str(folder / "policy.yaml") if policy is not None else None),
+            clock=WallClock(),
+            wake=self.engine.wake,
+            settings=settings or OrchestratorSettings(),
+        )
+        keystone = {
+            "www_authenticate_uri": cloud.urls["identity"],
+            "auth_url": cloud.urls["identity"],
+            "auth_type": "password",
+            "username": "heat",
+            "password": SERVICE_PASSWORD,
+            "user_domain_name": "Default",
+            "project_name": "service",
+            "project_domain_name": "Default",
+            **(options or {}),
+        }
+        application = api_app.build(self.services, keystone=keystone, settings=api or ApiSettings())
+        self._server = wsgi.Server(("127.0.0.1", 0), application, numthreads=10)
+        self._server.prepare()
+        self.endpoint = f"http://127.0.0.1:{self._server.bind_addr[1]}"
+        self._threads = [threading.Thread(target=self._server.serve, daemon=True)]
+        if working:
+            self._threads.append(threading.Thread(target=lambda: asyncio.run(self.engine.run()), daemon=True))
+        self._working = working
+        for thread in self._threads:
+            thread.start()
+        self._sessions: dict[str, tuple[str, str]] = {}
+
+    def close(self) -> None:
+        self._server.stop()
+        if self._working:
+            self.engine.stop()
+        for thread in self._threads:
+            thread.join(timeout=20)
+        self.journal.close()
+        self._calls.close()
+        self._store_calls.close()
+        self.factory.close()
+        self.store.close()
+
+    def token(self, user: str) -> tuple[str, str]:
+        """A token of a user in the project of the same name, and that project's id; got once."""
+        if user not in self._sessions:
+            self._sessions[user] = issue(self.cloud.auth_url, user)
+        return self._sessions[user]
+
+    def target(self) -> Target:
+        users = ("demo", "alt_demo", "admin")
+        return Target(
+            self.endpoint,
+            {user: self.token(user)[0] for user in users},
+            {user: self.token(user)[1] for user in users},
+        )
+
+    def ask(
+        self, verb: str, path: str, body: Any = None, *, user: str = "demo", raw: Any = None, **headers: str | None
+    ) -> requests.Response:
+        """One request below /v1/{project}; redirects are not followed."""
+        token, project = self.token(user)
+        url = path if path.startswith("http") else f"{self.endpoint}/v1/{project}{path}"
+        given: dict[str, str | None] = {"X-Auth-Token": token, "Accept": "application/json"}
+        given.update({name.replace("_", "-"): value for name, value in headers.items()})
+        sent = {name: value for name, value in given.items() if value is not None}
+        return requests.request(verb, url, json=body, data=raw, headers=sent, allow_redirects=False, timeout=30)
+
+    def settled(self, path: str, seconds: float = 20) -> dict[str, Any]:
+        """The stack at a path once nothing is in progress."""
+        deadline = time.monotonic() + seconds
+        while True:
+            stack: dict[str, Any] = self.ask("GET", path).json()["stack"]
+            if not stack["stack_status"].endswith("IN_PROGRESS"):
+                return stack
+            assert time.monotonic() < deadline, stack
+            time.sleep(0.02)
+
+
+def issue(auth_url: str, user: str) -> tuple[str, str]:
+    """A token of a user in the project of the same name, and that project's id."""
+    where = {"name": user, "domain": {"id": "default"}}
+    identity = {"methods": ["password"], "password": {"user": {**where, "password": user}}}
+    answer = requests.post(
+        f"{auth_url}/auth/tokens", json={"auth": {"identity": identity, "scope": {"project": where}}}, timeout=30
+    )
+    answer.raise_for_status()
+    return answer.headers["X-Subject-Token"], answer.json()["token"]["project"]["id"]
