@@ -13,9 +13,11 @@ import pytest
 from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from tests.databases import KEY
-from tests.store.things import a_resource, accept, an_event, running
+from tests.store.lossy import lossy
+from tests.store.things import a_resource, accept, an_event, an_operation, running
 
-from kamado.model.changes import AppendEvent, InsertResource
+from kamado.model.changes import AppendEvent, InsertResource, UpdateOperation
+from kamado.model.lifecycle import OperationState
 from kamado.store import EventFilter, Journal, NameTaken, Store, schema
 from kamado.store.retry import Patience, Trouble, diagnose, pause
 
@@ -69,10 +71,57 @@ def _kill_all_others(store: Store, executioner: Connection) -> int:
     return len(ids)
 
 
-def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
-    """An answer to COMMIT may be what is lost: the journal finds out whether it was committed."""
+@pytest.mark.timeout(60)
+def test_a_lost_answer_to_commit_is_found_out(store: Store) -> None:
+    """The wire breaks around COMMIT, in turn before and after the server did it: all is written, and once."""
     if store.dialect == "sqlite":
+        # No wire there; what its errors mean is all that can be asked.
         assert diagnose(OperationalError("", None, sqlite3.OperationalError())) is Trouble.FATAL
+        return
+    held = running(store)
+    with lossy(store.url.render_as_string(hide_password=False), every=4) as (url, wire):
+        behind = Store(url, KEY)
+        with Journal(behind) as journal:
+            for number in range(40):
+                row = a_resource(held.stack_id, f"r{number}")
+                changes = [InsertResource(row), AppendEvent(an_event(held.stack_id, f"r{number}"))]
+                journal.submit(held.id, held.epoch, changes).result(30)
+            journal.submit(held.id, held.epoch, [UpdateOperation(held.id, {"state": OperationState.DONE})]).result(30)
+        behind.close()
+        assert wire.broken_before >= 3
+        assert wire.broken_after >= 3
+    names = Counter(row.name for row in store.resources.of_stack(held.stack_id))
+    assert names == {f"r{position}": 1 for position in range(40)}
+    assert store.events.count([held.stack_id]) == 41
+
+
+@pytest.mark.timeout(60)
+def test_requests_whose_commit_answer_was_lost(store: Store) -> None:
+    """A create is not refused because of itself, and an update supersedes what it found the first time."""
+    if store.dialect == "sqlite":
+        accept(store, "web")
+        with pytest.raises(NameTaken):
+            accept(store, "web")
+        return
+    with lossy(store.url.render_as_string(hide_password=False), every=2) as (url, wire):
+        behind = Store(url, KEY)
+        for number in range(8):
+            created = accept(behind, f"web{number}")
+            first = an_operation(created.stack_id)
+            assert behind.stacks.start(first, {}, an_event(created.stack_id)) == [created.id]
+            second = an_operation(created.stack_id)
+            assert behind.stacks.start(second, {}, an_event(created.stack_id)) == [first.id]
+            assert store.events.count([created.stack_id]) == 3
+            assert [operation.id for operation in store.operations.live(created.stack_id)] == [second.id]
+        behind.close()
+        assert wire.broken_before >= 3
+        assert wire.broken_after >= 3
+
+
+@pytest.mark.timeout(60)
+def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
+    if store.dialect == "sqlite":
+        accept(store, "web")
         return
     held = running(store)
     engine = create_engine(store.url, isolation_level="AUTOCOMMIT")
