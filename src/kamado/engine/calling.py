@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -83,24 +83,27 @@ class Caller:
         if resume:
             called, token = yield from self._how_far(resource, action)
         attempt = 0
-        wait = self.settings.poll_first
+        unknown = False
         while True:
             try:
+                if unknown:
+                    called = yield from self._look_up(resource, self.ledger.rows[resource.id])
+                    unknown = False
                 if not called:
                     token = yield from self._start(resource, action, changes)
                     called = True
-                wait = yield from self._poll(resource, action, token, wait)
+                yield from self._poll(resource, action, token, self.settings.poll_first)
                 return
-            except StepFailed:
-                raise
+            except StepFailed as failed:
+                # Looking it up failed: that it may exist must not be forgotten.
+                raise StepFailed(replace(failed.outcome, unknown=unknown), resource.id) from failed
             except Exception as error:
                 outcome = lifecycle.outcome(error, resource.name)
+            unknown = not called and action == Action.CREATE and outcome.unknown
             attempt += 1
             if outcome.kind is not OutcomeKind.RETRY or attempt > self.settings.action_retry_limit:
                 raise StepFailed(outcome, resource.id)
             yield Sleep(self._pause(attempt, outcome))
-            if not called and action == Action.CREATE and outcome.unknown:
-                called = yield from self._look_up(resource, self.ledger.rows[resource.id])
 
     def _start(self, resource: Resource, action: str, changes: Mapping[str, Any] | None) -> Routine[Any]:
         yield DURABLE
@@ -110,16 +113,26 @@ class Caller:
             yield DURABLE
         return token
 
-    def _poll(self, resource: Resource, action: str, token: Any, wait: float) -> Routine[float]:
+    def _poll(self, resource: Resource, action: str, token: Any, wait: float) -> Routine[None]:
+        """Until it is over. Only failures in a row count: a long build may meet many passing ones."""
+        failures = 0
         while True:
             before = copy.deepcopy(token) if isinstance(token, dict) else token
-            over = yield Call(partial(lifecycle.poll, resource, action, token))
-            if over:
-                return wait
+            pause = 0.0
+            try:
+                if (yield Call(partial(lifecycle.poll, resource, action, token))):
+                    return
+                failures = 0
+            except Exception as error:
+                outcome = lifecycle.outcome(error, resource.name)
+                failures += 1
+                if outcome.kind is not OutcomeKind.RETRY or failures > self.settings.action_retry_limit:
+                    raise StepFailed(outcome, resource.id) from error
+                pause = self._pause(failures, outcome)
             if token != before:
                 self._keep_token(resource, token)
             yield DURABLE
-            yield Sleep(wait)
+            yield Sleep(max(wait, pause))
             wait = min(wait * self.settings.poll_growth, self.settings.poll_max)
 
     def _keep_token(self, resource: Resource, token: Any) -> None:

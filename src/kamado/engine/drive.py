@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from enum import Enum
+from functools import partial
 from graphlib import TopologicalSorter
 
 from kamado.engine.effects import Call, Durable, Effect, Enter, Routine, Sleep
@@ -64,12 +65,11 @@ class Driver:
         self._ledger = ledger
         self._routine = routine
         self._is_local = is_local
-        self._clock, self._calls = ports
+        self._ports = ports
         self._settings = settings
         self._ready: deque[str] = deque()
         self._waiting: deque[str] = deque()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._asleep: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], bool] = {}  # → whether it sleeps, and may be dropped
         self._moved = asyncio.Event()
         self._error: BaseException | None = None
         self.halted = Halt.NONE
@@ -82,8 +82,9 @@ class Driver:
         self._ready.clear()
         self._waiting.clear()
         if how is Halt.ABANDON:
-            for task in list(self._asleep):
-                task.cancel()
+            for task, asleep in self._tasks.items():
+                if asleep:
+                    task.cancel()
         self._moved.set()
 
     async def run(self) -> None:
@@ -142,7 +143,7 @@ class Driver:
         except StopIteration as stop:
             self._done(key, stop.value)
             return
-        self._tasks.add(asyncio.get_running_loop().create_task(self._rest(key, routine, effect)))
+        self._tasks[asyncio.get_running_loop().create_task(self._rest(key, routine, effect))] = False
 
     def _done(self, key: str, good: bool) -> None:
         if good:
@@ -169,7 +170,7 @@ class Driver:
         finally:
             task = asyncio.current_task()
             assert task is not None
-            self._tasks.discard(task)
+            self._tasks.pop(task, None)
             self._moved.set()
 
     async def _perform(self, routine: Routine[bool], effect: Effect, local: bool) -> Effect:
@@ -177,18 +178,16 @@ class Driver:
         result = None
         try:
             if isinstance(effect, Call):
-                result = effect.function() if local else await self._calls.run(effect.function)
+                result = effect.function() if local else await self._ports[1].run(effect.function)
             elif isinstance(effect, Sleep):
                 await self._sleep(effect.seconds)
             elif isinstance(effect, Durable) and not local:
                 await settled(self._ledger.flush())
-        except asyncio.CancelledError:
-            raise
-        except Exception:
+        except Exception as error:
             if not isinstance(effect, Call):
                 raise
-            return _advance(lambda: routine.throw(error))
-        return _advance(lambda: routine.send(result))
+            return _advance(partial(routine.throw, error))
+        return _advance(partial(routine.send, result))
 
     async def _sleep(self, seconds: float) -> None:
         self._hand_in()
@@ -196,11 +195,11 @@ class Driver:
             raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None
-        self._asleep.add(task)
+        self._tasks[task] = True
         try:
-            await self._clock.sleep(seconds)
+            await self._ports[0].sleep(seconds)
         finally:
-            self._asleep.discard(task)
+            self._tasks[task] = False
 
     def _hand_in(self) -> None:
         """Submits what has gathered; a commit that fails ends the run."""

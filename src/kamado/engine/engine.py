@@ -51,7 +51,6 @@ class Engine:
         self._look = asyncio.Event()
         self._check = asyncio.Event()
         self._stopping = False
-        self._draining = False
 
     @property
     def running(self) -> int:
@@ -77,7 +76,6 @@ class Engine:
 
     def _end(self, drain: bool) -> None:
         self._stopping = True
-        self._draining = drain
         if not drain:
             for execution in self._leases.held.values():
                 execution.pause()

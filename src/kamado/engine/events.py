@@ -5,7 +5,7 @@ Made by the executor for every change of a state; the orchestrator makes the lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -70,13 +70,13 @@ def resource_event(row: ResourceRecord, properties: Mapping[str, Any] | None, no
     )
 
 
-def visible(schema: TypeSchema | None, properties: Mapping[str, Any] | None, hidden: bool) -> Mapping[str, Any] | None:
-    """Properties as an event may show them. ``hidden``: they were made from a hidden parameter, and which ones cannot be told."""
-    if properties is None:
-        return None
-    if hidden:
-        return dict.fromkeys(properties, MASKED)
-    secrets = schema.secrets if isinstance(schema, ResourceSchema) else frozenset()
-    if secrets.isdisjoint(properties):
+def visible(
+    schema: TypeSchema | None, properties: Mapping[str, Any] | None, hidden: Collection[str] = ()
+) -> Mapping[str, Any] | None:
+    """Properties as an event may show them. ``hidden``: names of those that were made from a hidden parameter."""
+    if not properties:
         return properties
-    return {name: MASKED if name in secrets else value for name, value in properties.items()}
+    secrets = schema.secrets if isinstance(schema, ResourceSchema) else frozenset()
+    if not hidden and secrets.isdisjoint(properties):
+        return properties
+    return {name: MASKED if name in secrets or name in hidden else value for name, value in properties.items()}

@@ -148,7 +148,7 @@ class Execution:
             return operation.deadline
         minutes = stack.timeout_mins
         seconds = minutes * 60.0 if minutes else self._settings.stack_action_timeout
-        return (operation.started_at or operation.created_at) + timedelta(seconds=seconds)
+        return operation.created_at + timedelta(seconds=seconds)
 
     async def _ring(self, seconds: float) -> None:
         await self._ports.clock.sleep(seconds)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kamado.engine import events
-from kamado.engine.digests import definition_digest
+from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.effects import Enter, Routine, StepFailed
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
@@ -59,11 +59,12 @@ class Wanted:
         self.definition: Definition = run.desired.definitions[step.name]
         self.kind: type[Resource] = run.desired.types.get(step.type, step.name)
         self.schema: TypeSchema = run.desired.types.schema(step.type) or self.kind.schema
-        self.digest = definition_digest(self.definition, run.desired.parameters)
+        written = definition_digest(self.definition, run.desired.parameters)
+        self.digest = applied_digest(written, self.definition, run.scope, run.keeps_secrets)
         self.requires = tuple(
             sorted(run.current[name] for name in run.plan.requires.get(step.name, ()) if name in run.current)
         )
-        self.hidden = not run.desired.hidden.isdisjoint(self.definition.parameters)
+        self.hidden = self.definition.secret_properties(run.desired.hidden)
         self.properties: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.problem: Outcome | None = None
@@ -93,9 +94,10 @@ class Wanted:
         """Whether what the row keeps must be encrypted: by its type, a secret property, a hidden parameter, or by what it reads."""
         secrets = self.schema.secrets if isinstance(self.schema, ResourceSchema) else frozenset()
         rows = self.run.ledger.rows
+        hidden = self.run.desired.hidden
         return (
             self.kind.secret
-            or self.hidden
+            or not hidden.isdisjoint(self.definition.parameters)
             or not secrets.isdisjoint(self.properties)
             or any(rows[row_id].secret for row_id in self.requires if row_id in rows)
         )
@@ -281,7 +283,9 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
             "progress": None,
             "operation_id": run.operation.id,
         }
-    row = run.ledger.update(row.id, **values)
+    changed = {name: value for name, value in values.items() if getattr(row, name) != value}
+    if changed:
+        row = run.ledger.update(row.id, **changed)
     if repaired:
         wanted.event(row)
 

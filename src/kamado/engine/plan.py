@@ -57,6 +57,7 @@ class Reason(StrEnum):
     METADATA_CHANGED = "metadata changed"
     DEFINITION_CHANGED = "definition changed without effect on the resource"
     DEPENDENCY_REPLACED = "something it depends on was replaced"
+    DEPENDENCY_UPDATED = "something it depends on is updated, and may turn out to be replaced"
     ATTRIBUTE_NEEDED = "an attribute is asked for that was not read yet"
     TYPE_CHANGED = "type changed"
     FAILED_BEFORE = "failed before"

@@ -68,6 +68,11 @@ class Run:
         row_id = self.current.get(name)
         return None if row_id is None else self.ledger.rows.get(row_id)
 
+    def keeps_secrets(self, name: str) -> bool:
+        """Whether the row that stands for a name is encrypted at rest."""
+        row = self._row(name)
+        return row is not None and row.secret
+
     def cloud(self) -> Any:
         """The cloud of the stack's owner, made when the first handler asks for it."""
         if self._cloud is None:
@@ -101,7 +106,9 @@ class Run:
     def row_event(self, row: ResourceRecord) -> None:
         """The same with the properties that the row was applied with."""
         schema = self.desired.types.schema(row.type)
-        self.event(row, events.visible(schema, row.properties, row.secret and row.properties is not None))
+        # Which of a secret row's properties came from a hidden parameter is not known any more.
+        hidden = tuple(row.properties or ()) if row.secret else ()
+        self.event(row, events.visible(schema, row.properties, hidden))
 
     @cached_property
     def log(self) -> dict[str, str]:

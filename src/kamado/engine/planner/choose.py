@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from kamado.engine.digests import definition_digest
+from kamado.engine.digests import definition_digest, same_writing
 from kamado.engine.plan import Reason
 from kamado.engine.planner.request import Draft
 from kamado.model.lifecycle import Action, Status
@@ -50,7 +50,7 @@ def _best(rows: Iterable[ResourceRecord], type_name: str, digest: str, operation
         return (
             row.type == type_name,
             alive and bool(operation_id) and row.operation_id == operation_id,  # made by this very run, before a crash
-            alive and row.definition == digest,
+            alive and same_writing(row, digest),
             row.status is Status.COMPLETE,
             row.replaced_by is None,
             row.physical_id is not None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kamado.engine.digests import definition_digest
+from kamado.engine.digests import applied_digest, definition_digest, same_writing
 from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
@@ -72,12 +72,13 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
         return Decision(StepKind.CREATE, Reason.NEW)
     if row.type != definition.type:
         return Decision(StepKind.REPLACE, Reason.TYPE_CHANGED, row)
-    digest = definition_digest(definition, draft.request.parameters)
+    written = definition_digest(definition, draft.request.parameters)
+    digest = applied_digest(written, definition, scope, lambda name: _keeps_secrets(draft, name))
     if row.status is Status.COMPLETE:
-        if digest and digest == row.definition and _untouched(draft, definition):
+        if digest and digest == row.definition:
             return _kept(draft, definition, row, digest)
     elif row.action in _MAKING:
-        return _unmade(draft, definition, row, digest)
+        return _unmade(draft, definition, row, written)
     elif row.status is Status.FAILED:
         kind = draft.request.types.get(definition.type, row.name)
         if row.physical_id is None or kind.needs_replace_failed is Resource.needs_replace_failed:
@@ -85,10 +86,15 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
     return _compared(draft, scope, definition, row, digest)
 
 
-def _unmade(draft: Draft, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
+def _keeps_secrets(draft: Draft, name: str) -> bool:
+    row = draft.chosen.get(name)
+    return row is not None and row.secret
+
+
+def _unmade(draft: Draft, definition: Definition, row: ResourceRecord, written: str) -> Decision:
     """For a row whose creation did not come to its end."""
     ours = row.operation_id == draft.request.operation_id
-    if row.status is Status.IN_PROGRESS and (ours or (digest and digest == row.definition)):
+    if row.status is Status.IN_PROGRESS and (ours or same_writing(row, written)):
         return Decision(StepKind.CREATE, Reason.INTERRUPTED, row)
     kind = draft.request.types.get(definition.type, row.name)
     may_stay = kind.needs_replace_failed is not Resource.needs_replace_failed
@@ -96,25 +102,6 @@ def _unmade(draft: Draft, definition: Definition, row: ResourceRecord, digest: s
         return Decision(StepKind.UPDATE, Reason.FAILED_BEFORE, row, undecided=True)
     reason = Reason.FAILED_BEFORE if row.status is Status.FAILED else Reason.INTERRUPTED
     return Decision(StepKind.REPLACE, reason, row)
-
-
-def _untouched(draft: Draft, definition: Definition) -> bool:
-    """Whether nothing that the definition reads from other resources can have another value after the run."""
-    requires = draft.requires[definition.name]
-    if not requires:
-        return True
-    decisions = draft.decisions
-    reads = {resource for resource, _ in definition.attributes}
-    for name in requires:
-        decision = decisions.get(name)
-        if decision is None:
-            return False
-        if not decision.silent:
-            if not decision.keeps_reference or (name in reads and not decision.keeps_attributes):
-                return False
-            if name in reads and decision.reason is Reason.ATTRIBUTE_NEEDED:
-                return False
-    return True
 
 
 def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
@@ -129,7 +116,15 @@ def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str
         reason = Reason.DEPENDENCY_REPLACED
     elif row.definition != digest or row.deletion_policy != definition.deletion_policy:
         reason = Reason.DEFINITION_CHANGED
-    return Decision(StepKind.KEEP, reason, row, silent=reason is None)
+    watch = any(_may_move(draft, name) for name in draft.requires[definition.name])
+    if watch and reason is None:
+        reason = Reason.DEPENDENCY_UPDATED
+    return Decision(StepKind.KEEP, reason, row, silent=reason is None, watch=watch)
+
+
+def _may_move(draft: Draft, name: str) -> bool:
+    decision = draft.decisions.get(name)
+    return decision is not None and (decision.kind is StepKind.UPDATE or decision.watch)
 
 
 def _requires_changed(draft: Draft, definition: Definition, row: ResourceRecord) -> bool:

@@ -7,6 +7,7 @@ everything that used it has moved over to its replacement or is gone, and its ow
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 from kamado.engine.planner.request import Draft
 
@@ -53,7 +54,7 @@ def _acyclic(draft: Draft) -> list[str]:
             return list(TopologicalSorter(draft.edges).static_order())
         except CycleError as error:
             circle: list[str] = error.args[1]
-            for needed, key in zip(circle, circle[1:], strict=False):
+            for needed, key in pairwise(circle):
                 if key in deletions and needed in deletions:
                     draft.edges[key].discard(needed)
                     draft.edges[needed].discard(key)

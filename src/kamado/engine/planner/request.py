@@ -47,6 +47,8 @@ class Decision:
     force: frozenset[str] = frozenset()
     silent: bool = False
     """Nothing to do at all: the resource is kept and gets no step."""
+    watch: bool = False
+    """Kept as far as can be said, but looked at again in the run: something it depends on may turn out to be replaced."""
 
     @property
     def keeps_reference(self) -> bool:

@@ -19,7 +19,7 @@ def make_steps(draft: Draft) -> None:
         if decision.row is not None:
             if step.kind is StepKind.REPLACE:
                 _delete(draft, decision.row, Reason.REPLACED)
-            elif step.kind is StepKind.UPDATE or step.reason is Reason.INTERRUPTED:
+            elif step.kind is StepKind.UPDATE or step.undecided or step.reason is Reason.INTERRUPTED:
                 _delete(draft, decision.row, Reason.MAY_BE_REPLACED, conditional=True)
     for row, reason in draft.leftovers:
         _delete(draft, row, reason)
@@ -38,7 +38,7 @@ def _step(draft: Draft, name: str, decision: Decision) -> Step:
         row_id=None if row is None or anew else row.id,
         replaces=row.id if row is not None and anew else None,
         changes=decision.changes,
-        undecided=decision.undecided,
+        undecided=decision.undecided or decision.watch,
         force=decision.force,
         physical_id=None if row is None else row.physical_id,
         external_id=definition.external_id,

@@ -1,0 +1,460 @@
+"""A small world for an engine: a store, a cloud in memory, test types, and time that passes at once.
+
+Not mocked: store (a real database), journal, planner, executor, template language, plugin base. In memory: the cloud, which can fail, be slow,
+lose its answers; and the loop's time. A world can be killed at any durable write and any call to the cloud, and be started again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import selectors
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kamado.engine import events
+from kamado.engine.engine import Engine
+from kamado.engine.ports import EnginePorts, EngineSettings
+from kamado.engine.system import InlineCalls
+from kamado.model.changes import Change
+from kamado.model.identifiers import new_id
+from kamado.model.lifecycle import Action, OperationState, Status
+from kamado.model.records import OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.plugin.declare import BOOLEAN, INTEGER, STRING, Attr, Prop, resource_type
+from kamado.plugin.errors import NotFoundInCloud, PermanentError, ReplacementNeeded, ResourceInError, TemporaryError
+from kamado.plugin.registry import Registry
+from kamado.plugin.resource import Resource
+from kamado.resources.heat import TYPES as HEAT_TYPES
+from kamado.store import Journal, Store
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Killed(BaseException):
+    """The process is dead."""
+
+
+class Cloud:
+    """Things by id. ``faults``: call → what its next calls do (an exception to raise, or LOSE)."""
+
+    LOSE = object()
+    """Does the work, then loses the answer."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.things: dict[str, dict[str, Any]] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.faults: dict[str, list[Any]] = {}
+        self.build_seconds = 0.0
+        self.point: Callable[[str], None] = lambda _: None
+        self._ids = itertools.count(1)
+
+    def _call(self, verb: str, what: str, work: Callable[[], Any]) -> Any:
+        self.point(f"before {verb}")
+        self.calls.append((verb, what))
+        queue = self.faults.get(verb) or self.faults.get(f"{verb}:{what.split('-')[1] if '-' in what else what}") or []
+        fault = queue.pop(0) if queue else None
+        if isinstance(fault, BaseException):
+            raise fault
+        result = work()
+        self.point(f"after {verb}")
+        if fault is self.LOSE:
+            raise TemporaryError("the answer was lost", unknown=True)
+        return result
+
+    def create(self, name: str, **values: Any) -> str:
+        def work() -> str:
+            key = f"id{next(self._ids)}"
+            self.things[key] = {
+                "name": name,
+                "created_at": self.now(),
+                "ready_at": self.now() + timedelta(seconds=self.build_seconds),
+                **values,
+            }
+            return key
+
+        return str(self._call("create", name, work))
+
+    def get(self, key: str) -> dict[str, Any]:
+        def work() -> dict[str, Any]:
+            if key not in self.things:
+                raise NotFoundInCloud(f"no thing {key}")
+            return dict(self.things[key])
+
+        found: dict[str, Any] = self._call("get", self._name(key), work)
+        return found
+
+    def update(self, key: str, **values: Any) -> None:
+        self._call("update", self._name(key), lambda: self.things[key].update(values))
+
+    def delete(self, key: str) -> None:
+        name = self._name(key)
+
+        def work() -> None:
+            if self.things.pop(key, None) is None:
+                raise NotFoundInCloud(f"no thing {key}")
+
+        self._call("delete", name, work)
+
+    def list(self) -> list[tuple[str, dict[str, Any]]]:
+        found: list[tuple[str, dict[str, Any]]] = self._call("list", "", lambda: list(self.things.items()))
+        return found
+
+    def _name(self, key: str) -> str:
+        return str(self.things.get(key, {}).get("name", key))
+
+    def called(self, verb: str) -> list[str]:
+        """Resource names that a verb was called for, in order."""
+        return [what.split("-")[1] if "-" in what else what for done, what in self.calls if done == verb]
+
+
+@resource_type("Test::Thing")
+class Thing(Resource):
+    """Lives in the cloud."""
+
+    can_find = True
+    properties = (
+        Prop("size", INTEGER, "Changed in place.", default=1, update=True),
+        Prop("kind", STRING, "Changed by replacement."),
+        Prop("swap", STRING, "The handler asks for a replacement.", update=True),
+        Prop("peer", STRING, "Another one's id or address.", update=True),
+        Prop("broken", BOOLEAN, "Goes into error.", default=False, update=True),
+        Prop("secret", STRING, "Never shown.", update=True, secret=True),
+    )
+    attributes = (Attr("address", STRING, "Where it is."), Attr("size", INTEGER, "How big."))
+
+    @property
+    def cloud(self) -> Cloud:
+        return self.ports.cloud()  # type: ignore[return-value]
+
+    def _values(self) -> dict[str, Any]:
+        return {key: self.properties.get(key) for key in ("size", "kind", "swap", "peer", "secret")}
+
+    def handle_create(self) -> Any:
+        self.set_physical_id(self.cloud.create(self.physical_name, **self._values()))
+        return {"made": self.physical_id}
+
+    def check_create_complete(self, token: Any) -> bool:
+        if self.properties.get("broken"):
+            raise ResourceInError("ERROR", "it broke")
+        assert self.physical_id is not None
+        return bool(self.cloud.get(self.physical_id)["ready_at"] <= self.ports.clock.now())
+
+    def handle_update(self, changes: Mapping[str, Any]) -> Any:
+        if "swap" in changes:
+            raise ReplacementNeeded(self.name)
+        if self.properties.get("broken"):
+            raise PermanentError("it broke", "Broken")
+        assert self.physical_id is not None
+        self.cloud.update(self.physical_id, **{key: value for key, value in changes.items() if key != "broken"})
+
+    def handle_delete(self) -> Any:
+        if self.physical_id is None:
+            return None
+        self.cloud.delete(self.physical_id)
+        return {"deleted": True}
+
+    def handle_suspend(self) -> Any:
+        assert self.physical_id is not None
+        self.cloud.update(self.physical_id, suspended=True)
+
+    def handle_resume(self) -> Any:
+        assert self.physical_id is not None
+        self.cloud.update(self.physical_id, suspended=False)
+
+    def handle_check(self) -> Any:
+        assert self.physical_id is not None
+        self.cloud.get(self.physical_id)
+
+    def find_existing(self, since: datetime, taken: Collection[str]) -> str | None:
+        for key, thing in self.cloud.list():
+            if thing["name"] == self.physical_name and thing["created_at"] >= since and key not in taken:
+                return key
+        return None
+
+    def attribute(self, name: str) -> Any:
+        assert self.physical_id is not None
+        return {"address": f"at {self.physical_id}", "size": self.cloud.get(self.physical_id)["size"]}[name]
+
+
+@resource_type("Test::Sturdy")
+class Sturdy(Thing):
+    """Keeps what failed."""
+
+    properties = Thing.properties
+    attributes = Thing.attributes
+
+    def needs_replace_failed(self) -> bool:
+        return self.physical_id not in self.cloud.things
+
+
+class _Jump(selectors.SelectSelector):
+    """Waits by moving the loop's time."""
+
+    loop: VirtualLoop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            return super().select(10)
+        if timeout > 0:
+            self.loop.passed += timeout
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop on which an hour passes at once."""
+
+    def __init__(self, passed: float = 0.0) -> None:
+        selector = _Jump()
+        selector.loop = self
+        self.passed = passed
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.passed
+
+
+class VirtualClock:
+    """The loop's time as a time of day."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self._world.loop.time())
+
+    def monotonic(self) -> float:
+        return self._world.loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    @property
+    def blocking(self) -> Any:
+        return self
+
+
+class DirectJournal:
+    """Commits at once, so that a run is the same each time; each commit is a point at which the world can be killed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def submit(self, operation_id: str, epoch: int, changes: Sequence[Change]) -> Future[None]:
+        self._world.point("before commit")
+        future = self._world.journal.submit(operation_id, epoch, changes)
+        with contextlib.suppress(Exception):
+            future.result(30)
+        self._world.point("after commit")
+        return future
+
+
+class Calls(InlineCalls):
+    """Inline calls of a process that may be dead."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        if self._world.dead:
+            raise Killed
+        return function()
+
+
+class World:
+    """Everything an engine needs, on one store. ``kill_at``: the number of the point at which the process dies."""
+
+    def __init__(self, store: Store, **settings: Any) -> None:
+        self.store = store
+        self.journal = Journal(store)
+        self.loop = VirtualLoop()
+        self.clock = VirtualClock(self)
+        self.cloud = Cloud(self.clock.now)
+        self.cloud.point = self.point
+        self.registry = Registry((*HEAT_TYPES, Thing, Sturdy))
+        self.settings = EngineSettings(**{"alone": True, **settings})
+        self.points: list[str] = []
+        self.kill_at: int | None = None
+        self.dead = False
+
+    def close(self) -> None:
+        """Ends the loop and the journal's thread."""
+        self.loop.close()
+        self.journal.close()
+
+    def point(self, what: str) -> None:
+        """Something durable, or a call: where a process may die."""
+        if self.dead:
+            raise Killed
+        self.points.append(what)
+        if self.kill_at is not None and len(self.points) > self.kill_at:
+            self.dead = True
+            raise Killed
+
+    def reborn(self) -> None:
+        """Another process: nothing of the dead one is left but store and cloud."""
+        passed = self.loop.passed
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        with contextlib.suppress(BaseException):
+            self.loop.run_until_complete(asyncio.sleep(0))
+        self.loop.close()
+        self.loop = VirtualLoop(passed + 0.01)
+        self.dead = False
+        self.kill_at = None
+
+    def ports(self) -> EnginePorts:
+        """What an engine is given."""
+        calls = Calls(self)
+        return EnginePorts(
+            store=self.store,
+            journal=DirectJournal(self),
+            clock=self.clock,
+            calls=calls,
+            store_calls=calls,
+            registry=self.registry,
+            cloud=lambda stack, operation: self.cloud,
+        )
+
+    def accept(
+        self, resources: Any, action: Action = Action.CREATE, stack_id: str | None = None, **options: Any
+    ) -> str:
+        """Accepts an operation as the orchestrator does; the stack's id. ``resources``: a template's, or a whole template."""
+        body = resources
+        if "heat_template_version" not in resources:
+            body = {"heat_template_version": "2018-08-31", "resources": resources}
+        environment = {"parameters": options.pop("parameters", {})}
+        target = Target(self.store.templates.put(body), {}, environment)
+        now = self.clock.now()
+        previous = None
+        reason = events.started(action)
+        key = stack_id or new_id()
+        if stack_id is not None:
+            before = self.store.stacks.get(stack_id)
+            assert before is not None
+            previous = before.target
+        operation = OperationRecord(
+            id=new_id(),
+            stack_id=key,
+            action=action,
+            state=OperationState.PENDING,
+            target=target,
+            created_at=now,
+            previous=previous,
+            **options,
+        )
+        stack = StackRecord(
+            id=key,
+            name="world",
+            project_id="p",
+            action=action,
+            status=Status.IN_PROGRESS,
+            reason=reason,
+            target=target,
+            created_at=now,
+        )
+        event = events.stack_event(stack, action, Status.IN_PROGRESS, reason, now)
+        if stack_id is None:
+            self.store.stacks.create(stack, operation, event)
+        else:
+            values = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "target": target}
+            self.store.stacks.start(operation, values, event)
+        return key
+
+    def run(self, meanwhile: Callable[[Engine], Any] | None = None, seconds: float = 7200) -> None:
+        """Runs an engine until nothing is left to do (or the world dies). ``meanwhile`` is a coroutine function given the engine."""
+        self.loop.run_until_complete(self._run(meanwhile, seconds))
+
+    async def _run(self, meanwhile: Callable[[Engine], Any] | None, seconds: float) -> None:
+        engine = Engine(self.ports(), self.settings)
+        task = asyncio.get_running_loop().create_task(engine.run())
+        other = asyncio.get_running_loop().create_task(meanwhile(engine)) if meanwhile is not None else None
+        give_up = self.loop.time() + seconds
+        await asyncio.sleep(0.001)
+        while not self.dead and self.loop.time() < give_up:
+            if (other is None or other.done()) and not engine.running and not self.live():
+                break
+            await asyncio.sleep(0.05)
+        if not self.dead:
+            if other is not None:
+                await other
+            engine.stop()
+            await task
+
+    def live(self) -> bool:
+        """Whether any operation has not ended."""
+        from sqlalchemy import func, select
+
+        from kamado.store.schema import operation
+
+        statement = select(func.count()).where(operation.c.slot.is_not(None))
+        return bool(self.store.read(lambda connection: connection.scalar(statement)))
+
+    def stack(self, stack_id: str) -> StackRecord:
+        """The stack, deleted ones too."""
+        stack = self.store.stacks.get(stack_id, True)
+        assert stack is not None
+        return stack
+
+    def state(self, stack_id: str) -> str:
+        """Like CREATE_COMPLETE."""
+        stack = self.stack(stack_id)
+        return f"{stack.action}_{stack.status}"
+
+    def rows(self, stack_id: str) -> dict[str, ResourceRecord]:
+        """Rows by name; fails when a name has several."""
+        found = self.store.resources.of_stack(stack_id)
+        rows = {row.name: row for row in found}
+        assert len(rows) == len(found), [(row.name, row.action, row.status) for row in found]
+        return rows
+
+    def states(self, stack_id: str) -> dict[str, str]:
+        """Resource name → like CREATE_COMPLETE."""
+        return {name: f"{row.action}_{row.status}" for name, row in self.rows(stack_id).items()}
+
+    def history(self, stack_id: str, name: str | None = None) -> list[str]:
+        """Lines like "a CREATE_COMPLETE", oldest first."""
+        lines = reversed(self.store.events.page([stack_id]))
+        return [
+            f"{line.resource_name} {line.action}_{line.status}"
+            for line in lines
+            if name is None or line.resource_name == name
+        ]
+
+    def check(self, stack_id: str) -> None:
+        """The cloud holds exactly what the rows say, and nothing is in the middle."""
+        rows = self.store.resources.of_stack(stack_id)
+        held = Counter(row.physical_id for row in rows if row.physical_id is not None and row.type.startswith("Test::"))
+        assert held == Counter(list(self.cloud.things)), (held, self.cloud.things)
+        assert not [row.name for row in rows if row.status is Status.IN_PROGRESS]
+        assert not self.live()
+
+    def summary(self, stack_id: str) -> dict[str, Any]:
+        """How the world looks in the end, without what may differ from run to run (ids and times)."""
+        rows = self.store.resources.of_stack(stack_id)
+        names = {row.id: row.name for row in rows}
+        ids = {row.physical_id: f"<{row.name}>" for row in rows if row.physical_id}
+        plain = lambda value: ids.get(value, ids.get(str(value).removeprefix("at "), value))  # noqa: E731
+        return {
+            "stack": self.state(stack_id),
+            "rows": sorted(
+                (
+                    row.name,
+                    row.type,
+                    row.action,
+                    row.status,
+                    row.reason,
+                    sorted(names.get(key, "?") for key in row.requires),
+                )
+                for row in rows
+            ),
+            "events": Counter(self.history(stack_id)),
+            "cloud": sorted(
+                (thing["name"].split("-")[1], thing["size"], thing["kind"], plain(thing["peer"]))
+                for thing in self.cloud.things.values()
+            ),
+        }

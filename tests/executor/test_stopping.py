@@ -1,0 +1,138 @@
+"""Superseding, cancelling, draining: no new step starts, what is in flight is not lost, the next one goes on from what is there."""
+
+import asyncio
+
+from tests.engine_world import World
+
+from kamado.engine.engine import Engine
+from kamado.model.lifecycle import Action, OperationState, Stop
+
+T = "Test::Thing"
+CHAIN = {"a": {"type": T}, "b": {"type": T, "depends_on": "a"}, "c": {"type": T, "depends_on": "b"}}
+
+
+def test_a_delete_supersedes_a_creation(world: World) -> None:
+    world.cloud.build_seconds = 100
+    stack = world.accept(CHAIN)
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(150)
+        world.accept({}, Action.DELETE, stack)
+        engine.wake()
+
+    world.run(meanwhile)
+    assert world.state(stack) == "DELETE_COMPLETE"
+    assert world.cloud.things == {}
+    assert world.cloud.called("create") == ["a", "b"]
+    assert world.loop.passed < 160
+    states = [operation.state for operation in world.store.operations.of_stack(stack)]
+    assert states == [OperationState.SUPERSEDED, OperationState.DONE]
+    history = world.history(stack)
+    assert history.index("world DELETE_IN_PROGRESS") < history.index("b DELETE_IN_PROGRESS")
+    assert "world CREATE_COMPLETE" not in history
+
+
+def test_a_newer_update_goes_on_with_what_the_older_began(world: World) -> None:
+    world.cloud.build_seconds = 100
+    stack = world.accept(CHAIN)
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(150)
+        world.accept({**CHAIN, "d": {"type": T}}, Action.UPDATE, stack)
+        engine.wake()
+
+    world.run(meanwhile)
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert sorted(world.cloud.called("create")) == ["a", "b", "c", "d"]
+    assert world.history(stack, "b") == ["b CREATE_IN_PROGRESS", "b CREATE_COMPLETE"]
+    world.check(stack)
+
+
+def test_a_newer_update_that_wants_it_otherwise_replaces_what_the_older_began(world: World) -> None:
+    world.cloud.build_seconds = 100
+    stack = world.accept({"a": {"type": T, "properties": {"kind": "x"}}})
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(50)
+        world.accept({"a": {"type": T, "properties": {"kind": "y"}}}, Action.UPDATE, stack)
+        engine.wake()
+
+    world.run(meanwhile)
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert [thing["kind"] for thing in world.cloud.things.values()] == ["y"]
+    world.check(stack)
+
+
+def test_cancel_ends_as_failed_and_leaves_nothing_in_the_middle(world: World) -> None:
+    world.cloud.build_seconds = 100
+    stack = world.accept(CHAIN)
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(150)
+        running = world.store.operations.running(stack)
+        assert running is not None
+        world.store.operations.request_stop([running.id], Stop.CANCELLED, world.clock.now())
+        engine.wake()
+
+    world.run(meanwhile)
+    assert world.state(stack) == "CREATE_FAILED"
+    assert world.stack(stack).reason == "Stack CREATE cancelled"
+    assert world.states(stack) == {"a": "CREATE_COMPLETE", "b": "CREATE_FAILED"}
+    assert world.rows(stack)["b"].reason == "CREATE aborted (user triggered cancel)"
+    world.check(stack)
+
+
+def test_an_engine_that_stops_leaves_its_work_to_the_next(world: World) -> None:
+    world.cloud.build_seconds = 100
+    stack = world.accept(CHAIN)
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(150)
+        engine.stop()
+        while engine.running:
+            await asyncio.sleep(0.1)
+
+    world.run(meanwhile, seconds=200)
+    running = world.store.operations.running(stack)
+    assert running is not None
+    assert running.lease_expires_at is None
+    world.run()
+    assert world.state(stack) == "CREATE_COMPLETE"
+    assert world.cloud.called("create") == ["a", "b", "c"]
+    assert len(world.history(stack)) == len(set(world.history(stack)))
+    world.check(stack)
+
+
+def test_draining_finishes_what_runs(world: World) -> None:
+    world.cloud.build_seconds = 100
+    stack = world.accept({"a": {"type": T}})
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(10)
+        engine.stop(drain=True)
+
+    world.run(meanwhile)
+    assert world.state(stack) == "CREATE_COMPLETE"
+
+
+def test_suspend_resume_and_check(world: World) -> None:
+    stack = world.accept(
+        {
+            "a": {"type": T},
+            "b": {"type": T, "depends_on": "a"},
+            "v": {"type": "OS::Heat::Value", "properties": {"value": 1}},
+        }
+    )
+    world.run()
+    world.accept({}, Action.SUSPEND, stack)
+    world.run()
+    assert world.state(stack) == "SUSPEND_COMPLETE"
+    assert [what for what in world.cloud.called("update")] == ["b", "a"]
+    world.accept({}, Action.RESUME, stack)
+    world.run()
+    assert world.state(stack) == "RESUME_COMPLETE"
+    world.cloud.things.pop(str(world.rows(stack)["b"].physical_id))
+    world.accept({}, Action.CHECK, stack)
+    world.run()
+    assert world.state(stack) == "CHECK_FAILED"
+    assert world.states(stack) == {"a": "CHECK_COMPLETE", "b": "CHECK_FAILED", "v": "CHECK_COMPLETE"}
