@@ -13,7 +13,16 @@ import requests
 
 from kamado.localcloud import Faults, ManualClock
 from kamado.localcloud.collection import (
-    Blocker, Collection, Field, Lifecycle, Parent, boolean, integer, list_of, nullable, text,
+    Blocker,
+    Collection,
+    Field,
+    Lifecycle,
+    Parent,
+    boolean,
+    integer,
+    list_of,
+    nullable,
+    text,
 )  # fmt: skip
 from kamado.localcloud.errors import ComputeDialect, NetworkDialect, VolumeDialect
 from kamado.localcloud.server import SERVICES
@@ -410,16 +419,11 @@ def test_faults_over_http_are_for_administrators(plot, connect):
     made = admin.post("identity", "/_local/faults", {"fault": fault})
     assert made.status_code == 201
     assert demo.get("garden", "/v1/beds").status_code == 429
-    assert [f["id"] for f in admin.get("identity", "/_local/faults").json()["faults"]] == [
-        made.json()["fault"]["id"]
-    ]
+    assert [f["id"] for f in admin.get("identity", "/_local/faults").json()["faults"]] == [made.json()["fault"]["id"]]
     assert admin.delete("identity", f"/_local/faults/{made.json()['fault']['id']}").status_code == 204
     assert demo.get("garden", "/v1/beds").status_code == 200
     assert (
-        admin.post(
-            "identity", "/_local/builds", {"build": {"table": "garden.beds", "seconds": 5}}
-        ).status_code
-        == 201
+        admin.post("identity", "/_local/builds", {"build": {"table": "garden.beds", "seconds": 5}}).status_code == 201
     )
     assert make_bed(demo)["status"] == "BUILD"
     assert admin.delete("identity", "/_local/faults").status_code == 204
@@ -501,9 +505,7 @@ def test_nothing_that_was_answered_is_lost_by_a_kill(start_cloud, connect, tmp_p
             token = http.post(f"{auth_url}/auth/tokens", json={"auth": auth}).headers["X-Subject-Token"]
             http.headers["X-Auth-Token"] = token
             for number in range(30):
-                assert http.post(
-                    f"{auth_url}/projects", json={"project": {"name": f"p{number}"}}
-                ).status_code == 201
+                assert http.post(f"{auth_url}/projects", json={"project": {"name": f"p{number}"}}).status_code == 201
                 names.append(f"p{number}")
             os.kill(process.pid, signal.SIGKILL)
         process.wait(timeout=10)
@@ -527,7 +529,5 @@ def test_start_is_quick_and_requests_are_cheap(start_cloud, connect):
     admin = connect(cloud, "admin")
     before = time.thread_time(), time.monotonic()
     for number in range(100):
-        assert (
-            admin.post("identity", "/v3/groups", {"group": {"name": f"g{number}"}}).status_code == 201
-        )
+        assert admin.post("identity", "/v3/groups", {"group": {"name": f"g{number}"}}).status_code == 201
     assert time.monotonic() - before[1] < 2.0, "a request takes milliseconds, not a delayed acknowledgement"
