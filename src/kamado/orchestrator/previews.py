@@ -6,9 +6,9 @@ plan that would run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from kamado.engine.plan import Plan, StepKind
 from kamado.engine.planner import PlanRequest, plan
@@ -21,10 +21,12 @@ from kamado.orchestrator.requests import StackRequest
 from kamado.orchestrator.resources import ResourceDetail, required_by
 from kamado.orchestrator.stacks import StackDetail
 from kamado.store.resources import in_use
-from kamado.template import UNKNOWN, Definition, check, contains_unknown, load, resolve
+from kamado.template import UNKNOWN, Definition, TemplateInvalid, check, contains_unknown, load, resolve
 from kamado.template.conditions import ParameterScope
 
 KINDS = ("unchanged", "updated", "replaced", "added", "deleted")
+
+T = TypeVar("T")
 
 Planned = tuple[ResourceDetail, Mapping[str, Any]]
 
@@ -32,7 +34,7 @@ Planned = tuple[ResourceDetail, Mapping[str, Any]]
 def create(services: Services, context: RequestContext, request: StackRequest) -> tuple[StackDetail, list[Planned]]:
     """What a create would make: the stack as it would be, and its resources with their properties."""
     name = stacks.checked_name(request.name)
-    template = load(stacks.source(request), files=request.files)
+    template = templates.parse(stacks.source(request), request.files)
     stacks.room_for(services, context, name)
     stack = replace(stacks.new_stack(context, request, name, services.clock.now()), id="None", root_id="None")
     prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
@@ -100,16 +102,16 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
 
     Findings about values (Heat finds them on create only) do not refuse it: they are listed under `Problems`.
     """
-    template = load(stacks.source(request), files=request.files)
+    template = _validated(lambda: load(stacks.source(request), files=request.files))
     given = {**request.environment.parameter_defaults, **request.environment.parameters}
     for name in request.environment.parameters:
         if name not in template.parameters:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
     types = services.registry.for_environment(request.environment)
-    problems = check(template, None, types, request.environment)
-    unknown = [problem for problem in problems if problem.error_type == "EntityNotFound"]
-    if unknown:
-        raise Refused("HTTPBadRequest", unknown[0].message, unknown)
+    problems = [found for found in check(template, None, types, request.environment) if found.severity == "error"]
+    whole = [found for found in problems if found.error_type in _OF_THE_WHOLE]
+    if whole:
+        raise _worded(TemplateInvalid(whole))
     answer: dict[str, Any] = {
         "Description": template.description or stacks.NO_DESCRIPTION,
         "Parameters": {name: schema.describe(given.get(name)) for name, schema in template.parameters.items()},
@@ -122,6 +124,25 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
     if problems:
         answer["Problems"] = [problem.render() for problem in problems[:100]]
     return answer
+
+
+_OF_THE_WHOLE = ("EntityNotFound", "InvalidTemplateReference", "CircularDependencyException")
+"""Findings that validation stops at; others are about values, which Heat looks at on create."""
+
+_PLAIN = ("EntityNotFound", "InvalidTemplateSection", "StackValidationFailed")
+"""Findings that this request answers as a malformed one."""
+
+
+def _validated(work: Callable[[], T]) -> T:
+    """Run a check of `validate`; it words some findings differently from a create."""
+    try:
+        return work()
+    except TemplateInvalid as error:
+        raise _worded(error) from error
+
+
+def _worded(error: TemplateInvalid) -> Exception:
+    return Refused("HTTPBadRequest", str(error), error.problems) if error.error_type in _PLAIN else error
 
 
 def _users(definitions: Mapping[str, Definition]) -> dict[str, Sequence[str]]:

@@ -29,7 +29,7 @@ from kamado.orchestrator.errors import (
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.errors import NameTaken, StackGone
 from kamado.store.stacks import StackFilter
-from kamado.template import Environment, Template, load
+from kamado.template import Environment, Template
 
 NO_DESCRIPTION = "No description"
 STACK_TYPE = "OS::Heat::Stack"
@@ -145,7 +145,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     :raises TemplateInvalid, HeatError: see `templates.prepare`; nothing was written.
     """
     name = checked_name(request.name)
-    template = load(source(request), files=request.files)
+    template = templates.parse(source(request), request.files)
     room_for(services, context, name)
     now = services.clock.now()
     stack = new_stack(context, request, name, now)
@@ -274,12 +274,12 @@ def prepare_update(services: Services, context: RequestContext, stack: StackReco
     if request.template is None:
         template, files = old_template, {**templates.files_of(services, stack.target), **request.files}
         if request.files:
-            template = load(template.raw, files=files)
+            template = templates.parse(template.raw, files)
     else:
         files = dict(request.files)
         if request.existing:
             files = {**templates.files_of(services, stack.target), **files}
-        template = load(request.template, files=files)
+        template = templates.parse(request.template, files)
     wanted = _environment_for(stack, template, request)
     changed = replace(
         stack,

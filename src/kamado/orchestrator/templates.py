@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kamado.model.records import StackRecord, Target
 from kamado.orchestrator.constraints import asking, rule_problems
@@ -23,6 +24,7 @@ from kamado.template import (
     Template,
     TemplateInvalid,
     check,
+    load,
 )
 
 
@@ -96,15 +98,32 @@ def prepare(
     return Prepared(template, environment, files, parameters, definitions, types, all_local(types, definitions))
 
 
+_FAULTS_OF_THE_STACK = ("EntityNotFound", "InvalidTemplateSection")
+"""What a stack cannot be made of is a failed validation to Heat's clients, whatever found it."""
+
+
+def parse(source: str | Mapping[str, Any], files: Mapping[str, str]) -> Template:
+    """The template of a create or update.
+
+    :raises TemplateInvalid: it is none; all findings are in it.
+    """
+    try:
+        return load(source, files=files)
+    except TemplateInvalid as error:
+        raise TemplateInvalid([_as_stack_fault(problem) for problem in error.problems]) from error
+
+
 def refuse(problems: Iterable[Problem]) -> None:
-    """Raise when one of the findings is an error; a type that is not there is, here, a fault of the template."""
-    errors = [
-        replace(problem, error_type="StackValidationFailed") if problem.error_type == "EntityNotFound" else problem
-        for problem in problems
-        if problem.severity == "error"
-    ]
+    """Raise when one of the findings is an error."""
+    errors = [_as_stack_fault(problem) for problem in problems if problem.severity == "error"]
     if errors:
         raise TemplateInvalid(errors)
+
+
+def _as_stack_fault(problem: Problem) -> Problem:
+    if problem.error_type not in _FAULTS_OF_THE_STACK:
+        return problem
+    return replace(problem, error_type="StackValidationFailed")
 
 
 def all_local(types: Registry, definitions: Mapping[str, Definition]) -> bool:
