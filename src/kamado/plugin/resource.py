@@ -23,7 +23,7 @@ from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.declare import After, Attr, Prop, Properties, ResourceSchema, SideCall
-from kamado.plugin.rules import Finding, Rule, at
+from kamado.plugin.rules import Finding, Rule, alike, at
 from kamado.template.schema import SUPPORTED, Support
 
 
@@ -193,6 +193,6 @@ class Resource:
 def _match(rule: After, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
     for their_path, our_path in rule.where.items():
         value = at(ours, our_path)
-        if value is None or at(theirs, their_path) != value:
+        if value is None or not alike(at(theirs, their_path), value):
             return False
     return True

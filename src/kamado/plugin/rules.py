@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from kamado.template.functions.core import Function
 from kamado.template.unknown import is_unknown
 
 
@@ -47,6 +48,22 @@ def at(properties: Mapping[str, Any], path: str) -> Any:
         if value is not None:
             return value
     return None
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two unresolved values are written the same, calls of functions included."""
+    if isinstance(one, Function) or isinstance(other, Function):
+        return (
+            isinstance(one, Function)
+            and isinstance(other, Function)
+            and one.name == other.name
+            and alike(one.args, other.args)
+        )
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(alike, one, other))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(alike(value, other[key]) for key, value in one.items())
+    return bool(one == other)
 
 
 def _given(properties: Mapping[str, Any], path: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamado.plugin.declare import LIST, MAP, MERGED, NOT_SENT, PHYSICAL_NAME, STRING, Prop, Ready
-from kamado.plugin.rules import at
+from kamado.plugin.rules import alike, at
 
 READY = Ready("status", pending={"BUILD"}, done={"ACTIVE", "DOWN"}, bad={"ERROR", "DEGRADED"})
 
@@ -46,11 +46,11 @@ def _on(port: Any, interface: Any, definitions: Mapping[str, Any]) -> bool:
         return False
     own = list(_subnets(port))
     if own:
-        return subnet in own
+        return any(alike(subnet, mine) for mine in own)
     network = at(port.properties, "network|network_id")
     subnets = (definitions[name] for name in interface.requires if name in definitions)
     return network is not None and any(
-        other.type == "OS::Neutron::Subnet" and at(other.properties, "network|network_id") == network
+        other.type == "OS::Neutron::Subnet" and alike(at(other.properties, "network|network_id"), network)
         for other in subnets
     )
 
