@@ -109,7 +109,7 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
     types = services.registry.for_environment(request.environment)
     problems = [found for found in check(template, None, types, request.environment) if found.severity == "error"]
-    whole = [found for found in problems if found.error_type in _OF_THE_WHOLE]
+    whole = [found for found in problems if found.code in _OF_THE_WHOLE]
     if whole:
         raise _worded(TemplateInvalid(whole))
     answer: dict[str, Any] = {
@@ -126,8 +126,8 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
     return answer
 
 
-_OF_THE_WHOLE = ("EntityNotFound", "InvalidTemplateReference", "CircularDependencyException")
-"""Findings that validation stops at; others are about values, which Heat looks at on create."""
+_OF_THE_WHOLE = ("KT401", "KT402", "KT403")
+"""Findings that validation stops at (references, circles, unknown types); others are about values, which Heat looks at on create."""
 
 _PLAIN = ("EntityNotFound", "InvalidTemplateSection", "StackValidationFailed")
 """Findings that this request answers as a malformed one."""
@@ -172,7 +172,7 @@ def _to_be(
         reason="",
         created_at=services.clock.now(),
     )
-    attributes = dict.fromkeys(cls.schema.attributes)
+    attributes = dict.fromkeys(name for name in cls.schema.attributes if name != "show")
     return ResourceDetail(row, users.get(definition.name, ()), "", attributes)
 
 
