@@ -16,7 +16,7 @@ def life(site: Site) -> None:
     """Create, update in place, update with replacements, delete; the cloud is compared at each stage."""
     name = f"tiers-{uuid4().hex[:8]}"
     before = inventory(site)
-    body = _body()
+    body = request()
     site.create(name, **body, parameters={})
     stack = site.settled(name)
     assert stack["stack_status"] == "CREATE_COMPLETE", stack["stack_status_reason"]
@@ -55,7 +55,8 @@ def inventory(site: Site) -> dict[str, set[str]]:
     return found
 
 
-def _body() -> dict[str, Any]:
+def request() -> dict[str, Any]:
+    """The body of a create, as heatclient makes it from the example."""
     files, template = template_utils.get_template_contents(str(FOLDER / "app.yaml"))
     env_files, environment = template_utils.process_environment_and_files(str(FOLDER / "environment.yaml"))
     return {"template": template, "files": {**files, **env_files}, "environment": environment}
