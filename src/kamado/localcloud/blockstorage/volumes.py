@@ -312,7 +312,8 @@ def update(call: Call) -> Obj:
     """PUT /volumes/{id}: names and metadata."""
     collection = call.cloud.collection(TABLE)
     given = crud.envelope(call, "volume")
-    crud.enforce(call, collection, "update")
+    if not crud.permits(call, "member"):
+        raise call.service.dialect.forbidden("volume:update")
     changes = crud.validate(call, collection, given, creating=False)
     volume = find(call, call.params["id"])
     renamed = {"display_name": "name", "display_description": "description"}

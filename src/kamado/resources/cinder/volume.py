@@ -200,6 +200,7 @@ class Volume(RestResource):
 
     def check_update_complete(self, token: Any) -> bool:
         """One step after the other; after a crash without a token what is left is found out again."""
+        self._body = None
         if token is not None:
             return moves.advance(self, token["steps"])
         todo = self.data.get("steps_left")

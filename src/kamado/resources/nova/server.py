@@ -264,6 +264,7 @@ class Server(RestResource):
 
     def check_update_complete(self, token: Any) -> bool:
         """One step after the other; a step that is over leaves the token."""
+        self._body = None
         if token is not None:
             return steps.advance(self, token["steps"])
         # The process died before the token was stored: find out again what is left to do, and keep that as data.
