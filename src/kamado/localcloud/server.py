@@ -12,8 +12,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs
@@ -30,7 +29,13 @@ from kamado.localcloud.identity import tokens
 from kamado.localcloud.service import NOBODY, Answer, Call, Refusal, Route, Service
 from kamado.localcloud.state import Obj, State
 
-SERVICES: tuple[Service, ...] = (identity.SERVICE, image.SERVICE, network.SERVICE, blockstorage.SERVICE, compute.SERVICE)
+SERVICES: tuple[Service, ...] = (
+    identity.SERVICE,
+    image.SERVICE,
+    network.SERVICE,
+    blockstorage.SERVICE,
+    compute.SERVICE,
+)
 
 THREADS = 10
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -78,13 +83,13 @@ class LocalCloud:
 
     def start(self) -> Self:
         """Serve. OSError when a port is taken. A kept cloud is found again, a new one is seeded."""
-        try:
-            for service in self.services:
-                self._listen(service)
-        except OSError:
-            self.stop()
-            raise
-        with self.state.lock:
+        with self.state.lock:  # requests wait until the cloud is complete
+            try:
+                for service in self.services:
+                    self._listen(service)
+            except OSError:
+                self.stop()
+                raise
             self.state.on_settled = self._settled
             if not self.state.was_kept:
                 seed.seed(self)
@@ -404,14 +409,3 @@ def _write(resp: falcon.Response, answer: Answer, request_id: str) -> None:
         resp.data, resp.content_type = _dumps(answer.body).encode(), answer.media
     elif answer.status != 204:
         resp.data = b""
-
-
-def with_services(*more: Service) -> tuple[Service, ...]:
-    """`SERVICES` with others added or, by name, put in the place of theirs: for tests of one service."""
-    names = {service.name for service in more}
-    return tuple(s for s in SERVICES if s.name not in names) + more
-
-
-def without(services: Iterable[Service], *names: str) -> tuple[Service, ...]:
-    """A cloud that lacks some services."""
-    return tuple(replace(s) for s in services if s.name not in names)

@@ -16,7 +16,6 @@ from kamado.localcloud.identity.wire import linked, listing, self_link
 from kamado.localcloud.service import Answer, Call, Refusal, Route
 from kamado.localcloud.state import Obj
 
-EXPIRED_WINDOW = 172800.0  # seconds in which a service may still validate an expired token (keystonemiddleware)
 Proof = dict[str, Any]
 
 
@@ -146,6 +145,8 @@ def scope_token(call: Call, proof: Proof, scope: Any, what: Obj) -> Obj:
         elif scope and scope != "unscoped":
             raise denied(call)
         what |= {"credential": held["id"], "project": held["project_id"]}
+        if held["_expires"]:
+            what["expires"] = min(held["_expires"], what.get("expires", call.now + call.cloud.token_seconds))
     elif isinstance(scope, dict) and "OS-TRUST:trust" in scope:
         what |= _through_trust(call, user, str(_expect(scope["OS-TRUST:trust"], "id", "OS-TRUST:trust")))
     elif isinstance(scope, dict) and "project" in scope:
@@ -211,7 +212,7 @@ def _subject(call: Call, rule: str) -> Obj:
     row = call.state.get(tokens.TOKENS, token_id)
     if row is None:
         raise Refusal(404, "Could not recognize Fernet token")
-    late = call.arg("allow_expired").lower() in ("1", "true") and call.now < row["expires"] + EXPIRED_WINDOW
+    late = call.arg("allow_expired").lower() in ("1", "true") and call.now < row["expires"] + tokens.LATE_SECONDS
     if tokens.judge(call.state, row, call.now) is None or (row["expires"] <= call.now and not late):
         raise Refusal(404, f"Could not find token: {token_id[:12]}….")
     trusted = call.who.is_admin or "service" in call.who.roles

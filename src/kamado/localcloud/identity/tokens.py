@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kamado.localcloud.server import LocalCloud
 
 TOKENS = "identity.tokens"
+LATE_SECONDS = 3600.0  # an expired token is remembered so long, for services that finish what was begun with it
 # Changes in these tables may end a token or change its roles.
 WATCHED = tuple(
     "identity." + name
@@ -112,7 +113,7 @@ def issue(cloud: "LocalCloud", now: float, **what: object) -> Obj:
     """Store a new token and return its row. `what`: user, methods, and project/domain/system/trust/credential, expires, audit."""
     state = cloud.state
     if state.count(TOKENS) % 500 == 499:
-        for old in [t for t in state.all(TOKENS) if t["expires"] <= now]:
+        for old in [t for t in state.all(TOKENS) if t["expires"] + LATE_SECONDS <= now]:
             state.remove(TOKENS, old["id"])
     user = state.get("identity.users", str(what["user"])) or {}
     chain = what.pop("audit", None)
