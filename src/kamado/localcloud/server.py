@@ -196,7 +196,7 @@ class LocalCloud:
                 shutdown_timeout=1,
             )
             server.gateway = _Gateway
-            server.keep_alive_conn_limit = None  # an engine and a test's clients keep more than the default ten
+            server.keep_alive_conn_limit = 10_000  # an engine and a test's clients keep more than the default ten
             ready: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
             serving = threading.Thread(target=_serve, args=(server, ready), name=f"local-{service.name}", daemon=True)
             serving.start()
