@@ -14,7 +14,7 @@ from kamado.template.conditions import ParameterScope
 from kamado.template.definition import Definition, Output
 from kamado.template.environment import Environment
 from kamado.template.functions.core import DynList, DynMap, Function, ResolveError, is_constant, resolve
-from kamado.template.functions.references import GetAttr, GetParam, GetResource, If
+from kamado.template.functions.references import GetAttr, GetParam, GetResource, If, Ref
 from kamado.template.graph import dependency_order, find_cycle
 from kamado.template.parameters import Parameters
 from kamado.template.problems import Path, Problem, TemplateInvalid, did_you_mean, dotted
@@ -72,6 +72,8 @@ class _Checker:
 
     def run(self, outputs: Mapping[str, Output]) -> list[Problem]:
         """All problems."""
+        for name in self.definitions:
+            self._type(self.definitions[name])
         self._references()
         circle = find_cycle(self.definitions)
         if circle:
@@ -83,8 +85,9 @@ class _Checker:
             self._resource(self.definitions[name])
         for output in outputs.values():
             self._output(output)
+        self.problems.extend(self.template.warnings)
         self._unused()
-        return self.problems
+        return sorted(self.problems, key=lambda problem: problem.severity != "error")
 
     def _note(self, code: str, message: str, path: Path, **more: Any) -> None:
         self.problems.append(self.template.source.problem(code, message, path, **more))
@@ -94,7 +97,7 @@ class _Checker:
     def _references(self) -> None:
         names = self.definitions.keys()
         for definition in self.definitions.values():
-            if definition.requires and not definition.requires <= names:
+            if not (definition.requires <= names and is_constant(definition.properties)):
                 self._wrong_references(definition)
 
     def _wrong_references(self, definition: Definition) -> None:
@@ -123,6 +126,8 @@ class _Checker:
             name = call.target(self.scope)
             if name is not None:
                 yield name
+            elif not isinstance(call, Ref) and not isinstance(call.args, Function | str):
+                yield str(call.args)
 
     def _wrong_reference(self, name: str, place: str, path: Path) -> None:
         hint = did_you_mean(name, self.definitions)
@@ -171,7 +176,7 @@ class _Checker:
                 found = template_type(target, self.template.files[target], self.template.files)
         return found
 
-    def _resource(self, definition: Definition) -> None:
+    def _type(self, definition: Definition) -> None:
         base = (self.section, definition.name)
         schema = self.schema(definition.type)
         if schema is None:
@@ -180,13 +185,18 @@ class _Checker:
                 "KT403",
                 f"The Resource Type ({definition.type}) could not be found.",
                 (*base, "type" if self.template.flavour == "hot" else "Type"),
-                error_type="EntityNotFound",
                 hint=hint,
             )
             return
         if schema.support.status == "DEPRECATED":
             text = schema.support.message or "it will go away"
             self._note("KT404", f"The type {schema.name} is deprecated: {text}", base, severity="warning")
+
+    def _resource(self, definition: Definition) -> None:
+        base = (self.section, definition.name)
+        schema = self.schema(definition.type)
+        if schema is None:
+            return
         before = len(self.problems)
         for key, value in zip(
             self.keys, (definition.properties, definition.metadata, definition.update_policy), strict=True
@@ -344,6 +354,6 @@ def _placed_calls(value: Any, path: Path, place: str) -> Iterator[tuple[Function
         yield value, path, place
         if isinstance(value, If):
             for branch in value.args[1:]:
-                yield from _placed_calls(branch, (*path, value.name), place)
+                yield from _placed_calls(branch, (*path, value.name), f"{place}.{value.name}")
         else:
-            yield from _placed_calls(value.args, (*path, value.name), place)
+            yield from _placed_calls(value.args, (*path, value.name), f"{place}.{value.name}")

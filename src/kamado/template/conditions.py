@@ -14,6 +14,15 @@ from kamado.template.problems import Path
 from kamado.template.unknown import UNKNOWN
 
 
+class ConditionBroken(ResolveError):
+    """The definition of a named condition can give no truth."""
+
+    def __init__(self, condition: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.condition = condition
+        self.hint = hint
+
+
 class ParameterScope:
     """A scope in which only parameters have values; conditions are decided in it, each once."""
 
@@ -63,10 +72,13 @@ class NamedCondition(Function):
             return decided[name]
         if name in deciding:
             circle = " -> ".join([*deciding[deciding.index(name) :], name])
-            raise ResolveError(f'Circular definition for condition "{name}" ({circle})')
+            raise ConditionBroken(name, f'Circular definition for condition "{name}"', circle)
         deciding.append(name)
         try:
-            decided[name] = decide(self.table[name], scope)
+            value = resolve_inside(self.table[name], scope)
+            if value is not UNKNOWN and not isinstance(value, bool):
+                raise ConditionBroken(name, f'The definition of condition "{name}" is invalid: {value}')
+            decided[name] = value
         finally:
             deciding.pop()
         return decided[name]

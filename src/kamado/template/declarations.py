@@ -96,12 +96,18 @@ def read_parameters(
     return made, problems
 
 
+_SECTIONS = frozenset({"resources", "outputs", "conditions", "Resources", "Outputs", "Conditions", "Mappings"})
+
+
 def _keys(name: str, body: Any, known: tuple[str, ...], type_key: str) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
         raise SchemaInvalid(f"Invalid parameter ({name}), expected a mapping")
     for key in body:
         if key not in known:
-            raise SchemaInvalid(f"Invalid key '{key}' for parameter ({name})", (key,), did_you_mean(key, known))
+            hint = did_you_mean(key, known)
+            if name in _SECTIONS:
+                hint = f'"{name}" is a section; is it one level too deep?'
+            raise SchemaInvalid(f"Invalid key '{key}' for parameter ({name})", (key,), hint)
     if type_key not in body:
         raise SchemaInvalid(f"Missing parameter type for parameter: {name}")
     return body

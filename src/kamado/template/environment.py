@@ -50,11 +50,7 @@ class Environment:
         """Read an environment from YAML or JSON text or an object; raises TemplateInvalid with all problems."""
         if source is None or (isinstance(source, str | bytes) and not source.strip()):
             return cls()
-        try:
-            found = read(source, file, limits or Limits(), "environment")
-        except TemplateInvalid as refused:
-            raise TemplateInvalid([_as_environment(problem) for problem in refused.problems]) from None
-        return cls._from(found)
+        return cls._from(read(source, file, limits or Limits(), "environment"))
 
     @classmethod
     def _from(cls, source: Source) -> Environment:
@@ -173,13 +169,6 @@ def _remove(registry: dict[str, Any], key: str) -> None:
         for name in [name for name in registry if name.startswith(key[:-1]) and name != "resources"]:
             del registry[name]
     registry.pop(key, None)
-
-
-def _as_environment(problem: Problem) -> Problem:
-    if problem.code != "KT001":
-        return problem
-    text = problem.message.split(": ", 1)[-1]
-    return replace(problem, message=f"Environment not in valid format: {text}", error_type="HTTPBadRequest")
 
 
 def _malformed(source: Source, text: str, path: tuple[str, ...], hint: str = "") -> Problem:

@@ -1,7 +1,8 @@
 """One loader for all languages: sections, resources, outputs, each read by the words of its dialect.
 
-Called by `load`. It never stops at the first mistake: every part is read as far as it can be, and all problems come together, in the order in
-which Heat would meet them. The trap: null and "not there" are the same for a section and different for a resource's key.
+Called by `load`. It never stops at the first mistake: every part is read as far as it can be, and all problems come
+together, in the order in which Heat would meet them. The trap: null and "not there" are the same for a section and
+different for a resource's key.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Resource:
     """A resource as it stands in the template, compiled, conditions undecided."""
 
     name: str
-    type: Any
+    type: str
     properties: Any
     metadata: Any
     depends_on: tuple[str, ...]
@@ -51,6 +52,7 @@ class Parts:
     mappings: Mapping[str, Any] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 _VERSION_KEYS = ("heat_template_version", "HeatTemplateFormatVersion", "AWSTemplateFormatVersion")
@@ -63,12 +65,18 @@ def find_dialect(source: Source) -> Dialect:
 
     body = source.value
     if not isinstance(body, Mapping):
-        raise TemplateInvalid(
-            source.problem("KT006", "The template is not a JSON object or YAML mapping.", error_type="ValueError")
-        )
+        if body is None and source.from_text:
+            source.value = body = {}
+        else:
+            text = "Template not in valid format: The template is not a JSON object or YAML mapping."
+            raise TemplateInvalid(source.problem("KT006", text, error_type="HTTPBadRequest"))
     given = [key for key in _VERSION_KEYS if body.get(key) is not None]
     if len(given) > 1:
         raise TemplateInvalid(_bad_version(source, f"Ambiguous versions ({', '.join(sorted(given))})", given[1]))
+    if not given and source.from_text and not any(key in body for key in _VERSION_KEYS):
+        close = did_you_mean(next(iter(body), ""), _VERSION_KEYS) if body else ""
+        text = "Template not in valid format: Template format version not found."
+        raise TemplateInvalid(source.problem("KT007", text, error_type="HTTPBadRequest", hint=close))
     if not given:
         close = did_you_mean(next(iter(body), ""), _VERSION_KEYS) if body else ""
         raise TemplateInvalid(_bad_version(source, "Template version was not provided", None, close))
@@ -158,7 +166,6 @@ class Loader:
                     "KT008",
                     f"The template section is invalid: {key}",
                     (key,),
-                    error_type="InvalidTemplateSection",
                     hint=did_you_mean(key, known) or self._misplaced(key),
                 )
 
@@ -186,7 +193,7 @@ class Loader:
             raise TemplateInvalid(
                 self.source.problem(
                     "KT010",
-                    f"Request limit exceeded: Maximum resources per stack exceeded ({len(resources)} > {most})",
+                    "Request limit exceeded: Maximum resources per stack exceeded.",
                     (self.dialect.words.sections["resources"],),
                     error_type="RequestLimitExceeded",
                 )
@@ -257,9 +264,10 @@ class Loader:
         keys = words.resource
         type_key = keys["type"]
         if type_key not in body:
-            self._note("KT132", words.type_missing, path)
+            hint = self._stray(name) or next(filter(None, (did_you_mean(key, [type_key]) for key in body)), "")
+            self._note("KT132", words.type_missing, path, hint=hint)
             return None
-        kind = self.compiler.compile(body[type_key], (*path, type_key))
+        kind = body[type_key]
         if kind is None or kind == "":
             self._note("KT132", "Each Resource must contain a Type key.", (*path, type_key))
             return None
@@ -273,13 +281,15 @@ class Loader:
     def _stray(self, name: str) -> str:
         if name in self.dialect.words.resource.values():
             return f'"{name}" is a key of a resource; is it one level too high?'
+        if name in self.dialect.words.sections.values():
+            return f'"{name}" is a section; is it one level too deep?'
         return ""
 
     def _is_call(self, value: Any, field_name: str) -> bool:
         if not isinstance(value, Mapping) or len(value) != 1:
             return False
         name = next(iter(value))
-        if field_name in ("description", "depends_on"):
+        if field_name in ("type", "description", "depends_on"):
             return False
         if field_name == "condition":
             return name in self.dialect.condition_functions or name in self.dialect.functions
@@ -300,13 +310,13 @@ class Loader:
                     hint=did_you_mean(key, self.dialect.resource_keys),
                 )
 
-    def _compiled(self, path: tuple[str, str], name: str, kind: Any, body: Mapping[str, Any]) -> Resource | None:
+    def _compiled(self, path: tuple[str, str], name: str, kind: str, body: Mapping[str, Any]) -> Resource | None:
         keys = self.dialect.words.resource
         compile_ = self.compiler.compile
 
         def part(field_name: str, default: Any) -> Any:
             spelling = keys.get(field_name)
-            if spelling is None or body.get(spelling) is None:
+            if spelling is None or spelling not in body:
                 return default
             return compile_(body[spelling], (*path, spelling))
 
@@ -322,13 +332,13 @@ class Loader:
             policy = self._policy(path, policy)
         condition: Any = True
         spelling = keys.get("condition", "")
-        if self.dialect.conditions and body.get(spelling) is not None:
+        if self.dialect.conditions and spelling in body:
             place = (*path, spelling)
             condition = self.compiler.condition(body[spelling], place, place)
         properties = part("properties", {})
         metadata, update_policy = part("metadata", {}), part("update_policy", {})
         external_id = part("external_id", None)
-        values = (kind, properties, metadata, update_policy, external_id, policy)
+        values = (properties, metadata, update_policy, external_id, policy)
         return Resource(
             name,
             kind,
@@ -376,6 +386,17 @@ class Loader:
         if words["value"] not in body:
             self._note("KT141", prefix + self.dialect.words.value_missing, path, hint=_value_hint(body, words))
             return None
+        for key in body:
+            if key not in words.values():
+                hint = did_you_mean(key, words.values()) or (
+                    f'"{key}" is a section; is it one level too deep?'
+                    if key in self.dialect.words.sections.values()
+                    else ""
+                )
+                text = f'"{key}" is not a key of an output and is ignored'
+                self.parts.warnings.append(
+                    self.source.problem("KT502", text, (*path, key), severity="warning", hint=hint)
+                )
         value_path = (*path, words["value"])
         value = self.compiler.compile(body[words["value"]], value_path)
         condition: Any = None

@@ -85,10 +85,10 @@ def _deep(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         before = made.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping):
             made[key] = _deep(before, value)
-        elif (isinstance(before, list) and isinstance(value, list)) or (
-            isinstance(before, str) and isinstance(value, str)
-        ):
-            made[key] = before + value
+        elif isinstance(before, list) and isinstance(value, list):
+            made[key] = [*before, *value]
+        elif isinstance(before, str) and isinstance(value, str):
+            made[key] = f"{before}{value}"
         else:
             made[key] = value
     return made

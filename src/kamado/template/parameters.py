@@ -175,7 +175,9 @@ class PseudoParameters:
         """The pseudo parameters of a language."""
         if flavour == "cfn":
             return {
-                "AWS::StackId": str(self.stack_id),
+                "AWS::StackId": "None"
+                if self.stack_id is None
+                else f"arn:openstack:heat::{self.project_id}:stacks/{self.stack_name}/{self.stack_id}",
                 "AWS::StackName": self.stack_name,
                 "AWS::Region": self.region or "ap-southeast-1",
             }

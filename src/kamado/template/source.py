@@ -35,6 +35,7 @@ class Source:
     def __init__(self, value: Any, file: str, marks: Marks | None = None) -> None:
         self.value = value
         self.file = file
+        self.from_text = marks is not None
         self._marks = marks or {}
 
     @property
@@ -72,7 +73,7 @@ def read(source: str | bytes | Mapping[str, Any], file: str, limits: Limits, wha
     text = _decode(source, file, limits, what)
     if text.lstrip()[:1] == "{":
         try:
-            return Source(charge(json.loads(text, object_pairs_hook=_no_duplicates(file)), file, limits), file)
+            return Source(charge(json.loads(text, object_pairs_hook=_no_duplicates(file)), file, limits), file, {})
         except ValueError:
             pass
         except RecursionError:
@@ -97,9 +98,20 @@ def _decode(source: str | bytes, file: str, limits: Limits, what: str) -> str:
     try:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TemplateInvalid(
-            Problem("KT001", f"Error parsing {what} {file}: {error}", "ValueError", file=file)
-        ) from None
+        raise TemplateInvalid(unreadable(str(error), file, what)) from None
+
+
+MAX_REWORDED = 65536
+
+
+def unreadable(text: str, file: str, what: str, line: int | None = None, column: int | None = None) -> Problem:
+    """A text that is not YAML, in the words of Heat's API; the template of the request itself is "[root stack]" there."""
+    if what == "environment":
+        message = f"Environment not in valid format: {text}"
+    else:
+        name = "[root stack]" if file == "template" else file
+        message = f"Template not in valid format: Error parsing template {name} {text}"
+    return Problem("KT001", message, "HTTPBadRequest", (), file, line, column)
 
 
 def _too_deep(file: str, limits: Limits, path: Path = ()) -> Problem:
@@ -240,7 +252,7 @@ class _Composer:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark is not None else (None, None)
-            raise TemplateInvalid(self._unreadable(str(error), line, column)) from None
+            raise TemplateInvalid(self._unreadable(self._in_heats_words(error), line, column)) from None
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             raise TemplateInvalid(self._unreadable(str(error))) from None
         finally:
@@ -251,12 +263,22 @@ class _Composer:
         return Source(value, self.file, self.marks)
 
     def _unreadable(self, text: str, line: int | None = None, column: int | None = None) -> Problem:
-        return Problem(
-            "KT001", f"Error parsing {self.what} {self.file}: {text}", "ValueError", (), self.file, line, column
-        )
+        return unreadable(text, self.file, self.what, line, column)
+
+    def _in_heats_words(self, error: yaml.YAMLError) -> str:
+        """The error as the parser in Python words it, which is the one that Heat runs; for texts where that is quick."""
+        if len(self.text) <= MAX_REWORDED:
+            try:
+                for _ in yaml.parse(self.text, Loader=yaml.SafeLoader):
+                    pass
+            except (yaml.YAMLError, ValueError) as reworded:
+                return str(reworded)
+        return str(error)
 
     def _refuse(self, event: Any, text: str) -> NoReturn:
         mark = event.start_mark
+        shown = yaml.Mark("<unicode string>", mark.index, mark.line, mark.column, self.text + "\0", mark.index)
+        text = f"{text}\n{shown}"
         raise TemplateInvalid([*self.problems, self._unreadable(text, mark.line + 1, mark.column + 1)])
 
     def _document(self, loader: Any) -> Any:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from kamado.template.conditions import ParameterScope, decide
+from kamado.template.conditions import ConditionBroken, ParameterScope, decide
 from kamado.template.definition import NO_READS, Definition, Output, reads
 from kamado.template.environment import Environment
 from kamado.template.functions.core import ABSENT, Function, ResolveError, rebuild, resolve
@@ -58,6 +59,7 @@ class Template:
         self.mappings = parts.mappings
         self.outputs: Mapping[str, Output] = parts.outputs
         self.resources: Mapping[str, Resource] = parts.resources
+        self.warnings = tuple(parts.warnings)
         self.files = files
 
     def __repr__(self) -> str:
@@ -125,7 +127,18 @@ class Template:
             made[name] = definition
         if problems:
             raise TemplateInvalid(problems)
+        if len(made) < len(self.resources):
+            self._forget_left_out(made)
         return made
+
+    def _forget_left_out(self, made: dict[str, Definition]) -> None:
+        """Drop explicit dependencies on resources whose condition is false; Heat takes them for nothing."""
+        for name, definition in made.items():
+            if any(other not in made and other in self.resources for other in definition.depends_on):
+                kept = tuple(o for o in definition.depends_on if o in made or o not in self.resources)
+                gone = set(definition.depends_on) - set(kept)
+                gone -= reads(None, definition.properties, definition.metadata, definition.update_policy).resources
+                made[name] = replace(definition, depends_on=kept, requires=definition.requires - gone)
 
     def active_outputs(self, parameters: Mapping[str, Any]) -> dict[str, Output]:
         """All outputs, with their values decided; one whose condition is false has the value null, as in Heat."""
@@ -177,10 +190,15 @@ class Template:
         try:
             return decide(condition, scope)
         except ResolveError as refused:
-            problems.append(
-                self.source.problem("KT122", f"{dotted(path)}.condition: : {refused}", (*path, "condition"))
-            )
+            key = "condition" if self.flavour == "hot" else "Condition"
+            problems.append(self._undecidable(refused, (*path, key)))
             return True
+
+    def _undecidable(self, refused: ResolveError, path: tuple[Any, ...]) -> Problem:
+        if isinstance(refused, ConditionBroken):
+            at = (*self._section("conditions"), refused.condition)
+            return self.source.problem("KT122", f"Condition validation error: : {refused}", at, hint=refused.hint)
+        return self.source.problem("KT122", f"{dotted(path)}: : {refused}", path)
 
     @cached_property
     def _ready(self) -> dict[str, Definition]:
@@ -223,18 +241,13 @@ class Template:
                 problems.append(self.source.problem("KT123", f"{dotted(path)}.{name}: : {refused}", (*path, name)))
                 return None
 
-        kind = known(resource.type, "type")
-        if kind is UNKNOWN or not isinstance(kind, str):
-            problems.append(
-                self.source.problem("KT133", f"Resource {resource.name} type type must be string", (*path, "type"))
-            )
         policy = resource.deletion_policy
         if not isinstance(policy, str):
             policy = self._policy(known(policy, "deletion_policy"), path, problems)
         properties = value(resource.properties)
         parts = Resource(
             resource.name,
-            str(kind),
+            resource.type,
             {} if properties is None or properties is ABSENT else properties,
             value(resource.metadata),
             resource.depends_on,
@@ -285,7 +298,7 @@ class Template:
         try:
             decision = decide(call.condition, scope)
         except ResolveError as refused:
-            problems.append(self.source.problem("KT122", f"{dotted(call.path)}: : {refused}", call.path))
+            problems.append(self._undecidable(refused, call.path))
             return None
         if decision is UNKNOWN:
             return call

@@ -26,7 +26,7 @@ WORDS = Words(
     },
     output={"description": "Description", "value": "Value", "condition": "Condition"},
     type_missing="Each Resource must contain a Type key.",
-    value_missing="Each Output must contain a Value key.",
+    value_missing="Each output definition must contain a Value key.",
     unknown_resource_keys_refused=False,
 )
 

@@ -17,9 +17,8 @@ class FindInMap(Function):
     def check(self, args: Any) -> None:
         """Three items."""
         if not isinstance(args, list) or len(args) != 3:
-            raise CallInvalid(
-                f'\'Incorrect arguments to "{self.name}" should be: "{self.name}": [ "map_name", "key", "value"]\''
-            )
+            count = len(args) if isinstance(args, list) else 0
+            raise CallInvalid(repr(f"not enough values to unpack (expected 3, got {count})"))
 
     def evaluate(self, args: Any) -> Any:
         """What the mapping holds there."""

@@ -197,7 +197,7 @@ class ParamRef(Ref):
         """The parameter's name."""
         return self.args if isinstance(self.args, str) else None
 
-    def target(self, scope: Scope | None) -> str | None:
+    def target(self, scope: Scope | None) -> str | None:  # noqa: ARG002
         """Never a resource."""
         return None
 
@@ -297,7 +297,7 @@ class If(Function):
         index = 0 if decision else 1
         return self.branch_problems[index] if index < len(self.branch_problems) else ()
 
-    def resolve(self, scope: Scope) -> Any:
+    def resolve(self, scope: Scope) -> Any:  # noqa: ARG002
         """Not known: a call that could be decided was replaced by its branch when the definitions were made."""
         return UNKNOWN
 
