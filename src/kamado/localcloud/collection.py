@@ -259,7 +259,8 @@ class Collection:
     `owner` names the field that holds the owning project (empty: the objects are the whole cloud's). `unique` fields
     may not repeat (`conflict(values) → Refusal` words it). `detailed`: `GET path` shows `brief` only and `GET path/detail`
     everything (Nova, Cinder). `bulk`: several objects in one POST under the plural. `by_name`: `{id}` may be the name.
-    `page` is the most that one list answer holds (0: everything). `open`: fields that are not declared are kept and shown as
+    `page` is the most that one list answer holds (0: everything). `newest_first`: lists begin with the youngest object.
+    `own_list`: an administrator's lists hold only his own project's objects unless he asks for `all_tenants`. `open`: fields that are not declared are kept and shown as
     given (Keystone's extras). `allow(call, action)` may permit what the policy does not (one's own user).
     """
 

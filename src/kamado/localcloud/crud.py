@@ -89,7 +89,7 @@ def validate(call: Call, collection: Collection, given: Obj, creating: bool) -> 
             continue
         declared = known[name]
         if declared.read_only or not (declared.create if creating else declared.update):
-            raise dialect.read_only(collection, given, name)
+            raise dialect.read_only(collection, given, name, creating)
         if declared.admin and not call.who.is_admin:
             verb = "create" if creating else "update"
             raise dialect.forbidden(f"{verb}_{collection.singular}:{name}")

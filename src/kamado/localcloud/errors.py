@@ -87,7 +87,7 @@ class Dialect:
         )
         return Refusal(400, text)
 
-    def read_only(self, collection: "Collection", values: Obj, name: str) -> Refusal:
+    def read_only(self, collection: "Collection", values: Obj, name: str, creating: bool = False) -> Refusal:
         """A field that exists but may not be written in this request."""
         return self.unknown(collection, values, [name])
 
@@ -219,8 +219,10 @@ class NetworkDialect(Dialect):
         """Fields that the collection does not know."""
         return Refusal(400, f"Unrecognized attribute(s) '{', '.join(names)}'", "HTTPBadRequest")
 
-    def read_only(self, collection: "Collection", values: Obj, name: str) -> Refusal:
+    def read_only(self, collection: "Collection", values: Obj, name: str, creating: bool = False) -> Refusal:
         """A field that may not be written."""
+        if creating:
+            return Refusal(400, f"Attribute '{name}' not allowed in POST", "HTTPBadRequest")
         return Refusal(400, f"Cannot update read-only attribute {name}", "HTTPBadRequest")
 
     def wrong(self, name: str, value: Any, reason: str) -> Refusal:

@@ -107,7 +107,11 @@ def create(call: Call) -> Obj:
         factor = float(given.get("rxtx_factor", 1.0))
     except (TypeError, ValueError):
         raise wrong("rxtx_factor", given["rxtx_factor"], f"{given['rxtx_factor']!r} is not of type 'number'") from None
-    return {"flavor": show(call, add(call, {**values, "id": flavor_id, "rxtx_factor": factor, "description": given.get("description")}))}
+    return {
+        "flavor": show(
+            call, add(call, {**values, "id": flavor_id, "rxtx_factor": factor, "description": given.get("description")})
+        )
+    }
 
 
 def add(call: Call, values: Obj) -> Obj:
@@ -255,7 +259,8 @@ def check_fits(call: Call, flavor: Obj, image_id: str, from_volume: bool) -> Non
         raise Refusal(400, "Flavor's memory is too small for requested image.")
     if flavor["disk"] and not from_volume and (image.get("min_disk") or 0) > flavor["disk"]:
         need, have = image["min_disk"] * 1024**3, flavor["disk"] * 1024**3
-        text = f"Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is {have} bytes, minimum size is {need} bytes."
+        sizes = f"Flavor disk is {have} bytes, minimum size is {need} bytes."
+        text = f"Flavor's disk is smaller than the minimum size specified in image metadata. {sizes}"
         raise Refusal(400, text)
 
 

@@ -54,10 +54,12 @@ def _certificate_print(text: str) -> str:
     try:
         certificate = x509.load_pem_x509_certificate(text.encode())
     except ValueError:
-        raise Refusal(400, "Keypair data is invalid: failed to generate X509 fingerprint. Error message: not a certificate") from None
+        raise Refusal(
+            400, "Keypair data is invalid: failed to generate X509 fingerprint. Error message: not a certificate"
+        ) from None
     from cryptography.hazmat.primitives import hashes
 
-    digest = certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303 - the fingerprint that Nova shows
+    digest = certificate.fingerprint(hashes.SHA1()).hex()
     return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 
 
@@ -69,7 +71,9 @@ def of_user(call: Call, user_id: str, name: str) -> Obj | None:
 def _whose(call: Call, given: Any = None) -> str:
     wanted = given or (call.arg("user_id") if of(call) >= (2, 10) else "")
     if wanted and wanted != call.who.user_id and not call.who.is_admin:
-        raise call.service.dialect.forbidden("os_compute_api:os-keypairs:create" if given else "os_compute_api:os-keypairs:index")
+        raise call.service.dialect.forbidden(
+            "os_compute_api:os-keypairs:create" if given else "os_compute_api:os-keypairs:index"
+        )
     return str(wanted or call.who.user_id)
 
 
@@ -148,7 +152,7 @@ def create(call: Call) -> Answer:
     held = _certificate_print(public) if kind == "x509" else fingerprint(public)
     limit = call.cloud.quota("compute", call.who.project_id, "key_pairs")
     if 0 <= limit <= len(call.state.find(TABLE, user_id=user_id)):
-        raise Refusal(403, f"Quota exceeded, too many key pairs.")
+        raise Refusal(403, "Quota exceeded, too many key pairs.")
     obj = store(call, user_id, name, public, held, kind)
     view = {"name": name, "public_key": public, "fingerprint": held, "user_id": user_id}
     if private:

@@ -1,4 +1,5 @@
-"""Server groups: who should run beside whom. This cloud has one host, so only hard anti-affinity ever refuses a server.
+"""Server groups: who should run beside whom. This cloud never runs out of hosts, so
+no policy ever refuses a server.
 
 Requests of the service. The trap: 2.64 turned the list `policies` into one `policy` with `rules`.
 """
@@ -51,7 +52,9 @@ def _policy(call: Call, given: Obj) -> tuple[str, Obj]:
         return policy, _rules(policy, given.get("rules") or {})
     policies = given["policies"]
     if not isinstance(policies, list) or not policies:
-        raise wrong("policies", policies, f"{policies!r} is not of type 'array'" if policies else "[] should be non-empty")
+        raise wrong(
+            "policies", policies, f"{policies!r} is not of type 'array'" if policies else "[] should be non-empty"
+        )
     for place, policy in enumerate(policies):
         if policy not in known:
             raise wrong(str(place), policy, f"{policy!r} is not one of {known}")
@@ -92,12 +95,3 @@ def delete(call: Call) -> Answer:
         raise Refusal(404, f"Instance group {call.params['id']} could not be found.")
     call.state.remove(TABLE, obj["id"])
     return Answer(204)
-
-
-def place(call: Call, group: Obj) -> str:
-    """Why a server cannot be put beside the group's members on the only host; empty when it can."""
-    members = len(call.state.find("compute.servers", group_id=group["id"]))
-    most = group["rules"].get("max_server_per_host", 1)
-    if group["policy"] == "anti-affinity" and members > most:
-        return "No valid host was found. There are not enough hosts available."
-    return ""
