@@ -147,7 +147,7 @@ def test_a_lost_answer_makes_one_thing(sample: Sample, its: Rig) -> None:
     before = made(its, resource)
     its.local.faults.add(service=resource.rest.service, method="POST", path=sample.collection, action="lose")
     its.made.append(resource)
-    its.run(resource, Action.CREATE)
+    its.create(resource)
     assert made(its, resource) - before == {resource.physical_id}
 
 

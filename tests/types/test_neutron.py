@@ -6,7 +6,7 @@ from tests.types.samples import network, reachable_port, subnet
 
 from kamado.model.lifecycle import Action
 from kamado.plugin import finders, lifecycle
-from kamado.plugin.errors import ResourceInError, ResourceUnknownStatus
+from kamado.plugin.errors import ResourceInError, ResourceUnknownStatus, TemporaryError
 from kamado.plugin.lifecycle import OutcomeKind
 
 
@@ -230,3 +230,14 @@ def test_names_become_ids_and_wrong_ones_are_told(rig: Rig) -> None:
     rig.make("OS::Neutron::Net", {"name": "twice"})
     rig.make("OS::Neutron::Net", {"name": "twice"})
     assert "use an ID to be more specific" in str(finders.check("neutron.network", "twice", lambda: rig.cloud))
+
+
+def test_a_name_that_others_have_too_is_not_taken_for_ours(rig: Rig) -> None:
+    rig.make("OS::Neutron::Net", {"name": "same"})
+    second = rig.build("OS::Neutron::Net", {"name": "same"})
+    rig.local.faults.add(service="network", method="POST", path="/v2.0/networks", action="drop")
+    with pytest.raises(TemporaryError) as lost:
+        rig.run(second, Action.CREATE)
+    assert lifecycle.outcome(lost.value, "it").unknown
+    assert second.physical_id is None
+    assert lifecycle.find(second, rig.clock.now(), {rig.made[0].physical_id}) is None

@@ -7,134 +7,27 @@ the id.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
 from kamado.cloud.failures import CloudError, FailureKind
-from kamado.cloud.rest import Service
-from kamado.cloud.session import Cloud
-from kamado.plugin import finders
-from kamado.plugin.declare import Attr, Query, Ready, Rest, SideCall
+from kamado.plugin.declare import Ready, SideCall
 from kamado.plugin.errors import PermanentError, ResourceInError, ResourceUnknownStatus, TemporaryError
-from kamado.plugin.resource import Resource
-from kamado.plugin.wire import create_body, fill, pick, update_body
+from kamado.plugin.thing import LOOKED, CloudResource, RestThing, parse_time
+from kamado.plugin.wire import pick, update_body
 
-_FRESH_SECONDS = 2.0
-_LOOKED = "looked_first"
-"""Key of the data that says: before the create there was nothing of that name (`Rest.unique`)."""
-_SLACK = timedelta(seconds=60)
-"""How far the clocks of the cloud and ours may differ when an adoption look-up goes by the time of creation."""
+__all__ = ["CloudResource", "RestResource", "parse_time"]
 
 
-class CloudResource(Resource):
-    """A resource of a service: what both collections and odd things (an association, an interface) need."""
-
-    service_type: ClassVar[str] = ""
-    microversion: ClassVar[str | None] = None
-
-    @property
-    def cloud(self) -> Cloud:
-        """The cloud, as the stack's owner."""
-        return self.ports.cloud()
-
-    @property
-    def service(self) -> Service:
-        """The service of the type."""
-        return self.cloud.service(self.service_type)
-
-    @property
-    def values(self) -> dict[str, Any]:
-        """What placeholders in paths and call templates stand for: the properties, ``id`` and ``physical_name``."""
-        return {**self.properties, "id": self.physical_id, "physical_name": self.physical_name}
-
-    def find(self, constraint: str, value: Any) -> Any:
-        """The id of what a name (or id) stands for; raises `finders.NotFoundByName`."""
-        return finders.find(constraint, value, self.cloud)
-
-    def call(self, method: str, path: str, *, json: Any = None, ok: tuple[int, ...] = (), **options: Any) -> Any:
-        """One call to the service, with the type's microversion. Raises CloudError."""
-        if self.microversion is not None:
-            options.setdefault("microversion", self.microversion)
-        return self.service.call(method, path, json=json, ok=ok, **options)
-
-
-class RestResource(CloudResource):
+class RestResource(RestThing):
     """A thing of a plain REST collection. A subclass declares `rest`, perhaps `ready` and `side_calls`, and is done."""
 
-    rest: ClassVar[Rest]
-    ready: ClassVar[Ready | None] = None
-    not_observed: ClassVar[frozenset[str] | set[str]] = frozenset()
-    """Properties that a comparison with the live object leaves out."""
-    can_find = True
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._body: tuple[float, Any] | None = None
-
     # What a subclass may want to say otherwise, piece by piece.
-
-    def create_request(self) -> dict[str, Any]:
-        """The body of the create, without its envelope."""
-        body = create_body(type(self).props.values(), self.properties, self.physical_name, self.find)
-        return {**self.rest.always, **body}
 
     def update_request(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The body of the update, without its envelope; empty when no call is needed."""
         return update_body(type(self).props.values(), changes, self.physical_name, self.find)
-
-    def physical_id_of(self, body: Mapping[str, Any]) -> str:
-        """The id in the answer to the create."""
-        return str(body[self.rest.id_key])
-
-    def list_params(self) -> dict[str, Any]:
-        """What a list call must say for the list to be whole, beside the keys that are looked for."""
-        return {}
-
-    # Paths and calls.
-
-    def collection_path(self) -> str:
-        """The collection, with the ids of its parents filled in."""
-        return str(fill(self.rest.path, self._parents())) if "{" in self.rest.path else self.rest.path
-
-    def item_path(self) -> str:
-        """The thing."""
-        return f"{self.collection_path()}/{self.physical_id}"
-
-    def _parents(self) -> dict[str, Any]:
-        values = self.values
-        for prop in type(self).props.values():
-            if prop.refers is not None and f"{{{prop.name}}}" in self.rest.path and values.get(prop.name) is not None:
-                values[prop.name] = self.find(prop.refers, values[prop.name])
-        return values
-
-    def wrapped(self, body: Mapping[str, Any]) -> Any:
-        """A body in its envelope."""
-        if self.rest.envelope is None:
-            return body
-        inside = {key: value for key, value in body.items() if key not in self.rest.beside}
-        return {self.rest.envelope: inside} | {key: body[key] for key in self.rest.beside if key in body}
-
-    def unwrapped(self, answer: Any) -> dict[str, Any]:
-        """The body in an answer."""
-        if self.rest.envelope is None or not isinstance(answer, Mapping):
-            return dict(answer or {})
-        return dict(answer.get(self.rest.envelope) or {})
-
-    def show(self, *, fresh: bool = True) -> dict[str, Any]:
-        """The thing as the service shows it now.
-
-        With ``fresh`` off a copy made a moment ago will do. Raises CloudError.
-        """
-        now = self.ports.clock.monotonic()
-        if not fresh and self._body is not None and now - self._body[0] <= _FRESH_SECONDS:
-            return dict(self._body[1])
-        body = self.unwrapped(self.call("GET", self.item_path()))
-        self._body = (now, body)
-        return body
-
-    def _keep(self, body: dict[str, Any]) -> None:
-        self._body = (self.ports.clock.monotonic(), body)
 
     # Create.
 
@@ -142,8 +35,8 @@ class RestResource(CloudResource):
         """Makes it and records its id."""
         started = self.ports.clock.now()
         request = self.create_request()
-        if self.rest.unique and _LOOKED not in self.data and not self._find(request, started, ()):
-            self.set_data(_LOOKED, True)
+        if self.rest.unique and LOOKED not in self.data and not self._find(request, started, ()):
+            self.set_data(LOOKED, True)
         try:
             body = self.unwrapped(
                 self._busy(lambda: self.call("POST", self.collection_path(), json=self.wrapped(request)))
@@ -164,46 +57,16 @@ class RestResource(CloudResource):
             return None
         if not self.can_find:
             return None
-        found = self.find_existing(started, ())
-        if found is None and error.passing:
+        # By a name that others may have too it could be somebody else's; the engine knows whose is what, so it looks.
+        ours = self.rest.unique or self.physical_name in map(self.create_request().get, self.rest.find_by)
+        found = self.find_existing(started, ()) if ours else None
+        if found is None and (error.passing or not ours):
             raise TemporaryError(str(error), unknown=True) from error
         return found
 
     def check_create_complete(self, token: Any) -> bool:  # noqa: ARG002  # there is nothing in it; None after a crash
         """Ready, and all side calls done."""
         return self._is_ready() and self._reconcile(self._sides_set())
-
-    def find_existing(self, since: datetime, taken: Collection[str]) -> str | None:
-        """Looks by the keys of `Rest.find_by` that the create would send, made since then, owned by nobody else."""
-        if self.rest.unique and _LOOKED not in self.data:
-            return None
-        return self._find(self.create_request(), since, taken)
-
-    def _find(self, request: Mapping[str, Any], since: datetime, taken: Collection[str]) -> str | None:
-        wanted = {key: request[key] for key in self.rest.find_by if request.get(key) is not None}
-        if not wanted:
-            return None
-        things = self.service.list(
-            self.rest.listing or self.collection_path(),
-            self.rest.many,
-            {**self.list_params(), **{k: v for k, v in wanted.items() if isinstance(v, str)}},
-            **self._version(),
-        )
-        bodies = [thing.get(self.rest.envelope, thing) if self.rest.envelope else thing for thing in things]
-        alike = [body for body in bodies if all(body.get(key, value) == value for key, value in wanted.items())]
-        return self.oldest(alike, since, taken)
-
-    def oldest(self, bodies: Iterable[Mapping[str, Any]], since: datetime, taken: Collection[str]) -> str | None:
-        """The id of the oldest that was made since then (or does not say when) and that nobody owns."""
-        made = []
-        for thing in bodies:
-            created = parse_time(thing.get(self.rest.created))
-            if self.physical_id_of(thing) not in taken and (created is None or created >= since - _SLACK):
-                made.append((created or since, self.physical_id_of(thing)))
-        return min(made)[1] if made else None
-
-    def _version(self) -> dict[str, Any]:
-        return {} if self.microversion is None else {"microversion": self.microversion}
 
     # Readiness.
 
@@ -320,7 +183,7 @@ class RestResource(CloudResource):
                 raise TemporaryError(str(error), error.retry_after) from error
             raise
 
-    # Check and attributes.
+    # Check.
 
     def handle_check(self) -> None:
         """It is there and in order."""
@@ -332,60 +195,3 @@ class RestResource(CloudResource):
             raise
         if self.ready is not None and pick(body, self.ready.field) not in self.ready.done:
             self.judge(self.ready, body)
-
-    def read_attributes(self, names: Iterable[str]) -> dict[str, Any]:
-        """All plain ones by one look; what the service does not have is None."""
-        wanted = list(names) or [*type(self).attrs]
-        if not self.physical_id:
-            return dict.fromkeys(wanted)
-        plain = [
-            name
-            for name in wanted
-            if name == "show" or (name in type(self).attrs and type(self).attrs[name].read is None)
-        ]
-        body: Mapping[str, Any] | None = {}
-        if plain:
-            try:
-                body = self.show(fresh=any(name == "show" or type(self).attrs[name].live for name in plain))
-            except CloudError as error:
-                if not error.not_found:
-                    raise
-                body = None
-        return {name: self._read(name, body) for name in wanted}
-
-    def attribute(self, name: str) -> Any:
-        """One attribute."""
-        return self.read_attributes([name])[name]
-
-    def _read(self, name: str, body: Mapping[str, Any] | None) -> Any:
-        if name == "show":
-            return body
-        attr: Attr | None = type(self).attrs.get(name)
-        if attr is None:
-            return None
-        if attr.read is not None:
-            return self._query(attr.read) if isinstance(attr.read, Query) else attr.read(self)
-        value = pick(body, attr.key or attr.name)
-        return value if attr.shape is None or value is None else attr.shape(value)
-
-    def _query(self, query: Query) -> Any:
-        service = self.cloud.service(query.service) if query.service else self.service
-        path, where = fill(query.path, self.values), fill(dict(query.where), self.values)
-        try:
-            things = service.list(path, query.key, where)
-        except CloudError as error:
-            if error.not_found:
-                return None
-            raise
-        return sorted(things, key=lambda thing: thing.get(query.order) or "") if query.order else things
-
-
-def parse_time(text: Any) -> datetime | None:
-    """A time as OpenStack writes it (ISO 8601; without a zone it is UTC), None when there is none."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
