@@ -128,7 +128,7 @@ def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
     killed = 0
     with Journal(store) as journal, engine.connect() as executioner:
         futures = []
-        end = time.monotonic() + 2.0
+        end = time.monotonic() + 1.2
         number = 0
         while time.monotonic() < end:
             for _ in range(20):
@@ -142,7 +142,7 @@ def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
         for future in futures:
             future.result(30)
     engine.dispose()
-    assert killed > 5
+    assert killed > 3
     names = Counter(row.name for row in store.resources.of_stack(held.stack_id))
     assert names == {f"r{position}": 1 for position in range(number)}
     events = store.events.page([held.stack_id], EventFilter(sort_keys=("event_time",)))
@@ -156,7 +156,7 @@ def test_requests_survive_killed_connections(store: Store) -> None:
         return
     engine = create_engine(store.url, isolation_level="AUTOCOMMIT")
     with engine.connect() as executioner:
-        for number in range(10):
+        for number in range(4):
             accept(store, f"web{number}")
             _kill_all_others(store, executioner)
             assert store.stacks.find("p1", f"web{number}") is not None
