@@ -84,7 +84,7 @@ def _look(site: Site, name: str, stack: dict[str, object], network_id: str, net_
 
 
 def _update(site: Site, name: str, network_id: str, new_name: str) -> None:
-    body = {"template": yaml.safe_load(TEMPLATE.read_text()), "parameters": {"sample_net_name": new_name}}
+    body = {"template": TEMPLATE.read_text(), "parameters": {"sample_net_name": new_name}}
     redirected = site.rest("PUT", f"/stacks/{name}", body)
     assert redirected.status_code == 302
     assert redirected.headers["Location"].startswith(site.url + f"/stacks/{name}/")
@@ -94,7 +94,7 @@ def _update(site: Site, name: str, network_id: str, new_name: str) -> None:
     assert _network(site, new_name)["ID"] == network_id
 
     before = site.openstack("stack", "event", "list", name)
-    site.openstack("stack", "update", "--existing", name, "-t", str(TEMPLATE), "--wait")
+    site.run("stack", "update", "--existing", "-t", str(TEMPLATE), "--wait", name)
     assert site.settled(name)["stack_status"] == "UPDATE_COMPLETE"
     after = site.openstack("stack", "event", "list", name)
     news = [e["resource_name"] for e in after[len(before) :]]
