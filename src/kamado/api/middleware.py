@@ -127,7 +127,8 @@ def _tokens(app: WsgiApp, keystone: Mapping[str, Any] | None, settings: ApiSetti
     if keystone is None:
         return app
     cache = TokenCache()
-    conf = {"token_cache_time": settings.token_cache_time, **keystone}
+    # The catalog is not wanted in a header: the cloud side reads it from Keystone, once a project.
+    conf = {"token_cache_time": settings.token_cache_time, "include_service_catalog": False, **keystone}
     if not conf.get("memcached_servers"):
         conf["cache"] = CACHE_KEY
     protocol: WsgiApp = auth_token.AuthProtocol(app, conf)

@@ -6,6 +6,8 @@ target's project is the URL's, not the stack's; whether the stack belongs to it 
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -128,10 +130,21 @@ def defaults() -> Iterator[policy.RuleDefault]:
         yield policy.RuleDefault(f"resource_types:{type_name}", PROJECT_ADMIN, scope_types=["project"])
 
 
+_REMEMBERED_SECONDS = 2.0
+_REMEMBERED = 10_000
+
+
 class Rules:
-    """The rules in force. ``conf`` is the oslo.config object that holds the [oslo_policy] options."""
+    """The rules in force. ``conf`` is the oslo.config object that holds the [oslo_policy] options.
+
+    A decision is remembered for two seconds: the enforcer looks at files and signatures each time, which costs more than
+    everything else a small request does. A changed policy file is thus in force two seconds late.
+    """
 
     def __init__(self, conf: Any, policy_file: str | None = None) -> None:
+        self._lock = threading.Lock()
+        self._decided: dict[tuple[Any, ...], bool] = {}
+        self._since = 0.0
         self._enforcer = policy.Enforcer(conf, policy_file=policy_file)
         self._enforcer.suppress_deprecation_warnings = True
         self._enforcer.suppress_default_change_warnings = True
@@ -144,11 +157,26 @@ class Rules:
 
     def allows(self, context: RequestContext, rule: str) -> bool:
         """Whether the caller passes the rule for the project of the request; an unregistered rule lets pass."""
+        credentials = context.credentials
+        key = (rule, *(tuple(value) if isinstance(value, list) else value for value in credentials.values()))
+        with self._lock:
+            now = time.monotonic()
+            if now - self._since > _REMEMBERED_SECONDS or len(self._decided) > _REMEMBERED:
+                self._decided.clear()
+                self._since = now
+            found = self._decided.get(key)
+        if found is None:
+            found = self._enforce(rule, context.project_id, credentials)
+            with self._lock:
+                self._decided[key] = found
+        return found
+
+    def _enforce(self, rule: str, project_id: str, credentials: dict[str, Any]) -> bool:
         if not self.is_registered(rule):
             return True
-        target = {"project_id": context.project_id, "tenant": context.project_id}
+        target = {"project_id": project_id, "tenant": project_id}
         try:
-            return bool(self._enforcer.enforce(rule, target, context.credentials))
+            return bool(self._enforcer.enforce(rule, target, credentials))
         except policy.InvalidScope:
             return False
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -22,9 +23,15 @@ def stamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()[:19] + "Z"
 
 
+@lru_cache(maxsize=8192)
+def quoted(name: str) -> str:
+    """A name as a part of a URL; remembered, since lists name the same things again and again."""
+    return quote(name, safe="")
+
+
 def stack_url(base: str, stack: StackRecord) -> str:
     """The canonical URL of a stack; ``base`` ends in /v1."""
-    return f"{base}/{stack.project_id}/stacks/{quote(stack.name, safe='')}/{stack.id}"
+    return f"{base}/{stack.project_id}/stacks/{quoted(stack.name)}/{stack.id}"
 
 
 def created(base: str, stack: StackRecord) -> JsonMap:
@@ -106,7 +113,7 @@ def resource(base: str, stack: StackRecord, detail: ResourceDetail) -> JsonMap:
         "updated_time": stamp(row.updated_at or row.created_at),
         "required_by": list(detail.required_by),
         "links": [
-            {"href": f"{url}/resources/{quote(row.name, safe='')}", "rel": "self"},
+            {"href": f"{url}/resources/{quoted(row.name)}", "rel": "self"},
             {"href": url, "rel": "stack"},
         ],
     }
@@ -148,7 +155,7 @@ def planned(stack: StackRecord, detail: ResourceDetail, properties: Mapping[str,
 def event(base: str, stack: StackRecord, record: EventRecord, shown: bool = False) -> JsonMap:
     """A line of the history; ``shown`` adds what only the single event has."""
     url = stack_url(base, stack)
-    place = f"{url}/resources/{quote(record.resource_name, safe='')}"
+    place = f"{url}/resources/{quoted(record.resource_name)}"
     item: JsonMap = {
         "id": record.id,
         "links": [

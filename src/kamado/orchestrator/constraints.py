@@ -13,8 +13,9 @@ from kamado.orchestrator.context import RequestContext, Services
 from kamado.plugin import finders
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
-from kamado.template import Definition, Parameters, Problem, ValuesInvalid, coerce_all, resolve
+from kamado.template import Definition, Parameters, Problem, ValuesInvalid, resolve
 from kamado.template.conditions import ParameterScope
+from kamado.template.properties import coerce_properties
 
 Ask = Callable[[str, Any], str | None]
 
@@ -40,7 +41,7 @@ def rule_problems(types: Registry, definitions: Mapping[str, Definition], parame
         if not has_rules(cls):
             continue
         try:
-            values = coerce_all(cls.schema.properties, resolve(definition.properties, scope) or {})
+            values = coerce_properties(cls.schema, resolve(definition.properties, scope) or {})
         except ValuesInvalid:
             continue
         for finding in cls.validate(values):
