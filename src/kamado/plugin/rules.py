@@ -95,7 +95,7 @@ class AnyOf:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Excludes:
-    """At most one of the properties is set."""
+    """At most one of the properties is set; a boolean that is off counts as not set."""
 
     paths: tuple[str, ...]
 
@@ -104,7 +104,7 @@ class Excludes:
 
     def check(self, properties: Mapping[str, Any]) -> Iterator[Finding]:
         """Nothing, or one finding."""
-        if sum(_given(properties, path) for path in self.paths) > 1:
+        if sum(_given(properties, path) and at(properties, path) is not False for path in self.paths) > 1:
             yield Finding(
                 f"Cannot define the following properties at the same time: {_names(self.paths)}.",
                 "ResourcePropertyConflict",
