@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from kamado.template import Definition, Scope, coerce_all, resolve
+from kamado.template import Definition, Scope, resolve
+from kamado.template.properties import coerce_properties
 from kamado.template.schema import TypeSchema
 
 
 def wanted_properties(schema: TypeSchema | None, definition: Definition, scope: Scope) -> dict[str, Any]:
     """The properties that the definition asks for. Raises ResolveError and ValuesInvalid."""
     resolved = resolve(definition.properties, scope)
-    if schema is None or schema.any_properties:
+    if schema is None:
         return dict(resolved or {})
-    return coerce_all(schema.properties, resolved or {})
+    return coerce_properties(schema, resolved or {})
 
 
 def wanted_metadata(definition: Definition, scope: Scope) -> dict[str, Any]:

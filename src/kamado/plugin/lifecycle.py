@@ -9,7 +9,7 @@ says that it is done (Heat's behaviour); ask `supports` where the difference sho
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -21,7 +21,8 @@ from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.declare import ResourceSchema
 from kamado.plugin.errors import NotFoundInCloud, ReplacementNeeded, TemporaryError, describe, heat_name
 from kamado.plugin.resource import Resource
-from kamado.template.schema import CustomCheck, PropertyType, TypeSchema, ValuesInvalid, coerce_all
+from kamado.template.properties import canonical, coerce_properties
+from kamado.template.schema import CustomCheck, TypeSchema
 from kamado.template.unknown import contains_unknown
 
 Token = Any
@@ -105,42 +106,14 @@ def build(
     )
 
 
-def canonical(schema: TypeSchema, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties with values under old names moved to the names that replaced them."""
-    result = dict(properties)
-    for old, new in schema.aliases.items():
-        value = result.pop(old, None)
-        if value is not None and result.get(new) is None:
-            target = schema.properties[new].type
-            result[new] = [value] if target is PropertyType.LIST and not isinstance(value, list) else value
-    return result
-
-
 def coerce(
     schema: TypeSchema, values: Mapping[str, Any], custom: CustomCheck | None = None, path: tuple[str | int, ...] = ()
 ) -> dict[str, Any]:
-    """Resolved properties as their schemas' types, under their newest names, defaults filled; UNKNOWN passes.
+    """Resolved properties as a resource is built with them; see `kamado.template.properties.coerce_properties`.
 
-    ``custom`` checks custom constraints (see `kamado.plugin.finders.check`). Raises
-    `kamado.template.schema.ValuesInvalid`.
+    ``custom`` checks custom constraints (see `kamado.plugin.finders.check`).
     """
-    if schema.any_properties:
-        return dict(values)
-    moved = {schema.aliases[name] for name, value in values.items() if value is not None and name in schema.aliases}
-    given = canonical(schema, values)
-    lasting = {name: prop for name, prop in schema.properties.items() if name not in schema.aliases}
-    try:
-        return coerce_all(lasting, given, custom, path)
-    except ValuesInvalid:
-        if moved:
-            # Say it under the name that the template uses.
-            coerce_all(
-                {**schema.properties, **{name: replace(lasting[name], required=False) for name in moved}},
-                values,
-                custom,
-                path,
-            )
-        raise
+    return coerce_properties(schema, values, custom, path)
 
 
 def supports(resource: Resource, action: Action | str) -> bool:

@@ -18,7 +18,8 @@ from kamado.template.functions.references import GetAttr, GetParam, GetResource,
 from kamado.template.graph import dependency_order, find_cycle
 from kamado.template.parameters import Parameters
 from kamado.template.problems import Path, Problem, TemplateInvalid, did_you_mean, dotted
-from kamado.template.schema import CustomCheck, TypeCatalog, TypeSchema, check_all
+from kamado.template.properties import check_properties
+from kamado.template.schema import CustomCheck, TypeCatalog, TypeSchema
 from kamado.template.template import Template
 from kamado.template.unknown import UNKNOWN
 
@@ -215,7 +216,7 @@ class _Checker:
             if not isinstance(whole, dict):
                 return
             values = whole
-        for wrong in check_all(schema.properties, values, self.custom):
+        for wrong in check_properties(schema, values, self.custom):
             at = (*path, *wrong.path)
             self._note("KT405", f"Property error: : {dotted(at)}: : {wrong.message}", at, hint=wrong.hint)
 
