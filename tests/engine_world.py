@@ -277,6 +277,7 @@ class World:
         self.cloud.point = self.point
         self.registry = Registry((*HEAT_TYPES, Thing, Sturdy))
         self.settings = EngineSettings(**{"alone": True, **settings})
+        self._tasks: list[asyncio.Task[Any]] = []
         self.points: list[str] = []
         self.kill_at: int | None = None
         self.dead = False
@@ -298,10 +299,10 @@ class World:
     def reborn(self) -> None:
         """Another process: nothing of the dead one is left but store and cloud."""
         passed = self.loop.passed
-        for task in asyncio.all_tasks(self.loop):
+        for task in self._tasks:
             task.cancel()
         with contextlib.suppress(BaseException):
-            self.loop.run_until_complete(asyncio.sleep(0))
+            self.loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
         self.loop.close()
         self.loop = VirtualLoop(passed + 0.01)
         self.dead = False
@@ -367,11 +368,18 @@ class World:
 
     def run(self, meanwhile: Callable[[Engine], Any] | None = None, seconds: float = 7200) -> None:
         """Runs an engine until nothing is left to do (or the world dies). ``meanwhile`` is a coroutine function given the engine."""
+        self.loop.set_exception_handler(self._unheard)
         self.loop.run_until_complete(self._run(meanwhile, seconds))
+
+    def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Nobody asks a dead process for its last words; those of a living one matter."""
+        if not isinstance(context.get("exception"), Killed):
+            loop.default_exception_handler(context)
 
     async def _run(self, meanwhile: Callable[[Engine], Any] | None, seconds: float) -> None:
         engine = Engine(self.ports(), self.settings)
         task = asyncio.get_running_loop().create_task(engine.run())
+        self._tasks = [task]
         other = asyncio.get_running_loop().create_task(meanwhile(engine)) if meanwhile is not None else None
         give_up = self.loop.time() + seconds
         await asyncio.sleep(0.001)

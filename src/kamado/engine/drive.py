@@ -128,9 +128,13 @@ class Driver:
             self._ready.extend(self._sorter.get_ready())
         while self._ready:
             key = self._ready.popleft()
-            if self._is_local(self._steps[key]):
+            if key not in self._steps:
+                self._sorter.done(key)  # a mere meeting point
+                self._ready.extend(self._sorter.get_ready())
+            elif self._is_local(self._steps[key]):
                 return key
-            self._waiting.append(key)
+            else:
+                self._waiting.append(key)
         if self._waiting and len(self._tasks) < self._settings.concurrent_steps:
             return self._waiting.popleft()
         return None

@@ -46,8 +46,10 @@ class Leases:
 
     async def take_over(self) -> list[OperationRecord]:
         """Takes everything that runs, for whoever held it is gone: seen from one lease ahead, all their leases have run out."""
-        ahead = self.clock.now() + self._lease + timedelta(seconds=1)
-        return await self.calls.run(partial(self.queue.claim, self.engine_id, ahead, self._lease, 100_000))
+        second = timedelta(seconds=1)
+        ahead = self.clock.now() + self._lease + second
+        # Counted from ahead, a lease of minus one second ends where one from now would.
+        return await self.calls.run(partial(self.queue.claim, self.engine_id, ahead, -second, 100_000))
 
     async def renew(self) -> None:
         """Prolongs all leases; executions hear whether they are to stop, or are no longer ours."""

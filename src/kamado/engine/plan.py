@@ -72,6 +72,10 @@ class Reason(StrEnum):
     ASKED = "asked for"
 
 
+ALL_MADE = "all made"
+"""A key in a plan's edges that is no step: the point at which everything that is wanted is there, and deleting may begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class PropertyDifference:
     """One place in a resource's properties: its path, the value it was applied with and the one it will get.
@@ -179,9 +183,12 @@ class Plan:
         return tuple(step for step in self.steps if step.name == name)
 
     def graph(self) -> dict[str, frozenset[str]]:
-        """Step key → keys of the steps it needs, for `graphlib.TopologicalSorter`."""
+        """Step key (and `ALL_MADE`, when there is something to delete) → keys that it needs, for `graphlib.TopologicalSorter`."""
         empty: frozenset[str] = frozenset()
-        return {step.key: self.edges.get(step.key, empty) for step in self.steps}
+        graph = {step.key: self.edges.get(step.key, empty) for step in self.steps}
+        if ALL_MADE in self.edges:
+            graph[ALL_MADE] = self.edges[ALL_MADE]
+        return graph
 
     def describe(self) -> dict[str, Any]:
         """The whole plan as JSON-able data."""

@@ -1,7 +1,7 @@
 """Pass 5: what must be done before what.
 
-Making goes along the dependencies of the template. Deleting goes against the dependencies that the rows had: a row goes once
-everything that used it has moved over to its replacement or is gone, and its own replacement is there.
+Making goes along the dependencies of the template. Deleting comes after all making, so that as long as anything can fail, a rollback
+finds the old ones alive; it goes against the dependencies that the rows had: a row goes once everything that used it is gone.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
+from kamado.engine.plan import ALL_MADE
 from kamado.engine.planner.request import Draft
 
 
@@ -22,7 +23,7 @@ def order(draft: Draft) -> None:
     if draft.deleting:
         _deletions(draft)
     ranked = _acyclic(draft)
-    draft.steps = {key: draft.steps[key] for key in ranked}
+    draft.steps = {key: draft.steps[key] for key in ranked if key != ALL_MADE}
 
 
 def _deletions(draft: Draft) -> None:
@@ -30,18 +31,15 @@ def _deletions(draft: Draft) -> None:
     for row in draft.request.rows:
         for needed in row.requires:
             users.setdefault(needed, []).append(row.id)
+    if draft.making:
+        draft.edges[ALL_MADE] = set(draft.making.values())
     for row_id, key in draft.deleting.items():
-        name = draft.by_id[row_id].name
         needs = draft.edges[key]
-        if name in draft.making:
-            needs.add(draft.making[name])
-        for user in users.get(row_id, ()):
-            if user in draft.deleting and user != row_id:
-                needs.add(draft.deleting[user])
-            user_name = draft.by_id[user].name
-            chosen = draft.chosen.get(user_name)
-            if chosen is not None and chosen.id == user and user_name in draft.making:
-                needs.add(draft.making[user_name])
+        if draft.making:
+            needs.add(ALL_MADE)
+        needs.update(
+            draft.deleting[user] for user in users.get(row_id, ()) if user in draft.deleting and user != row_id
+        )
 
 
 def _acyclic(draft: Draft) -> list[str]:

@@ -1,0 +1,169 @@
+"""Killed at each durable write and each call to the cloud, then started again: the end is as if nothing had happened.
+
+A run is recorded once without a kill; then it is run again for each of its points, killed there, and another engine takes over on the
+same store and cloud. Compared: stack, rows, history (nothing lost, nothing doubled), and what the cloud holds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.databases import KEY
+from tests.engine_world import Cloud, World
+
+from kamado.model.lifecycle import Action
+from kamado.store import Store
+
+T = "Test::Thing"
+Scenario = Callable[[World], str]
+"""Brings a world to where the killing begins, and accepts the operation that is to be killed; the stack's id."""
+
+
+def _three(kind: str = "x", size: int = 1) -> dict[str, object]:
+    return {
+        "a": {"type": T, "properties": {"kind": kind}},
+        "b": {"type": T, "properties": {"peer": {"get_resource": "a"}, "size": size}},
+        "v": {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["b", "address"]}}},
+        "c": {"type": T, "properties": {"peer": {"get_attr": ["v", "value"]}}},
+    }
+
+
+def create(world: World) -> str:
+    world.cloud.build_seconds = 2
+    return world.accept(_three())
+
+
+def create_with_lost_answer(world: World) -> str:
+    world.cloud.faults["create:b"] = [Cloud.LOSE]
+    return world.accept(_three())
+
+
+def delete(world: World) -> str:
+    stack = world.accept(_three())
+    world.run()
+    world.accept({}, Action.DELETE, stack)
+    return stack
+
+
+def update_in_place(world: World) -> str:
+    stack = world.accept(_three())
+    world.run()
+    world.accept(_three(size=2), Action.UPDATE, stack)
+    return stack
+
+
+def update_with_replacement(world: World) -> str:
+    stack = world.accept(_three())
+    world.run()
+    world.cloud.build_seconds = 2
+    world.accept(_three(kind="y"), Action.UPDATE, stack)
+    return stack
+
+
+def replacement_asked_for_by_the_handler(world: World) -> str:
+    def template(swap: str) -> dict[str, object]:
+        return {"a": {"type": T, "properties": {"swap": swap}}, "b": {"type": T, "depends_on": "a"}}
+
+    stack = world.accept(template("x"))
+    world.run()
+    world.accept(template("y"), Action.UPDATE, stack)
+    return stack
+
+
+def failed_creation(world: World) -> str:
+    return world.accept({**_three(), "z": {"type": T, "depends_on": "b", "properties": {"broken": True}}})
+
+
+def creation_rolled_back(world: World) -> str:
+    return world.accept(
+        {**_three(), "z": {"type": T, "depends_on": "c", "properties": {"broken": True}}}, rollback=True
+    )
+
+
+def update_rolled_back(world: World) -> str:
+    stack = world.accept({**_three(), "z": {"type": T, "depends_on": "c"}})
+    world.run()
+    bad = {**_three(kind="y"), "z": {"type": T, "depends_on": "c", "properties": {"broken": True}}}
+    world.accept(bad, Action.UPDATE, stack, rollback=True)
+    return stack
+
+
+def suspend(world: World) -> str:
+    stack = world.accept(_three())
+    world.run()
+    world.accept({}, Action.SUSPEND, stack)
+    return stack
+
+
+SCENARIOS: tuple[Scenario, ...] = (
+    create,
+    create_with_lost_answer,
+    delete,
+    update_in_place,
+    update_with_replacement,
+    replacement_asked_for_by_the_handler,
+    failed_creation,
+    creation_rolled_back,
+    update_rolled_back,
+    suspend,
+)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_the_end_is_the_same_wherever_it_is_killed(scenario: Scenario, tmp_path: Path) -> None:
+    wanted, points = _undisturbed(scenario, tmp_path)
+    assert len(points) > 4
+    wrong = []
+    for number in range(len(points)):
+        found = _killed(scenario, number, tmp_path)
+        if found != wanted:
+            wrong.append(
+                (
+                    number,
+                    points[number],
+                    {key: (wanted[key], found[key]) for key in wanted if wanted[key] != found[key]},
+                )
+            )
+    assert not wrong, wrong[:3]
+
+
+def _world(folder: Path, name: str) -> World:
+    """A world on a copy of an empty database: making the tables takes longer than a whole run."""
+    empty = folder / "empty.sqlite"
+    if not empty.exists():
+        Store.open(f"sqlite:///{empty}", KEY, durable=False).close()
+    shutil.copy(empty, folder / f"{name}.sqlite")
+    return World(Store(f"sqlite:///{folder}/{name}.sqlite", KEY, durable=False))
+
+
+def _undisturbed(scenario: Scenario, folder: Path) -> tuple[dict[str, object], list[str]]:
+    world = _world(folder, "undisturbed")
+    try:
+        stack = scenario(world)
+        world.points.clear()
+        world.run()
+        world.check(stack)
+        return world.summary(stack), list(world.points)
+    finally:
+        world.close()
+        world.store.close()
+
+
+def _killed(scenario: Scenario, number: int, folder: Path) -> dict[str, object]:
+    world = _world(folder, str(number))
+    try:
+        stack = scenario(world)
+        world.points.clear()
+        world.kill_at = number
+        world.run()
+        assert world.dead
+        world.reborn()
+        world.run()
+        world.check(stack)
+        return world.summary(stack)
+    finally:
+        world.close()
+        world.store.close()
