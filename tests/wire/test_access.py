@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.wire.stand import Stand
 
 from kamado.api.routes import ROUTES, Route
 from kamado.localcloud.server import LocalCloud
-from tests.wire.stand import Stand
 
 GOOD = {"heat_template_version": "2013-05-23"}
 LOCAL = {**GOOD, "resources": {"r": {"type": "OS::Heat::TestResource"}}, "outputs": {"o": {"value": 1}}}

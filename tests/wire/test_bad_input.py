@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from tests.wire.stand import Stand
 
 from kamado.api.call import ApiSettings
 from kamado.localcloud.server import LocalCloud
 from kamado.orchestrator.context import OrchestratorSettings
 from kamado.store import schema
-from tests.wire.stand import Stand
 
 GOOD = {"heat_template_version": "2013-05-23"}
 ALIAS_BOMB = "heat_template_version: 2013-05-23\nparameters:\n  p: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -66,8 +66,13 @@ CASES: dict[str, tuple[Any, str, str, Mapping[str, Any]]] = {
         "Template not in valid format: Error parsing template",
         {"file": "template", "line": 3},
     ),
-    "alias bomb": (ALIAS_BOMB, "RequestLimitExceeded", "Request limit exceeded", {"file": "template"}),
-    "circle": (CIRCLE, "CircularDependencyException", "Circular Dependency Found", {"path": ["resources", "a"], "line": 3}),
+    "alias bomb": (ALIAS_BOMB, "RequestLimitExceeded", "unfolds to more than", {"file": "template", "line": 8}),
+    "circle": (
+        CIRCLE,
+        "CircularDependencyException",
+        "Circular Dependency Found",
+        {"path": ["resources", "a"], "line": 3},
+    ),
     "unknown key": (
         UNKNOWN_KEY,
         "StackValidationFailed",
@@ -224,4 +229,25 @@ def test_more_resources_and_stacks_than_allowed(cloud: LocalCloud, tmp_path: Pat
         error = fault(stand, 400, {"stack_name": "long", "template": {**GOOD, "description": "x" * 3000}})
         assert "exceeds maximum allowed size (2000 bytes)" in error["message"]
     finally:
+        stand.close()
+
+
+@pytest.mark.parametrize(("status", "expected", "kind"), [(403, 403, "Forbidden"), (500, 500, "CloudError")])
+def test_a_trust_that_keystone_refuses(
+    cloud: LocalCloud, tmp_path: Path, status: int, expected: int, kind: str
+) -> None:
+    stand = Stand(tmp_path, cloud, working=False)
+    refusal = cloud.faults.add(service="identity", method="POST", path="*trusts*", status=status, times=None)
+    try:
+        template = {**GOOD, "resources": {"n": {"type": "OS::Neutron::Net"}}}
+        before = settled_rows(stand)
+        answer = stand.ask("POST", "/stacks", {"stack_name": "net", "template": template})
+        assert answer.status_code == expected
+        assert answer.json()["error"]["type"] == kind
+        after = settled_rows(stand)
+        assert {name: after[name] for name in ("stack", "operation", "event", "credential")} == {
+            name: before[name] for name in ("stack", "operation", "event", "credential")
+        }
+    finally:
+        cloud.faults.remove(refusal)
         stand.close()

@@ -16,6 +16,7 @@ from kamado.api.call import ApiSettings, Call
 from kamado.api.context import caller
 from kamado.api.middleware import MIDDLEWARE, WsgiApp
 from kamado.api.routes import ROUTES, Route
+from kamado.cloud.failures import CloudError
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import Forbidden, HeatError
 from kamado.template import TemplateInvalid
@@ -45,6 +46,7 @@ def _inner(services: Services, settings: ApiSettings) -> WsgiApp:
     app.add_error_handler(Exception, errors.handle_unexpected)
     app.add_error_handler(HeatError, errors.handle_expected)
     app.add_error_handler(TemplateInvalid, errors.handle_expected)
+    app.add_error_handler(CloudError, errors.handle_expected)
     app.add_error_handler(falcon.HTTPError, errors.handle_framework)
     app.add_error_handler(falcon.HTTPStatus, _pass_status)
     by_path: dict[str, list[Route]] = {}

@@ -16,6 +16,7 @@ from typing import Any
 import falcon
 from falcon import Request, Response
 
+from kamado.cloud.failures import CloudError, FailureKind
 from kamado.orchestrator.errors import HeatError
 from kamado.template import Problem, TemplateInvalid
 
@@ -157,6 +158,15 @@ def placed(message: str, problems: Iterable[Problem]) -> str:
     return f"{message} ({first.file}, line {first.line}, column {first.column or 1})"
 
 
+_OF_THE_CLOUD: Mapping[FailureKind, tuple[int, str]] = {
+    FailureKind.FORBIDDEN: (403, "Forbidden"),
+    FailureKind.UNAUTHORIZED: (403, "Forbidden"),
+    FailureKind.UNAVAILABLE: (503, "ServiceUnavailable"),
+    FailureKind.UNREACHABLE: (503, "ServiceUnavailable"),
+    FailureKind.LOST: (503, "ServiceUnavailable"),
+}
+"""What a cloud's refusal during a request (a trust, a constraint) is to the caller: not allowed, or not now."""
+
 _FIXED_STATUS = {"HTTPBadRequest": 400, "HTTPForbidden": 403, "HTTPNotFound": 404}
 
 
@@ -170,6 +180,9 @@ def fault_of(error: Exception, debug: bool = False) -> Fault:
             text = placed(f"Template not in valid format: {error}", error.problems)
             return Fault(400, "HTTPBadRequest", text, error.problems, trace)
         return Fault(STATUSES.get(name, 400), name, placed(str(error), error.problems), error.problems, trace)
+    if isinstance(error, CloudError):
+        status, name = _OF_THE_CLOUD.get(error.kind, (500, "CloudError"))
+        return Fault(status, name, f"{error.service}: {error.message}", (), trace)
     if isinstance(error, HeatError):
         name = error.type_name
         status = _FIXED_STATUS.get(name) or STATUSES.get(name, 500)

@@ -48,7 +48,7 @@ def rule_problems(types: Registry, definitions: Mapping[str, Definition], parame
             place = definition.location
             yield Problem(
                 "KO001",
-                str(finding),
+                finding.told(definition.name),
                 getattr(finding, "error_type", "StackValidationFailed"),
                 path=("resources", definition.name, "properties"),
                 file=place.file,
