@@ -1,7 +1,7 @@
 """A small world for an engine: a store, a cloud in memory, test types, and time that passes at once.
 
-Not mocked: store (a real database), journal, planner, executor, template language, plugin base. In memory: the cloud, which can fail, be slow,
-lose its answers; and the loop's time. A world can be killed at any durable write and any call to the cloud, and be started again.
+Not mocked: store (a real database), journal, planner, executor, template language, plugin base. In memory: the cloud, which
+can fail, be slow, lose its answers; and the loop's time. A world can be killed at any durable write and any call to the cloud, and be started again.
 """
 
 from __future__ import annotations
@@ -328,6 +328,7 @@ class World:
         body = resources
         if "heat_template_version" not in resources:
             body = {"heat_template_version": "2018-08-31", "resources": resources}
+        name = options.pop("name", "world")
         environment = {"parameters": options.pop("parameters", {})}
         target = Target(self.store.templates.put(body), {}, environment)
         now = self.clock.now()
@@ -350,7 +351,7 @@ class World:
         )
         stack = StackRecord(
             id=key,
-            name="world",
+            name=name,
             project_id="p",
             action=action,
             status=Status.IN_PROGRESS,

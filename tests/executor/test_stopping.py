@@ -127,7 +127,7 @@ def test_suspend_resume_and_check(world: World) -> None:
     world.accept({}, Action.SUSPEND, stack)
     world.run()
     assert world.state(stack) == "SUSPEND_COMPLETE"
-    assert [what for what in world.cloud.called("update")] == ["b", "a"]
+    assert world.cloud.called("update") == ["b", "a"]
     world.accept({}, Action.RESUME, stack)
     world.run()
     assert world.state(stack) == "RESUME_COMPLETE"

@@ -185,6 +185,6 @@ class Caller:
 
     def _pause(self, attempt: int, outcome: Outcome) -> float:
         settings = self.settings
-        wait = min(settings.retry_first * 2 ** (attempt - 1), settings.retry_max)
+        wait: float = min(settings.retry_first * 2 ** (attempt - 1), settings.retry_max)
         wait *= random.uniform(0.75, 1.25)  # so that a thousand that failed together do not come back together
         return max(wait, outcome.after or 0.0)

@@ -14,7 +14,7 @@ from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.effects import Enter, Routine, StepFailed
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
-from kamado.engine.resolving import wanted_metadata, wanted_properties
+from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
 from kamado.engine.scope import REFERENCE
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
@@ -64,7 +64,7 @@ class Wanted:
         self.requires = tuple(
             sorted(run.current[name] for name in run.plan.requires.get(step.name, ()) if name in run.current)
         )
-        self.hidden = self.definition.secret_properties(run.desired.hidden)
+        self.hidden = secret_properties(self.definition, run.desired.parameters, run.keeps_secrets)
         self.properties: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.problem: Outcome | None = None

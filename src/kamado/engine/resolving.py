@@ -5,6 +5,7 @@ Used by planner and executor alike, so that what they compare is made in the sam
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from kamado.template import Definition, Scope, resolve
@@ -25,3 +26,17 @@ def wanted_metadata(definition: Definition, scope: Scope) -> dict[str, Any]:
     if not definition.metadata:
         return {}
     return dict(resolve(definition.metadata, scope) or {})
+
+
+def secret_properties(
+    definition: Definition, parameters: Parameters | None, is_secret: Callable[[str], bool]
+) -> frozenset[str]:
+    """Names of properties that must not be shown: what goes into them comes from a hidden parameter or a secret resource."""
+    hidden: frozenset[str] = frozenset() if parameters is None else frozenset(parameters.hidden)
+    found = definition.secret_properties(hidden)
+    sources = {name for name in definition.requires if is_secret(name)}
+    if not sources:
+        return found
+    return found | {
+        name for name, value in definition.properties.items() if not sources.isdisjoint(reads(None, value).resources)
+    }

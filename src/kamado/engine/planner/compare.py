@@ -13,7 +13,7 @@ from kamado.engine.digests import applied_digest, definition_digest, same_writin
 from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
-from kamado.engine.resolving import wanted_metadata, wanted_properties
+from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
 from kamado.engine.scope import RowScope, attribute_names
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
@@ -151,7 +151,8 @@ def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
         # The run will meet the same error and blame this resource for it; the plan must not hide the others.
         return Decision(StepKind.UPDATE, Reason.MAY_CHANGE, row, undecided=True, force=force)
     changes = property_changes(schema, row, properties, force)
-    shown = differences(schema, row.properties, properties, changes)
+    hidden = secret_properties(definition, draft.request.parameters, lambda name: _keeps_secrets(draft, name))
+    shown = differences(schema, row.properties, properties, changes, hidden)
     if changes.must_replace and not set(changes.replace) <= set(changes.undecided):
         return Decision(StepKind.REPLACE, Reason.IMMUTABLE_PROPERTY_CHANGED, row, shown)
     if row.status is not Status.COMPLETE:

@@ -6,7 +6,7 @@ property changed at all, and whether that can be done in place, says `kamado.plu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from kamado.engine.plan import MASKED, PropertyDifference
@@ -53,21 +53,26 @@ def property_changes(
 
 
 def differences(
-    schema: TypeSchema, old: Mapping[str, Any] | None, new: Mapping[str, Any], changes: PropertyChanges
+    schema: TypeSchema,
+    old: Mapping[str, Any] | None,
+    new: Mapping[str, Any],
+    changes: PropertyChanges,
+    hidden: Collection[str] = (),
 ) -> tuple[PropertyDifference, ...]:
-    """The changes as deep as both sides are maps; secrets masked."""
+    """The changes as deep as both sides are maps; secret properties, and those in ``hidden``, masked as wholes."""
     if not changes.values:
         return ()
     before: Mapping[str, Any] = {} if old is None else old
-    secrets: Iterable[str] = schema.secrets if isinstance(schema, ResourceSchema) else ()
+    secrets = {*hidden, *(schema.secrets if isinstance(schema, ResourceSchema) else ())}
     found: list[PropertyDifference] = []
     for name in changes.values:
         known = schema.properties.get(name)
         secret = name in secrets or (known is not None and known.secret)
+        if secret:
+            was, becomes = (MASKED if value is not None else None for value in (before.get(name), new.get(name)))
+            found.append(PropertyDifference((name,), was, becomes, replaces=name in changes.replace))
+            continue
         for path, was, becomes in _walk((name,), before.get(name), new.get(name)):
-            if secret:
-                was = MASKED if was is not None else None
-                becomes = MASKED if becomes is not None else None
             found.append(PropertyDifference(path, was, becomes, replaces=name in changes.replace))
     return tuple(found)
 
