@@ -49,10 +49,12 @@ def read(resource: Resource) -> Mapping[str, Any]:
     return server
 
 
-def act(resource: Resource, action: str, body: Any = None, microversion: str | None = None) -> Any:
-    """One of Nova's server actions."""
+def act(
+    resource: Resource, action: str, body: Any = None, microversion: str | None = None, ok: tuple[int, ...] = ()
+) -> Any:
+    """One of Nova's server actions; ``ok``: refusals that are none here."""
     return interfaces.compute_service(resource).post(
-        f"/servers/{resource.physical_id}/action", json={action: body}, microversion=microversion
+        f"/servers/{resource.physical_id}/action", json={action: body}, microversion=microversion, ok=ok
     )
 
 
@@ -80,8 +82,10 @@ def _resize(resource: Server, step: Step) -> bool:
     server = read(resource)
     status = status_of(server)
     if status == "VERIFY_RESIZE":
-        if task_of(server) is None:
-            act(resource, "confirmResize")
+        if task_of(server) is None and not step.get("confirmed"):
+            # Nova refuses (400) what is being confirmed already: this step may run again after a crash.
+            act(resource, "confirmResize", ok=(400,))
+            step["confirmed"] = True
         return False
     if status == "ERROR":
         raise in_error(server)
