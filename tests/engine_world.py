@@ -1,7 +1,8 @@
 """A small world for an engine: a store, a cloud in memory, test types, and time that passes at once.
 
 Not mocked: store (a real database), journal, planner, executor, template language, plugin base. In memory: the cloud, which
-can fail, be slow, lose its answers; and the loop's time. A world can be killed at any durable write and any call to the cloud, and be started again.
+can fail, be slow, lose its answers; and the loop's time. A world can be killed at any durable write and any call to the
+cloud, and be started again.
 """
 
 from __future__ import annotations

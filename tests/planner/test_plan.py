@@ -198,7 +198,10 @@ def test_what_a_hidden_parameter_or_a_secret_resource_gives_is_masked() -> None:
         "a": {"type": T, "properties": {"swap": {"get_param": "hush"}, "peer": {"get_attr": ["s", "value"]}}},
     }
     rows = [replace(row, secret=row.name == "s") for row in applied(body, parameters={"hush": "swordfish"})]
-    rows = [replace(row, properties={"swap": "x", "peer": "y"}) if row.name == "a" else row for row in rows]
+    rows = [
+        replace(row, properties={**(row.properties or {}), "swap": "x", "peer": "y"}) if row.name == "a" else row
+        for row in rows
+    ]
     changes = plan(request(body, rows, parameters={"hush": "open sesame"})).of("a")[0].changes
     assert changes == (PropertyDifference(("swap",), MASKED, MASKED), PropertyDifference(("peer",), MASKED, MASKED))
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from kamado.template import Definition, Scope, resolve
+from kamado.template import Definition, Parameters, Scope, resolve
+from kamado.template.definition import reads
 from kamado.template.properties import coerce_properties
 from kamado.template.schema import TypeSchema
 
