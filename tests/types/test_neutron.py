@@ -8,6 +8,7 @@ from kamado.model.lifecycle import Action
 from kamado.plugin import finders, lifecycle
 from kamado.plugin.errors import ResourceInError, ResourceUnknownStatus, TemporaryError
 from kamado.plugin.lifecycle import OutcomeKind
+from kamado.template.schema import ValuesInvalid
 
 
 def test_taking_the_name_away_gives_the_physical_one(rig: Rig) -> None:
@@ -241,3 +242,27 @@ def test_a_name_that_others_have_too_is_not_taken_for_ours(rig: Rig) -> None:
     assert lifecycle.outcome(lost.value, "it").unknown
     assert second.physical_id is None
     assert lifecycle.find(second, rig.clock.now(), {rig.made[0].physical_id}) is None
+
+
+def test_a_name_that_nothing_has_is_told_with_its_place(rig: Rig) -> None:
+    router = rig.build("OS::Neutron::Router", {"external_gateway_info": {"network": "nope"}})
+    with pytest.raises(finders.NotFoundByName) as missing:
+        rig.run(router, Action.CREATE)
+    assert lifecycle.outcome(missing.value, "a").reason == (
+        "StackValidationFailed: resources.a: Property error: Properties.external_gateway_info.network: "
+        "Unable to find network with name or id 'nope'"
+    )
+    port = rig.build("OS::Neutron::Port", {"network": "private", "security_groups": ["nope"]})
+    with pytest.raises(finders.NotFoundByName) as missing:
+        rig.run(port, Action.CREATE)
+    assert (
+        lifecycle.outcome(missing.value, "a").reason
+        == "EntityNotFound: resources.a: The Resource (nope) could not be found."
+    )
+
+
+def test_protocols_may_be_numbers() -> None:
+    schema = REGISTRY.get("OS::Neutron::SecurityGroupRule").schema
+    assert lifecycle.coerce(schema, {"security_group": "g", "protocol": 6})["protocol"] == "6"
+    with pytest.raises(ValuesInvalid, match=r'"300" is not an allowed value \[0, 1, 2'):
+        lifecycle.coerce(schema, {"security_group": "g", "protocol": 300})

@@ -55,7 +55,7 @@ def cidr(value: Any) -> str | None:
     except ValueError:
         return f"Invalid net cidr invalid IPNetwork {text} "
     if "/" not in text:
-        return f"Invalid net cidr '{text}' isn't a recognized IP subnet cidr, '{text}/{32 if ':' not in text else 128}' is recommended"
+        return f"'{text}' is not a valid IP subnet"
     return None
 
 
@@ -63,7 +63,7 @@ def address_or_cidr(value: Any) -> str | None:
     """Either of the two."""
     if ip_address(value) is None or cidr(value) is None:
         return None
-    return f"{value} is not a valid IP or CIDR"
+    return f"'{value}' is not a valid IP address"
 
 
 def dns_name(value: Any) -> str | None:
@@ -83,7 +83,7 @@ def _wrong_name(text: str) -> str | None:
         if not label:
             return "Encountered an empty component"
         if label.startswith("-") or label.endswith("-"):
-            return f"Name '{label}' must not start or end with a hyphen"
+            return f"Name '{label}' must not start or end with a hyphen."
         if not _LABEL.match(label):
             return f"Name '{label}' must be 1-63 characters long, each of which can only be alphanumeric or a hyphen"
     if len(labels) > 1 and _TLD_NUMERIC.match(labels[-1]):

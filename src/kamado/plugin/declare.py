@@ -19,6 +19,7 @@ from kamado.template.schema import (
     AttributeSchema,
     Constraint,
     Custom,
+    CustomCheck,
     Length,
     Modulo,
     PropertyType,
@@ -71,6 +72,14 @@ class Unset(Enum):
 
 SENT_AS_NULL: Final = Unset.SENT_AS_NULL
 LEFT_OUT: Final = Unset.LEFT_OUT
+
+
+class AllowedTexts(AllowedValues):
+    """Allowed values of a text that are listed as numbers too (protocols): 6 and "6" are the same."""
+
+    def check(self, value: Any, custom: CustomCheck | None = None) -> str | None:
+        """None when the text of an allowed value."""
+        return None if str(value) in map(str, self.allowed) else super().check(value, custom)
 
 
 @dataclass(frozen=True)
@@ -165,7 +174,8 @@ class Prop:
 
     def _constraints(self) -> Iterator[Constraint]:
         if self.allowed is not None:
-            yield AllowedValues(self.allowed)
+            texts = self.type is STRING and not all(isinstance(value, str) for value in self.allowed)
+            yield AllowedTexts(self.allowed) if texts else AllowedValues(self.allowed)
         if self.low is not None or self.high is not None:
             yield Range(self.low, self.high)
         if self.length is not None:

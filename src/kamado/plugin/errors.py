@@ -81,6 +81,30 @@ class NotFoundInCloud(PermanentError):
     heat_name = "NotFound"
 
 
+class NotFoundByName(PermanentError):
+    """Nothing, or more than one thing, is called so.
+
+    ``place`` is the path of the property with the name, put together from the inside while the error rises; None
+    where Heat does not tell the place.
+    """
+
+    heat_name = "NotFound"
+
+    def __init__(self, message: str, heat_name: str = "", *, placed: bool = True) -> None:
+        super().__init__(message, heat_name)
+        self.place: str | None = "" if placed else None
+
+    def inside(self, step: str | int) -> None:
+        """Puts one step before the place: a key, or an index in a list."""
+        if self.place is not None:
+            step = f"[{step}]" if isinstance(step, int) else f".{step}"
+            self.place = f"{step}{self.place}"
+            self.heat_name = "StackValidationFailed"
+
+    def __str__(self) -> str:
+        return f"Property error: Properties{self.place}: {self.message}" if self.place else self.message
+
+
 class ReplacementNeeded(Exception):
     """A handler found that the change cannot be made in place: make a new one and let the old one go."""
 

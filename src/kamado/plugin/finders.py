@@ -16,7 +16,7 @@ from urllib.parse import quote
 from kamado.cloud.failures import CloudError
 from kamado.cloud.session import Cloud
 from kamado.plugin.checks import CHECKS
-from kamado.plugin.errors import PermanentError
+from kamado.plugin.errors import NotFoundByName
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
 _KEPT_SECONDS = 60.0
@@ -25,19 +25,14 @@ Look = Callable[[Cloud, str], list[str]]
 """(cloud, name or id) → ids of what is called so; a hit by id comes alone."""
 
 
-class NotFoundByName(PermanentError):
-    """Nothing, or more than one thing, is called so."""
-
-    heat_name = "NotFound"
-
-
 @dataclass(frozen=True)
 class Finder:
     """How things of one kind are found.
 
     ``by_list``: an id is looked for with a list call too, as Neutron's client does; else by GET on the thing.
     ``id_key``: what counts as the id. ``name_filter``: the list call filters by name (else here). ``missing`` and
-    ``many``: what is said, with {value}; ``heat_name``: error class shown.
+    ``many``: what is said, with {value}; ``heat_name``: error class shown. ``placed``: the error
+    names the property.
     """
 
     constraint: str
@@ -54,6 +49,7 @@ class Finder:
     missing: str = "The {label} ({value}) could not be found."
     many: str = "Multiple {label} matches found for name '{value}', use an ID to be more specific."
     heat_name: str = "EntityNotFound"
+    placed: bool = True
 
     @property
     def key(self) -> str:
@@ -111,7 +107,7 @@ def _one(finder: Finder, value: str, cloud: Cloud) -> str:
     if len(hits) == 1:
         return hits[0]
     text = finder.missing if not hits else finder.many
-    raise NotFoundByName(text.format(label=finder.label, value=value), finder.heat_name)
+    raise NotFoundByName(text.format(label=finder.label, value=value), finder.heat_name, placed=finder.placed)
 
 
 def check(constraint: str, value: Any, cloud: Callable[[], Cloud] | None) -> str | None:
@@ -151,7 +147,10 @@ register(
     _network("qos_policy", "/v2.0/qos/policies", "policy"),
     _network("security_group", "/v2.0/security-groups"),
     _network("segment", "/v2.0/segments"),
-    Finder("nova.flavor", "compute", "/flavors", "flavor", "Flavor", params={"is_public": "None"}, name_filter=False),
+    Finder("neutron.security_group by name", "network", "/v2.0/security-groups", "security_group", "Resource", by_list=True,
+           placed=False),
+    Finder("nova.flavor", "compute", "/flavors", "flavor", "Flavor", params={"is_public": "None"}, name_filter=False,
+           missing="No Flavor matching {{'name': '{value}'}}. (HTTP 404)"),
     Finder("nova.server", "compute", "/servers", "server", "Server", missing="The Server ({value}) could not be found."),
     Finder("nova.keypair", "compute", "/os-keypairs", "keypair", "Key", id_key="name", name_filter=False,
            missing="The Key ({value}) could not be found."),

@@ -15,15 +15,27 @@ from kamado.template.unknown import is_unknown
 
 
 class Finding(str):
-    """A broken rule in Heat's words; ``error_type`` is the exception class that Heat answers with."""
+    """A broken rule in Heat's words.
+
+    ``error_type`` is the exception class that Heat answers with; ``property`` is set when it is about the value of one
+    property: Heat then puts ``Property error: : resources.<name>.properties.<property>: : `` before the text.
+    """
 
     error_type: str
+    property: str
 
-    def __new__(cls, text: str, error_type: str = "StackValidationFailed") -> Finding:
+    def __new__(cls, text: str, error_type: str = "StackValidationFailed", property: str = "") -> Finding:  # noqa: A002
         """A finding; arguments as the attributes."""
         finding = super().__new__(cls, text)
         finding.error_type = error_type
+        finding.property = property
         return finding
+
+    def told(self, resource_name: str) -> str:
+        """The text with the place that Heat puts before it."""
+        if not self.property:
+            return str(self)
+        return f"Property error: : resources.{resource_name}.properties.{self.property}: : {self}"
 
 
 class Rule(Protocol):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kamado.plugin.declare import LEFT_OUT, MERGED, NOT_SENT, PHYSICAL_NAME, SENT_AS_NULL, Prop
+from kamado.plugin.errors import NotFoundByName
 
 Find = Callable[[str, Any], Any]
 """(constraint name, name or id) → id."""
@@ -56,20 +57,46 @@ def update_body(declared: Iterable[Prop], changes: Mapping[str, Any], name: str,
 
 
 def sent(prop: Prop, value: Any, find: Find) -> Any:
-    """One value as it is sent: names looked up, nested keys renamed, nulls inside left out."""
+    """One value as it is sent: names looked up, nested keys renamed, nulls inside left out.
+
+    Raises NotFoundByName with the place of the property.
+    """
     if value is None:
         return None
-    if prop.fields is not None and isinstance(value, Mapping):
-        value = _fields(prop.fields, value, find)
-    elif prop.fields is not None and isinstance(value, list):
-        value = [_fields(prop.fields, item, find) if isinstance(item, Mapping) else item for item in value]
-    elif isinstance(prop.items, Prop) and isinstance(value, list):
-        value = [sent(prop.items, item, find) for item in value]
-    elif isinstance(prop.items, Prop) and isinstance(value, Mapping):
-        value = {key: sent(prop.items, item, find) for key, item in value.items()}
-    elif (kind := prop.refers or prop.looks_up) is not None:
-        value = [find(kind, item) for item in value] if isinstance(value, list) else find(kind, value)
+    try:
+        value = _sent(prop, value, find)
+    except NotFoundByName as error:
+        error.inside(prop.name)
+        raise
     return value if prop.wire is None else prop.wire(value)
+
+
+def _sent(prop: Prop, value: Any, find: Find) -> Any:
+    kind = prop.refers or prop.looks_up
+    if prop.fields is not None and isinstance(value, Mapping):
+        return _fields(prop.fields, value, find)
+    if prop.fields is not None and isinstance(value, list):
+        fields = prop.fields
+        return _each(value, lambda item: _fields(fields, item, find) if isinstance(item, Mapping) else item)
+    if isinstance(prop.items, Prop):
+        inner = prop.items
+        if isinstance(value, list):
+            return _each(value, lambda item: sent(inner, item, find))
+        return {key: sent(inner, item, find) for key, item in value.items()}
+    if kind is None:
+        return value
+    return _each(value, lambda item: find(kind, item)) if isinstance(value, list) else find(kind, value)
+
+
+def _each(items: list[Any], make: Callable[[Any], Any]) -> list[Any]:
+    made = []
+    for index, item in enumerate(items):
+        try:
+            made.append(make(item))
+        except NotFoundByName as error:
+            error.inside(index)
+            raise
+    return made
 
 
 def _fields(fields: tuple[Prop, ...], value: Mapping[str, Any], find: Find) -> dict[str, Any]:

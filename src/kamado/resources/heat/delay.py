@@ -25,8 +25,7 @@ class Delay(Resource):
     )  # fmt: skip
 
     def handle_create(self) -> dict[str, Any]:
-        """Starts the wait."""
-        self.set_physical_id(self.physical_name)
+        """Starts the wait; there is no id, as there is no thing."""
         return self._wait("CREATE")
 
     def check_create_complete(self, token: Mapping[str, Any] | None) -> bool:
@@ -38,7 +37,7 @@ class Delay(Resource):
 
     def handle_delete(self) -> dict[str, Any]:
         """Starts the wait."""
-        return self._wait("DELETE") if self.physical_id else {}
+        return self._wait("DELETE")
 
     def check_delete_complete(self, token: Mapping[str, Any] | None) -> bool:
         """Whether it is over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kamado.model.identifiers import new_id
 from kamado.plugin.declare import resource_type
 from kamado.plugin.resource import Resource
 
@@ -17,8 +18,8 @@ class NoneResource(Resource):
     any_attributes = True
 
     def handle_create(self) -> None:
-        """Only a name."""
-        self.set_physical_id(self.physical_name)
+        """Only an id."""
+        self.set_physical_id(self.physical_id or new_id())
 
     def handle_update(self, changes: Any) -> None:
         """Whatever has changed means nothing."""

@@ -26,20 +26,23 @@ class Value(Resource):
 
     local = True
     properties = Properties(
-        Prop("type", STRING, "Type that the value is to have.", update=True, allowed=tuple(_TYPES)),
+        Prop("type", STRING, "Type that the value must have.", update=True, allowed=tuple(_TYPES)),
         Prop("value", ANY, "The value.", required=True, update=True),
     )
-    attributes = (Attr("value", None, "The value, in its type."),)
+    attributes = (Attr("value", None, "The value."),)
 
     @classmethod
     def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
         """The value fits the type."""
         if contains_unknown(dict(properties)):
             return []
+        kind = properties.get("type")
+        if kind is None or properties.get("value") is None:
+            return []
         try:
-            typed(properties)
+            coerce(Schema(_TYPES[kind]), properties["value"])
         except ValueInvalid as error:
-            return [Finding(f"Property error: value: {error.message}")]
+            return [Finding(error.message, property="value")]
         return []
 
     def handle_create(self) -> None:
@@ -50,14 +53,5 @@ class Value(Resource):
         """The properties are all there is."""
 
     def attribute(self, name: str) -> Any:
-        """The value in its type."""
-        return typed(self.properties) if name == "value" else None
-
-
-def typed(properties: Mapping[str, Any]) -> Any:
-    """The value as the type that is asked for; raises ValueInvalid."""
-    kind = properties.get("type")
-    value = properties.get("value")
-    if kind is None or value is None:
-        return value
-    return coerce(Schema(_TYPES[kind], allow_conversion=True), value, ("value",))
+        """The value as it was given: the type is a check, nothing is converted (as in Heat)."""
+        return self.properties.get("value") if name == "value" else None

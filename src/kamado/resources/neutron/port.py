@@ -63,7 +63,7 @@ class Port(RestResource):
         Prop("no_fixed_ips", BOOLEAN, "No addresses at all.", default=False, update=True, since="16.0.0", body=NOT_SENT),
         Prop("mac_address", STRING, "MAC address.", check="mac_addr"),
         Prop("security_groups", LIST, "Security groups, names or IDs.", update=True, unset=["default"],
-             looks_up="neutron.security_group"),
+             looks_up="neutron.security_group by name"),
         Prop("replacement_policy", STRING, "When it is replaced.", default="AUTO", update=True, since="9.0.0",
              status="HIDDEN", allowed=("REPLACE_ALWAYS", "AUTO"), body=NOT_SENT),
         VALUE_SPECS,

@@ -35,6 +35,11 @@ L3_AGENTS = Members(
 )
 
 
+_AGENTS_AND_DISTRIBUTED = (
+    "Cannot define the following properties at the same time: distributed, l3_agent_id/l3_agent_ids."
+)
+
+
 @resource_type("OS::Neutron::Router")
 class Router(RestResource):
     """A router between networks, perhaps with a way out."""
@@ -73,8 +78,6 @@ class Router(RestResource):
     side_calls = (Tags("tags"), L3_AGENTS)
     rules = (
         Excludes("l3_agent_id", "l3_agent_ids"),
-        Excludes("distributed", "l3_agent_id"),
-        Excludes("distributed", "l3_agent_ids"),
         Excludes("distributed", "ha"),
     )
     after = (After("OS::Neutron::Subnet", {"network|network_id": "external_gateway_info.network"}),)
@@ -84,6 +87,8 @@ class Router(RestResource):
         """One agent is all that a router without HA can have."""
         found = super().validate({name: value for name, value in properties.items() if value is not False})
         agents = properties.get("l3_agent_ids")
+        if properties.get("distributed") is True and agents:
+            found.append(Finding(_AGENTS_AND_DISTRIBUTED, "ResourcePropertyConflict"))
         if isinstance(agents, list) and len(agents) > 1 and not properties.get("ha"):
             found.append(Finding("Non HA routers can only have one L3 agent."))
         return found

@@ -150,5 +150,5 @@ class SecurityGroupRule(RestResource):
         found = super().validate(properties)
         icmp = str(properties.get("protocol")) in ("icmp", "icmpv6", "ipv6-icmp", "1", "58")
         if isinstance(first, int) and isinstance(last, int) and first > last and not icmp:
-            found.append(Finding("port_range_min cannot be greater than port_range_max"))
+            found.append(Finding("The minimum port number must be less than or equal to the maximum port number."))
         return found
