@@ -260,8 +260,9 @@ class Collection:
     may not repeat (`conflict(values) → Refusal` words it). `detailed`: `GET path` shows `brief` only and `GET path/detail`
     everything (Nova, Cinder). `bulk`: several objects in one POST under the plural. `by_name`: `{id}` may be the name.
     `page` is the most that one list answer holds (0: everything). `newest_first`: lists begin with the youngest object.
-    `own_list`: an administrator's lists hold only his own project's objects unless he asks for `all_tenants`. `open`: fields that are not declared are kept and shown as
-    given (Keystone's extras). `allow(call, action)` may permit what the policy does not (one's own user).
+    `own_list`: an administrator's lists hold only his own project's objects unless he asks for `all_tenants`.
+    `open`: fields that are not declared are kept and shown as given (Keystone's extras). `allow(call, action)` may permit
+    what the policy does not (one's own user).
     """
 
     service: str

@@ -264,7 +264,6 @@ FAULT_NAMES: Mapping[int, str] = {
     403: "forbidden",
     404: "itemNotFound",
     405: "badMethod",
-    406: "notAcceptable",
     409: "conflictingRequest",
     413: "overLimit",
     415: "badMediaType",

@@ -6,11 +6,10 @@ Requests of the service. The trap: the private key is in one answer only, the on
 import base64
 import hashlib
 import re
-import threading
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kamado.localcloud.compute.wording import extra, missing, wrong
@@ -21,9 +20,6 @@ from kamado.localcloud.state import Obj
 TABLE = "compute.keypairs"
 NAME = re.compile(r"^[_\- a-zA-Z0-9]+$")
 NAME_292 = re.compile(r"^[_\- a-zA-Z0-9@.]+$")
-
-_spare: list[tuple[str, str]] = []
-_spare_lock = threading.Lock()
 
 
 def generate() -> tuple[str, str]:
@@ -57,8 +53,6 @@ def _certificate_print(text: str) -> str:
         raise Refusal(
             400, "Keypair data is invalid: failed to generate X509 fingerprint. Error message: not a certificate"
         ) from None
-    from cryptography.hazmat.primitives import hashes
-
     digest = certificate.fingerprint(hashes.SHA1()).hex()
     return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
 

@@ -162,7 +162,8 @@ def _counted(value: Any) -> int:
 def create(call: Call) -> Answer:
     """POST /servers: everything is checked here; what goes wrong from then on ends in ERROR with a fault."""
     values, hints = _given(call)
-    least, most = values.get("min_count", 1), values.get("max_count", values.get("min_count", 1))
+    least: int = values.get("min_count", 1)
+    most: int = values.get("max_count", least)
     if least > most:
         raise Refusal(400, "min_count must be <= max_count")
     plan = _plan(call, values, hints)
