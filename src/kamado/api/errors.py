@@ -73,7 +73,6 @@ STATUSES: Mapping[str, int] = {
     "ResourceTypeUnavailable": 400,
     "SnapshotNotFound": 404,
     "StackExists": 409,
-    "StackResourceLimitExceeded": 403,
     "StackValidationFailed": 400,
     "UnknownUserParameter": 400,
     "UnsupportedObjectError": 400,
@@ -82,8 +81,7 @@ STATUSES: Mapping[str, int] = {
     "HTTPBadRequest": 400,
     "ServiceUnavailable": 503,
 }
-"""Error name to status (reference: api_routes.json, fault.map). Two differ on purpose, see `docs/decisions`: names
-that Heat forgot to map and answers with 500 although the caller is at fault."""
+"""Error name to status (reference: api_routes.json, fault.map). What is not in it is a 500."""
 
 
 class BadRequest(HeatError):

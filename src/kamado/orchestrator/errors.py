@@ -118,15 +118,6 @@ class RequestLimitExceeded(HeatError):
         return cls(f"Request limit exceeded: {detail}")
 
 
-class StackResourceLimitExceeded(HeatError):
-    """The stack would have more resources than allowed."""
-
-    @classmethod
-    def of(cls, limit: int) -> StackResourceLimitExceeded:
-        """The configured limit."""
-        return cls(f"Maximum resources per stack exceeded: {limit}.")
-
-
 class Invalid(HeatError):
     """A value of a query is none of the known ones."""
 
@@ -134,11 +125,3 @@ class Invalid(HeatError):
     def of(cls, reason: str) -> Invalid:
         """What is wrong with it."""
         return cls(f"Data supplied was not valid: {reason}")
-
-
-class InvalidMarker(HeatError):
-    """Paging cannot start where the request wants it to."""
-
-
-class ServiceUnavailable(HeatError):
-    """A service that the request needs does not answer."""
