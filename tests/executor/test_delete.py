@@ -43,7 +43,7 @@ def test_retain_leaves_it_in_the_cloud(world: World) -> None:
 def test_a_delete_that_fails_can_be_tried_again(world: World) -> None:
     stack = world.accept({"a": {"type": T}, "b": {"type": T, "depends_on": "a"}})
     world.run()
-    world.cloud.faults["delete"] = [PermanentError("still in use", "Conflict")]
+    world.cloud.faults["delete"] = [PermanentError("still in use", "Conflict")] * 6
     world.accept({}, Action.DELETE, stack)
     world.run()
     assert world.state(stack) == "DELETE_FAILED"
@@ -53,6 +53,16 @@ def test_a_delete_that_fails_can_be_tried_again(world: World) -> None:
     world.run()
     assert world.state(stack) == "DELETE_COMPLETE"
     world.check(stack)
+
+
+def test_what_is_in_use_for_a_moment_is_waited_for(world: World) -> None:
+    stack = world.accept({"a": {"type": T}})
+    world.run()
+    world.cloud.faults["delete"] = [PermanentError("still in use", "Conflict")] * 2
+    world.accept({}, Action.DELETE, stack)
+    world.run()
+    assert world.state(stack) == "DELETE_COMPLETE"
+    assert world.cloud.called("delete") == ["a"] * 3
 
 
 def test_what_was_never_made_costs_no_call(world: World) -> None:

@@ -136,3 +136,6 @@ def test_suspend_resume_and_check(world: World) -> None:
     world.run()
     assert world.state(stack) == "CHECK_FAILED"
     assert world.states(stack) == {"a": "CHECK_COMPLETE", "b": "CHECK_FAILED", "v": "CHECK_COMPLETE"}
+    reason = world.stack(stack).reason
+    assert reason.startswith("Resource CHECK failed: b: NotFound: resources.b: no thing ")
+    assert "CHECK not supported for OS::Heat::Value" in world.rows(stack)["v"].reason

@@ -211,6 +211,10 @@ def test_an_external_resource_is_looked_at_and_left_alone(world: World) -> None:
     world.run()
     assert world.states(stack)["a"] == "CHECK_COMPLETE"
     assert world.rows(stack)["v"].properties == {"value": 5}
+    world.accept({**template, "a": {**template["a"], "properties": {"size": 9}}}, Action.UPDATE, stack)
+    world.run()
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert world.cloud.called("update") == []
     world.accept({}, Action.DELETE, stack)
     world.run()
     assert list(world.cloud.things) == ["id1"]

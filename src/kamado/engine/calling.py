@@ -27,6 +27,10 @@ TOKEN = "token"
 """Key in a row's progress: what the handler returned."""
 
 
+DELETE = "delete"
+"""The action's name for `kamado.plugin.lifecycle`."""
+
+
 class LedgerSaver:
     """Keeps what a handler has learned: in the running batch for ``local`` code, durable at once for code in a thread."""
 
@@ -101,7 +105,7 @@ class Caller:
                 outcome = lifecycle.outcome(error, resource.name)
             unknown = not called and action == Action.CREATE and outcome.unknown
             attempt += 1
-            if outcome.kind is not OutcomeKind.RETRY or attempt > self.settings.action_retry_limit:
+            if not _passes(outcome, action) or attempt > self.settings.action_retry_limit:
                 raise StepFailed(outcome, resource.id)
             yield Sleep(self._pause(attempt, outcome))
 
@@ -188,3 +192,8 @@ class Caller:
         wait: float = min(settings.retry_first * 2 ** (attempt - 1), settings.retry_max)
         wait *= random.uniform(0.75, 1.25)  # so that a thousand that failed together do not come back together
         return max(wait, outcome.after or 0.0)
+
+
+def _passes(outcome: Outcome, action: str) -> bool:
+    """Whether it may be otherwise in a moment. What still uses a thing often goes by itself, so a delete waits for that."""
+    return outcome.kind is OutcomeKind.RETRY or (action == DELETE and outcome.reason.startswith("Conflict: "))

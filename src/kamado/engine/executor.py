@@ -187,13 +187,16 @@ class Execution:
                 updated_at=run.now(),
             )
             run.row_event(row)
+        if run.plan.action is Action.CHECK:
+            # All resources are looked at; the stack's reason names each that failed.
+            said = f"{step.name}: {reason}"
+            self._failure = f"{self._failure}; {said}" if self._failure else f"Resource CHECK failed: {said}"
+            return
         if self._failure:
             return
         action = row.action if row is not None else run.plan.action
         self._failure = f"Resource {action} failed: {reason}"
         LOG.info("resource failed", extra={**run.log, "resource": step.name, "reason": reason})
-        if run.plan.action is Action.CHECK:
-            return
         # The stack is said to have failed at once, as in Heat; what is in flight goes on to its end.
         run.ledger.note(UpdateOperation(self.operation.id, {"reason": self._failure}))
         for change in closing.stack_failed(run.stack, self.operation.action, self._failure, run.now()):

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kamado.engine import events
 from kamado.engine.digests import applied_digest, definition_digest
-from kamado.engine.effects import Enter, Routine, StepFailed
+from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
@@ -19,10 +20,11 @@ from kamado.engine.scope import REFERENCE
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ResourceRecord
+from kamado.plugin import lifecycle
 from kamado.plugin.declare import ResourceSchema
 from kamado.plugin.lifecycle import Outcome, OutcomeKind, PropertyChanges
 from kamado.plugin.resource import Resource
-from kamado.template import Definition, ResolveError
+from kamado.template import Definition, ResolveError, resolve
 from kamado.template.schema import TypeSchema, ValuesInvalid
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def make(run: Run, step: Step) -> Routine[None]:
     wanted = Wanted(run, step)
     row = run.ledger.rows.get(step.row_id) if step.row_id is not None else None
     if step.kind is StepKind.ADOPT:
-        yield from _adopt(wanted)
+        yield from _adopt(wanted, step.replaces)
     elif row is None:
         yield from _create(wanted, step.replaces)
     elif step.kind is StepKind.CREATE:
@@ -154,14 +156,43 @@ def _create(wanted: Wanted, replaces: str | None) -> Routine[None]:
     row = _insert(wanted, Action.CREATE, replaces)
     if wanted.problem is not None:
         raise StepFailed(wanted.problem, row.id)
+    yield from _make_way(wanted.run, row, replaces)
     resource = wanted.resource(row)
     yield from wanted.run.caller.carry_out(resource, Action.CREATE)
     yield from _complete(wanted, resource)
 
 
-def _adopt(wanted: Wanted) -> Routine[None]:
+def _make_way(run: Run, row: ResourceRecord, replaced: str | None) -> Routine[None]:
+    """Has the replaced one give up what only one of the two can have. May be done again after a crash."""
+    old = run.ledger.rows.get(replaced or "")
+    if old is None or old.physical_id is None:
+        return
+    resource = run.resource(old, old.properties, old.metadata)
+    if not lifecycle.makes_way(resource):
+        return
+    yield Enter(bool(resource.local))
+    yield DURABLE
+    try:
+        yield from run.caller.patiently(resource, partial(lifecycle.make_way, resource))
+    except StepFailed as failed:
+        raise StepFailed(failed.outcome, row.id) from failed
+
+
+def _take_back(run: Run, row: ResourceRecord) -> Routine[None]:
+    """Gives back to a row that is in use again what it gave up; its replacement, if there is one, makes way first."""
+    resource = run.resource(row, row.properties, row.metadata)
+    if row.physical_id is None or not lifecycle.makes_way(resource):
+        return
+    yield from _make_way(run, row, row.replaced_by)
+    yield Enter(bool(resource.local))
+    yield DURABLE
+    yield from run.caller.patiently(resource, partial(lifecycle.take_back, resource))
+
+
+def _adopt(wanted: Wanted, replaces: str | None) -> Routine[None]:
     """Something that exists outside: it is looked at, never changed, never deleted."""
-    row = _insert(wanted, Action.ADOPT, None, str(wanted.definition.external_id))
+    external_id = resolve(wanted.definition.external_id, wanted.run.scope)
+    row = _insert(wanted, Action.ADOPT, replaces, str(external_id))
     if wanted.problem is not None:
         raise StepFailed(wanted.problem, row.id)
     resource = wanted.resource(row)
@@ -179,6 +210,8 @@ def _finish(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     run.current[wanted.name] = row.id
     resource = run.resource(row, row.properties, row.metadata)
     run.ledger.update(row.id, operation_id=run.operation.id)
+    if row.physical_id is None:
+        yield from _make_way(run, row, row.replaces)
     yield from run.caller.carry_out(resource, row.action, resume=True)
     if wanted.problem is None and not property_changes(wanted.schema, row, wanted.properties, frozenset()):
         yield from _complete(wanted, resource)
@@ -268,6 +301,8 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     """Only our own books: what it depends on, attributes newly asked for, and the state of one that had failed but needs nothing."""
     run = wanted.run
     run.current[wanted.name] = row.id
+    if row.replaced_by is not None:
+        yield from _take_back(run, row)
     missing = {name for name in run.plan.wanted.get(wanted.name, ()) if name is not None and name not in row.attributes}
     values: dict[str, Any] = {**wanted.applied(), "replaced_by": None}
     if missing:

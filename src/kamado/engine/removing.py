@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kamado.engine import events
+from kamado.engine.calling import DELETE
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
@@ -57,9 +58,9 @@ def _from_cloud(run: Run, row: ResourceRecord, again: bool, uncertain: bool) -> 
     resource = run.resource(row, row.properties, row.metadata)
     if uncertain:
         found = yield from run.caller.look_up_before_delete(resource)
-        if not found and resource.can_find:
+        if not found and resource.can_find and not row.data:
             return
-    action = "delete"
+    action = DELETE
     if row.deletion_policy == "Snapshot" and lifecycle.supports(resource, "snapshot_delete"):
         action = "snapshot_delete"
     try:

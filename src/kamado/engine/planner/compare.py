@@ -18,7 +18,7 @@ from kamado.engine.scope import RowScope, attribute_names
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.resource import Resource
-from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, walk
+from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve, walk
 from kamado.template.schema import TypeSchema, ValuesInvalid
 
 _MAKING = frozenset({Action.CREATE, Action.ADOPT, Action.INIT})
@@ -66,10 +66,12 @@ def compare(draft: Draft) -> None:
 
 
 def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord | None) -> Decision:
+    if definition.external_id is not None:
+        return _external(draft, scope, definition, row)
     if row is None:
-        if definition.external_id is not None:
-            return Decision(StepKind.ADOPT, Reason.EXTERNAL)
         return Decision(StepKind.CREATE, Reason.NEW)
+    if row.external_id is not None:
+        return Decision(StepKind.REPLACE, Reason.EXTERNAL, row)  # until now somebody else's, from now on one of our own
     if row.type != definition.type:
         return Decision(StepKind.REPLACE, Reason.TYPE_CHANGED, row)
     written = definition_digest(definition, draft.request.parameters)
@@ -84,6 +86,14 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
         if row.physical_id is None or kind.needs_replace_failed is Resource.needs_replace_failed:
             return Decision(StepKind.REPLACE, Reason.FAILED_BEFORE, row)
     return _compared(draft, scope, definition, row, digest)
+
+
+def _external(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord | None) -> Decision:
+    """For what exists outside: it is taken over once, and never changed."""
+    wanted = resolve(definition.external_id, scope)
+    if row is None or row.type != definition.type or row.external_id != wanted or row.status is not Status.COMPLETE:
+        return Decision(StepKind.ADOPT, Reason.EXTERNAL, row)
+    return _kept(draft, definition, row, row.definition)
 
 
 def _keeps_secrets(draft: Draft, name: str) -> bool:

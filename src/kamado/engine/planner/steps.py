@@ -17,7 +17,7 @@ def make_steps(draft: Draft) -> None:
         draft.add(step)
         draft.making[name] = step.key
         if decision.row is not None:
-            if step.kind is StepKind.REPLACE:
+            if step.replaces is not None:
                 _delete(draft, decision.row, Reason.REPLACED)
             elif step.kind is StepKind.UPDATE or step.undecided or step.reason is Reason.INTERRUPTED:
                 _delete(draft, decision.row, Reason.MAY_BE_REPLACED, conditional=True)
@@ -28,7 +28,7 @@ def make_steps(draft: Draft) -> None:
 def _step(draft: Draft, name: str, decision: Decision) -> Step:
     definition = draft.request.definitions[name]
     row = decision.row
-    anew = decision.kind is StepKind.REPLACE
+    anew = decision.kind in (StepKind.REPLACE, StepKind.ADOPT)
     return Step(
         key=f"{decision.kind}:{name}",
         kind=decision.kind,
@@ -41,7 +41,6 @@ def _step(draft: Draft, name: str, decision: Decision) -> Step:
         undecided=decision.undecided or decision.watch,
         force=decision.force,
         physical_id=None if row is None else row.physical_id,
-        external_id=definition.external_id,
     )
 
 
