@@ -23,7 +23,10 @@ def test_every_version_and_alias_is_listed() -> None:
 @pytest.mark.parametrize("version", BY_NAME)
 def test_functions_of_a_version(version: str) -> None:
     dialect = BY_NAME[version]
-    assert {entry["functions"] for entry in language.functions(version)} == set(dialect.functions)
+    values = {entry["functions"] for entry in language.functions(version)}
+    # Since wallaby Heat lists the functions of conditions among those of values, where `if` takes them directly.
+    assert values - set(dialect.condition_functions) == set(dialect.functions) - set(dialect.condition_functions)
+    assert set(dialect.functions) <= values
     with_conditions = {entry["functions"] for entry in language.functions(version, conditions=True)}
     assert with_conditions - set(dialect.functions) <= set(dialect.condition_functions)
     assert all(entry["description"] for entry in language.functions(version, conditions=True))
