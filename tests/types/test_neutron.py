@@ -6,8 +6,10 @@ from tests.types.samples import network, reachable_port, subnet
 
 from kamado.model.lifecycle import Action
 from kamado.plugin import finders, lifecycle
+from kamado.plugin.declare import Rest
 from kamado.plugin.errors import ResourceInError, ResourceUnknownStatus, TemporaryError
 from kamado.plugin.lifecycle import OutcomeKind
+from kamado.plugin.rest import RestResource
 from kamado.template.schema import ValuesInvalid
 
 
@@ -266,3 +268,25 @@ def test_protocols_may_be_numbers() -> None:
     assert lifecycle.coerce(schema, {"security_group": "g", "protocol": 6})["protocol"] == "6"
     with pytest.raises(ValuesInvalid, match=r'"300" is not an allowed value \[0, 1, 2'):
         lifecycle.coerce(schema, {"security_group": "g", "protocol": 300})
+
+
+def test_what_a_cloud_cannot_have(rig: Rig) -> None:
+    router, floating = REGISTRY.get("OS::Neutron::Router"), REGISTRY.get("OS::Neutron::FloatingIPAssociation")
+    assert router.unavailable(rig.cloud) is None
+    assert floating.unavailable(rig.cloud) is None
+
+    class Odd(RestResource):
+        type_name = "My::Odd"
+        service_type = "odd"
+
+    assert Odd.unavailable(rig.cloud) == (
+        "HEAT-E99001 Service odd is not available for resource type My::Odd, "
+        "reason: Service endpoint not in service catalog."
+    )
+
+    class Far(RestResource):
+        type_name = "My::Far"
+        service_type = "network"
+        rest = Rest("network", path="/v2.0/far", envelope="far", extension=("far-away",))
+
+    assert str(Far.unavailable(rig.cloud)).endswith("Required extension far-away in neutron service is not available.")

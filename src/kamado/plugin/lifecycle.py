@@ -150,13 +150,21 @@ def poll(resource: Resource, action: Action | str, token: Token) -> bool:
         raise
 
 
+def makes_way(resource: Resource) -> bool:
+    """Whether the type has something to give up for a replacement; else `make_way` and `take_back` need not be called."""
+    return type(resource).prepare_for_replace is not Resource.prepare_for_replace
+
+
 def make_way(resource: Resource) -> None:
     """To be called on a resource that has a physical id before its replacement is created; errors as from handlers."""
     resource.prepare_for_replace()
 
 
 def take_back(resource: Resource) -> None:
-    """To be called when a replacement is given up (rollback) and this resource is in use again."""
+    """To be called when a replacement is given up (rollback) and this resource is in use again.
+
+    Its replacement, if it came to be, makes way before that.
+    """
     resource.restore_prev_rsrc()
 
 

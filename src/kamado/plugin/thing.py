@@ -20,10 +20,25 @@ from kamado.plugin.resource import Resource
 from kamado.plugin.wire import create_body, fill, pick
 
 _FRESH_SECONDS = 2.0
+_EXTENSIONS_SECONDS = 300.0
 LOOKED = "looked_first"
 """Key of the data that says: before the create there was nothing of that name (`Rest.unique`)."""
 _SLACK = timedelta(seconds=60)
 """How far the clocks of the cloud and ours may differ when an adoption look-up goes by the time of creation."""
+
+
+_CLIENTS = {
+    "network": "neutron",
+    "compute": "nova",
+    "volumev3": "cinder",
+    "image": "glance",
+    "identity": "keystone",
+    "load-balancer": "octavia",
+    "dns": "designate",
+    "key-manager": "barbican",
+    "object-store": "swift",
+}
+"""Heat's names of services, for messages."""
 
 
 class CloudResource(Resource):
@@ -31,6 +46,15 @@ class CloudResource(Resource):
 
     service_type: ClassVar[str] = ""
     microversion: ClassVar[str | None] = None
+
+    @classmethod
+    def unavailable(cls, cloud: Cloud) -> str | None:
+        """Why the cloud cannot have such resources, in Heat's words (error type ResourceTypeUnavailable); None when it can."""
+        reason = _lacking(cls, cloud)
+        if reason is None:
+            return None
+        name = _CLIENTS.get(cls.service_type, cls.service_type)
+        return f"HEAT-E99001 Service {name} is not available for resource type {cls.type_name}, reason: {reason}"
 
     @property
     def cloud(self) -> Cloud:
@@ -206,6 +230,21 @@ class RestThing(CloudResource):
                 return None
             raise
         return sorted(things, key=lambda thing: thing.get(query.order) or "") if query.order else things
+
+
+def _lacking(cls: type[CloudResource], cloud: Cloud) -> str | None:
+    if not cloud.has(cls.service_type):
+        return "Service endpoint not in service catalog."
+    rest: Rest | None = getattr(cls, "rest", None)
+    for extension in () if rest is None else rest.extension:
+        if extension not in cloud.remember(("extensions",), _EXTENSIONS_SECONDS, lambda: _extensions(cloud)):
+            return f"Required extension {extension} in {_CLIENTS[cls.service_type]} service is not available."
+    return None
+
+
+def _extensions(cloud: Cloud) -> frozenset[str]:
+    found = cloud.service("network").list("/v2.0/extensions", "extensions")
+    return frozenset(extension["alias"] for extension in found)
 
 
 def parse_time(text: Any) -> datetime | None:
