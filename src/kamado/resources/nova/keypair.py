@@ -82,6 +82,22 @@ class KeyPair(RestResource):
         return name
 
     def prepare_for_replace(self) -> None:
-        """The name is wanted for the new one."""
-        if self.physical_id:
+        """The name is wanted for the new one; the public half is kept, in case the old one is wanted again."""
+        if not self.physical_id:
+            return
+        answer = self.call("GET", self.item_path(), ok=(404,))
+        if answer is not None:
+            self.set_data("public_key", self.unwrapped(answer)["public_key"])
             self.call("DELETE", self.item_path(), ok=(404,))
+
+    def restore_prev_rsrc(self) -> None:
+        """Makes the key again with the public half that it had: the private one still fits."""
+        kept = self.data.get("public_key")
+        if kept:
+            self.call(
+                "POST",
+                self.collection_path(),
+                json=self.wrapped({**self.create_request(), "public_key": kept}),
+                ok=(409,),
+            )
+            self.set_data("public_key", None)

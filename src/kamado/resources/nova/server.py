@@ -17,7 +17,7 @@ from kamado.cloud.failures import CloudError
 from kamado.plugin.declare import Ready, Rest, resource_type
 from kamado.plugin.errors import PermanentError, ResourceInError, TemporaryError
 from kamado.plugin.rest import RestResource
-from kamado.plugin.rules import Finding
+from kamado.plugin.rules import Finding, alike, at
 from kamado.plugin.wire import sent
 from kamado.resources.nova import addresses, devices, interfaces, networks, steps, user_data
 from kamado.resources.nova.server_schema import ATTRIBUTES, HANDLED, PROPERTIES
@@ -76,6 +76,22 @@ class Server(RestResource):
         named = [group for group in groups if is_unknown(group) or group] if isinstance(groups, list) else []
         found += networks.problems(label, entries, named)
         return [_finding(text) for text in found]
+
+    @classmethod
+    def implied_by(cls, name: str, definition: Any, definitions: Mapping[str, Any]) -> set[str]:
+        """The subnets of its networks, and those of which it cannot be told: addresses come from them."""
+        nets = definition.properties.get("networks")
+        if not nets:
+            return set()
+        entries = nets if isinstance(nets, list) else [nets]
+        ours = [at(net, "network|uuid") if isinstance(net, Mapping) else None for net in entries]
+        return {
+            other
+            for other, subnet in definitions.items()
+            if other != name
+            and subnet.type == "OS::Neutron::Subnet"
+            and _may_be_one_of(at(subnet.properties, "network|network_id"), ours)
+        }
 
     @classmethod
     def replaces(cls, before: Mapping[str, Any], after: Mapping[str, Any], changed: frozenset[str]) -> bool:
@@ -459,6 +475,10 @@ def create_microversion(properties: Mapping[str, Any]) -> str | None:
     if networks.allocation(properties.get("networks")):
         return "2.37"
     return None
+
+
+def _may_be_one_of(network: Any, networks_: list[Any]) -> bool:
+    return network is None or any(other is None or alike(network, other) for other in networks_)
 
 
 def _finding(text: str) -> Finding:
