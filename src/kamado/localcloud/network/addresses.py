@@ -18,8 +18,10 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Cidr = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 AUTO_MODES = ("slaac", "dhcpv6-stateless")
-WINDOW = 1024  # as real Neutron does, only the beginning of a huge pool is drawn from at random
-GUESSES = 6
+WINDOW = (
+    1024  # only the beginning of a huge pool is drawn from, as in real Neutron; each further guess looks 4 × as far
+)
+GUESSES = 10
 
 
 @lru_cache(maxsize=4096)
@@ -91,9 +93,9 @@ def free_address(call: Call, subnet: Obj) -> str | None:
     spans = [
         (int(ipaddress.ip_address(p["start"])), int(ipaddress.ip_address(p["end"]))) for p in subnet["allocation_pools"]
     ]
-    for _ in range(GUESSES if spans else 0):
+    for attempt in range(GUESSES if spans else 0):
         first, last = random.choice(spans)
-        guess = text_of(random.randint(first, min(last, first + WINDOW)), version)
+        guess = text_of(random.randint(first, min(last, first + (WINDOW << 2 * attempt))), version)
         if not taken(call, subnet["id"], guess):
             return guess
     # among n+1 addresses one is free when n are taken, so this scan ends early in any but a full pool

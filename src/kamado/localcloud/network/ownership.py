@@ -63,7 +63,7 @@ def claim(call: Call, collection: str, values: Obj, guarded: Mapping[str, Any]) 
         for name, default in guarded.items():
             if values.get(name) != default:
                 raise call.service.dialect.forbidden(f"create_{singular}:{name}")
-    if singular in call.cloud.service("network").quotas:
+    if call.cloud.quota("network", values["project_id"], singular) >= 0:  # counting costs: only where there is a limit
         used = len(call.state.find(f"network.{collection}", project_id=values["project_id"]))
         crud.charge(call, singular, values["project_id"], used)
 
