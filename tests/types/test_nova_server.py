@@ -16,6 +16,7 @@ from kamado.plugin.errors import PermanentError, ResourceInError, TemporaryError
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
 from kamado.resources.nova.server import create_microversion
+from kamado.template import Environment, PseudoParameters, load
 from kamado.template.unknown import UNKNOWN
 
 SERVER = Registry.load().get("OS::Nova::Server")
@@ -376,6 +377,33 @@ def test_an_update_goes_on_without_its_token(rig: Rig, net: Net, other: Net) -> 
     ids = {flavor["name"]: flavor["id"] for flavor in nova(rig).get("/flavors")["flavors"]}
     assert shown(rig, made)["flavor"]["id"] == ids["m1.small"]
     assert "steps_left" not in made.data
+
+
+# What comes first.
+
+
+def test_subnets_of_its_networks_come_first() -> None:
+    text = """
+heat_template_version: 2018-08-31
+resources:
+  net: {type: OS::Neutron::Net}
+  other: {type: OS::Neutron::Net}
+  mine: {type: OS::Neutron::Subnet, properties: {network: {get_resource: net}, cidr: 10.0.0.0/24}}
+  theirs: {type: OS::Neutron::Subnet, properties: {network: {get_resource: other}, cidr: 10.1.0.0/24}}
+  port: {type: OS::Neutron::Port, properties: {network: {get_resource: net}}}
+  named:
+    type: OS::Nova::Server
+    properties: {flavor: f, image: i, networks: [{network: {get_resource: net}}]}
+  by_port:
+    type: OS::Nova::Server
+    properties: {flavor: f, image: i, networks: [{port: {get_resource: port}}]}
+  none: {type: OS::Nova::Server, properties: {flavor: f, image: i}}
+"""
+    template = load(text)
+    parameters = template.bind(Environment(), PseudoParameters("s", "i", "p"))
+    definitions = template.definitions(parameters)
+    before = {name: SERVER.implied_by(name, definitions[name], definitions) for name in ("named", "by_port", "none")}
+    assert before == {"named": {"mine"}, "by_port": {"mine", "theirs"}, "none": set()}
 
 
 # Making way for another.

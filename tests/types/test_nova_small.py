@@ -77,6 +77,20 @@ def test_another_key_takes_the_name_over(rig: Rig) -> None:
     assert new.attribute("public_key") != PUBLIC
 
 
+def test_a_key_comes_back_when_its_replacement_is_given_up(rig: Rig) -> None:
+    old = rig.make("OS::Nova::KeyPair", {"name": "came-back", "save_private_key": True})
+    public, private = old.attribute("public_key"), old.attribute("private_key")
+    lifecycle.make_way(old)
+    assert "came-back" not in keys(rig)
+    new = rig.make("OS::Nova::KeyPair", {"name": "came-back", "public_key": PUBLIC}, name="new")
+    lifecycle.make_way(new)
+    lifecycle.take_back(old)
+    lifecycle.take_back(old)
+    assert compute(rig).get("/os-keypairs/came-back")["keypair"]["public_key"] == public
+    assert old.attribute("private_key") == private
+    rig.made.remove(new)
+
+
 def test_a_lost_answer_costs_a_kept_key_but_makes_one(rig: Rig) -> None:
     """The private half was in the answer: the key that is there is of no use."""
     assert rig.local is not None
