@@ -7,6 +7,7 @@ shows the text of an unexpected exception.
 from __future__ import annotations
 
 import logging
+import re
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -149,11 +150,20 @@ def _problem(problem: Problem) -> dict[str, Any]:
 
 
 def placed(message: str, problems: Iterable[Problem]) -> str:
-    """The message with the place in the template's text, where it is known and the message does not say it."""
+    """The message with its place: line and column where the template was sent as text, else the path in it.
+
+    What the message says already is not said again; Heat's own words always come first.
+    """
     first = next(iter(problems), None)
-    if first is None or first.line is None or f"line {first.line}" in message:
+    if first is None:
         return message
-    return f"{message} ({first.file}, line {first.line}, column {first.column or 1})"
+    if first.line is not None:
+        if f"line {first.line}" in message:
+            return message
+        return f"{message} ({first.file}, line {first.line}, column {first.column or 1})"
+    if len(first.path) > 1 and not re.search(rf"\b{re.escape(str(first.path[1]))}\b", message):
+        return f"{message} (at {first.dotted})"
+    return message
 
 
 _OF_THE_CLOUD: Mapping[FailureKind, tuple[int, str]] = {

@@ -136,7 +136,7 @@ def redirect(req: Request, resp: Response, location: str) -> None:
 def get_stack(call: Call, resp: Response) -> None:
     """GET the stack."""
     wanted = query.flag(call.req, "resolve_outputs", True)
-    resp.media = {"stack": views.full(call.base, stacks.show(call.services, call.stack(), wanted))}
+    resp.media = {"stack": views.full(call.base, stacks.show(call.services, call.context, call.stack(), wanted))}
 
 
 def get_template(call: Call, resp: Response) -> None:
@@ -161,7 +161,7 @@ def list_outputs(call: Call, resp: Response) -> None:
 
 def get_output(call: Call, resp: Response) -> None:
     """GET …/outputs/{key}."""
-    resp.media = {"output": stacks.show_output(call.services, call.stack(), call.path["output_key"])}
+    resp.media = {"output": stacks.show_output(call.services, call.context, call.stack(), call.path["output_key"])}
 
 
 def update_stack(call: Call, resp: Response) -> None:

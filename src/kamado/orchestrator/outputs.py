@@ -1,18 +1,20 @@
 """Outputs of a stack, worked out when they are read: nothing of them is stored.
 
-Called by `stacks`. The trap: only rows that an output refers to are read, and only what the engine stored of them is
-looked at, so that showing a stack costs no call to a cloud.
+Called by `stacks`. The trap: only rows that an output refers to are read, and of those what the engine stored, so that
+showing a stack costs no call to a cloud, except for attributes that are declared to change by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from kamado.engine.scope import RowScope
+from kamado.engine.scope import RowScope, attribute_names
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
-from kamado.orchestrator.context import Services
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.resources import with_live_attributes
 from kamado.store.resources import in_use
 from kamado.template import Output, Parameters, contains_unknown, resolve
 
@@ -25,13 +27,38 @@ def describe(outputs: Iterable[Output]) -> list[dict[str, Any]]:
 
 
 def values(
-    services: Services, stack: StackRecord, parameters: Parameters, outputs: Mapping[str, Output]
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    parameters: Parameters,
+    outputs: Mapping[str, Output],
 ) -> list[dict[str, Any]]:
     """The outputs with their values; one that cannot be worked out has null and says why."""
     needed = {name for output in outputs.values() for name in output.requires}
     rows = in_use(services.store.resources.named(stack.id, sorted(needed))) if needed else {}
+    read = attribute_names(place for output in outputs.values() for place in output.attributes)
+    for name, attributes in read.items():
+        if name in rows:
+            rows[name] = with_live_attributes(services, context, stack, rows[name], attributes)
     scope = RowScope(parameters, rows.get)
     return [_valued(output, scope, rows, stack) for output in outputs.values()]
+
+
+def _live_attributes(
+    services: Services, stack: StackRecord, outputs: Mapping[str, Output], rows: Mapping[str, ResourceRecord]
+) -> dict[str, list[str]]:
+    """Resource name → attributes that outputs read and that change by themselves."""
+    found: dict[str, list[str]] = {}
+    paths = {(name, str(path[0])) for output in outputs.values() for name, path in output.attributes if path}
+    types = resources.types_of(services, stack) if paths else None
+    for name, attribute in sorted(paths):
+        row = rows.get(name)
+        if types is None or row is None or row.physical_id is None or types.schema(row.type) is None:
+            continue
+        cls = types.get(row.type, name)
+        if not cls.local and attribute in cls.attrs and cls.attrs[attribute].live:
+            found.setdefault(name, []).append(attribute)
+    return found
 
 
 def _described(output: Output) -> dict[str, Any]:

@@ -7,8 +7,8 @@ to the cloud, and what cannot be read is null, never an error.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kamado.engine.scope import REFERENCE
@@ -69,7 +69,7 @@ def listing(
     if not detail:
         return [ResourceDetail(row, users.get(row.name, ())) for row in kept]
     texts = _descriptions(services, stack)
-    types = _types(services, stack)
+    types = types_of(services, stack)
     return [
         ResourceDetail(
             row, users.get(row.name, ()), texts.get(row.name, ""), _attributes(services, context, stack, types, row, ())
@@ -86,7 +86,7 @@ def show(
     row = standing.get(name)
     if row is None:
         raise ResourceNotFound.of(name, stack.name)
-    types = _types(services, stack)
+    types = types_of(services, stack)
     return ResourceDetail(
         row,
         users.get(name, ()),
@@ -142,6 +142,29 @@ def required_by(rows: Sequence[ResourceRecord], standing: Mapping[str, ResourceR
     return users
 
 
+def with_live_attributes(
+    services: Services, context: RequestContext, stack: StackRecord, row: ResourceRecord, names: Collection[str | None]
+) -> ResourceRecord:
+    """The row with those of the named attributes read anew that change by themselves; None names all attributes.
+
+    What cannot be read keeps its stored value.
+    """
+    if row.physical_id is None:
+        return row
+    types = types_of(services, stack)
+    try:
+        live = types.get(row.type, row.name).schema.live_attributes
+    except UnknownType:
+        return row
+    wanted = sorted(live if None in names else live.intersection(name for name in names if name is not None))
+    if not wanted:
+        return row
+    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
+    found = _read(lifecycle.build(types, row, stack_info(services, stack), ports), wanted)
+    fresh = {name: value for name, value in found.items() if value is not None}
+    return replace(row, attributes={**row.attributes, **fresh})
+
+
 def _descriptions(services: Services, stack: StackRecord) -> dict[str, str]:
     """Resource descriptions, as the template has them."""
     body = services.store.templates.get(stack.target.template_id)
@@ -154,7 +177,8 @@ def _descriptions(services: Services, stack: StackRecord) -> dict[str, str]:
     return found
 
 
-def _types(services: Services, stack: StackRecord) -> Registry:
+def types_of(services: Services, stack: StackRecord) -> Registry:
+    """Resource types as the stack's environment names them."""
     return services.registry.for_environment(templates.environment_of(stack.target))
 
 
@@ -200,6 +224,15 @@ def _attributes(
         found = _stored(row) if resource.local else {}
         missing = [name for name in [*declared, *more] if name not in found]
     return {**found, **_read(resource, missing)}
+
+
+def read_live(
+    services: Services, context: RequestContext, stack: StackRecord, row: ResourceRecord, names: Sequence[str]
+) -> dict[str, Any]:
+    """Some attributes of a resource as they are now, read with the caller's token; the stored ones where that fails."""
+    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
+    resource = lifecycle.build(types_of(services, stack), row, stack_info(services, stack), ports)
+    return {name: value for name, value in _read(resource, names).items() if value is not None}
 
 
 def _stored(row: ResourceRecord) -> dict[str, Any]:

@@ -86,14 +86,14 @@ def listing(services: Services, wanted: StackFilter, with_count: bool = False) -
 # --- showing -------------------------------------------------------------------------------------------------------
 
 
-def show(services: Services, stack: StackRecord, resolve_outputs: bool = True) -> StackDetail:
+def show(services: Services, context: RequestContext, stack: StackRecord, resolve_outputs: bool = True) -> StackDetail:
     """A stack with its parameters, and its outputs as they are now."""
     template = templates.of_target(services, stack.target)
     parameters = templates.parameters_of(services, stack, template)
     gone = stack.action is Action.DELETE and stack.status is Status.COMPLETE
     found = None
     if resolve_outputs and not gone:
-        found = outputs.values(services, stack, parameters, template.active_outputs(parameters))
+        found = outputs.values(services, context, stack, parameters, template.active_outputs(parameters))
     return StackDetail(stack, template.description or NO_DESCRIPTION, parameters.shown(), found)
 
 
@@ -104,14 +104,14 @@ def list_outputs(services: Services, stack: StackRecord) -> list[dict[str, Any]]
     return outputs.describe(template.active_outputs(parameters).values())
 
 
-def show_output(services: Services, stack: StackRecord, key: str) -> dict[str, Any]:
+def show_output(services: Services, context: RequestContext, stack: StackRecord, key: str) -> dict[str, Any]:
     """One output with its value."""
     template = templates.of_target(services, stack.target)
     parameters = templates.parameters_of(services, stack, template)
     found = template.active_outputs(parameters).get(key)
     if found is None:
         raise NotFound(f"Specified output key {key} not found.")
-    return outputs.values(services, stack, parameters, {key: found})[0]
+    return outputs.values(services, context, stack, parameters, {key: found})[0]
 
 
 def template_body(services: Services, stack: StackRecord) -> Mapping[str, Any]:
