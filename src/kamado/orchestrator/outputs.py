@@ -7,7 +7,6 @@ showing a stack costs no call to a cloud, except for attributes that are declare
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from kamado.engine.scope import RowScope, attribute_names
@@ -42,23 +41,6 @@ def values(
             rows[name] = with_live_attributes(services, context, stack, rows[name], attributes)
     scope = RowScope(parameters, rows.get)
     return [_valued(output, scope, rows, stack) for output in outputs.values()]
-
-
-def _live_attributes(
-    services: Services, stack: StackRecord, outputs: Mapping[str, Output], rows: Mapping[str, ResourceRecord]
-) -> dict[str, list[str]]:
-    """Resource name → attributes that outputs read and that change by themselves."""
-    found: dict[str, list[str]] = {}
-    paths = {(name, str(path[0])) for output in outputs.values() for name, path in output.attributes if path}
-    types = resources.types_of(services, stack) if paths else None
-    for name, attribute in sorted(paths):
-        row = rows.get(name)
-        if types is None or row is None or row.physical_id is None or types.schema(row.type) is None:
-            continue
-        cls = types.get(row.type, name)
-        if not cls.local and attribute in cls.attrs and cls.attrs[attribute].live:
-            found.setdefault(name, []).append(attribute)
-    return found
 
 
 def _described(output: Output) -> dict[str, Any]:

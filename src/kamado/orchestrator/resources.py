@@ -226,15 +226,6 @@ def _attributes(
     return {**found, **_read(resource, missing)}
 
 
-def read_live(
-    services: Services, context: RequestContext, stack: StackRecord, row: ResourceRecord, names: Sequence[str]
-) -> dict[str, Any]:
-    """Some attributes of a resource as they are now, read with the caller's token; the stored ones where that fails."""
-    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
-    resource = lifecycle.build(types_of(services, stack), row, stack_info(services, stack), ports)
-    return {name: value for name, value in _read(resource, names).items() if value is not None}
-
-
 def _stored(row: ResourceRecord) -> dict[str, Any]:
     return {name: value for name, value in row.attributes.items() if name != REFERENCE}
 
