@@ -98,9 +98,8 @@ class Caller:
                     called = True
                 yield from self._poll(resource, action, token, self.settings.poll_first)
                 return
-            except StepFailed as failed:
-                # Looking it up failed: that it may exist must not be forgotten.
-                raise StepFailed(replace(failed.outcome, unknown=unknown), resource.id) from failed
+            except StepFailed:
+                raise
             except Exception as error:
                 outcome = lifecycle.outcome(error, resource.name)
             unknown = not called and action == Action.CREATE and outcome.unknown
@@ -160,7 +159,11 @@ class Caller:
         if not resource.can_find or row.physical_id is not None:
             return row.physical_id is not None
         since = self._since(row)
-        found = yield from self.patiently(resource, lambda: resource.find_existing(since, Taken(self.rows)))
+        try:
+            found = yield from self.patiently(resource, lambda: resource.find_existing(since, Taken(self.rows)))
+        except StepFailed as failed:
+            # That it may exist must not be forgotten: whoever deletes or replaces it looks again.
+            raise StepFailed(replace(failed.outcome, unknown=True), resource.id) from failed
         if found is None:
             return False
         yield Call(partial(resource.set_physical_id, found))

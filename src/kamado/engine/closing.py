@@ -51,7 +51,7 @@ def failed(
     changes: list[Change] = []
     reason = failure or events.TIMED_OUT
     if not follows(operation):
-        changes += _aborted(rows, operation, events.TIMED_OUT if timed_out else "", now)
+        changes += _aborted(rows, events.TIMED_OUT if timed_out else "", now)
     said = failure.startswith("Resource ") and operation.action is not Action.CHECK
     if not said:
         changes += stack_failed(stack, operation.action, reason, now)
@@ -69,7 +69,7 @@ def stopped(
     if why is Stop.SUPERSEDED:
         return [_ended(operation, OperationState.SUPERSEDED, operation.reason, now)]
     reason = events.cancelled(operation.action)
-    changes = _aborted(rows, operation, "user triggered cancel", now)
+    changes = _aborted(rows, "user triggered cancel", now)
     changes += stack_failed(stack, operation.action, reason, now)
     changes.append(_ended(operation, OperationState.CANCELLED, reason, now))
     return changes
@@ -122,11 +122,13 @@ def emptied(target: Target, template_id: str) -> Target:
     return replace(target, template_id=template_id, files={}, environment=environment)
 
 
-def _aborted(rows: Iterable[ResourceRecord], operation: OperationRecord, why: str, now: datetime) -> list[Change]:
-    """Rows that were left in the middle are FAILED; what the cloud may hold of them stays known by their phase."""
+def _aborted(rows: Iterable[ResourceRecord], why: str, now: datetime) -> list[Change]:
+    """Rows that are in the middle are FAILED, those that a superseded operation left too, for nobody comes any more to go on with
+    them. What the cloud may hold of them stays known by their phase.
+    """
     changes: list[Change] = []
     for row in list(rows):
-        if row.operation_id != operation.id or row.status is not Status.IN_PROGRESS:
+        if row.status is not Status.IN_PROGRESS:
             continue
         reason = f"{row.action} aborted ({why})" if why else f"{row.action} aborted"
         unsure = row.action is Action.CREATE and row.physical_id is None and row.phase is not Phase.NONE
