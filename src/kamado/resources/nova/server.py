@@ -1,8 +1,9 @@
 """OS::Nova::Server: a virtual machine.
 
-The declaration is in `server_schema.py`; network cards in `networks.py` and `interfaces.py`; disks in `devices.py`; user data in
-`user_data.py`; what an update does over time in `steps.py`; attributes in `addresses.py`. The trap: internal ports are made before the
-server and go after it, so a server resource without a physical id may still own something.
+The declaration is in `server_schema.py`; network cards in `networks.py`, `interfaces.py` and `server_cards.py`; states,
+snapshots and deletion in `server_life.py`; disks in `devices.py`; user data in `user_data.py`; what an update does over
+time in `steps.py`; attributes in `addresses.py`. The trap: internal ports are made before the server and go after it,
+so a server resource without a physical id may still own something.
 """
 
 from __future__ import annotations
@@ -13,49 +14,27 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from kamado.cloud.failures import CloudError
 from kamado.plugin.declare import Ready, Rest, resource_type
-from kamado.plugin.errors import PermanentError, ResourceInError, TemporaryError
-from kamado.plugin.rest import RestResource
+from kamado.plugin.errors import PermanentError
 from kamado.plugin.rules import Finding, alike, at
 from kamado.plugin.wire import sent
 from kamado.resources.nova import addresses, devices, interfaces, networks, steps, user_data
+from kamado.resources.nova.server_cards import ServerCards
+from kamado.resources.nova.server_life import ON_THE_WAY
 from kamado.resources.nova.server_schema import ATTRIBUTES, HANDLED, PROPERTIES
 from kamado.template.unknown import contains_unknown, is_unknown
 
-_ON_THE_WAY = frozenset(
-    {
-        "BUILD",
-        "HARD_REBOOT",
-        "PASSWORD",
-        "REBOOT",
-        "RESCUE",
-        "RESIZE",
-        "REVERT_RESIZE",
-        "SHUTOFF",
-        "SUSPENDED",
-        "VERIFY_RESIZE",
-    }
-)
-_IMAGE_TASKS = frozenset({"image_uploading", "image_snapshot_pending", "image_snapshot", "image_pending_upload"})
 _STEPS = "steps_left"
-
-_LISTED = {
-    "network": "neutron.network",
-    "subnet": "neutron.subnet",
-    "port": "neutron.port",
-}
-"""Keys of a network entry whose names become ids."""
 
 
 @resource_type("OS::Nova::Server")
-class Server(RestResource):
+class Server(ServerCards):
     """A virtual machine."""
 
     rest = Rest(
         "compute", "/servers", "server", waits_for_absence=True, created="created", beside=("os:scheduler_hints",)
     )
-    ready = Ready("status", pending=_ON_THE_WAY, done={"ACTIVE"}, bad={"ERROR"}, result="Server is not active")
+    ready = Ready("status", pending=ON_THE_WAY, done={"ACTIVE"}, bad={"ERROR"}, result="Server is not active")
     properties = PROPERTIES
     attributes = ATTRIBUTES
     handled = HANDLED
@@ -109,7 +88,7 @@ class Server(RestResource):
         self._refuse_what_cannot_be()
         given = self.properties
         body = super().create_request()
-        body["user_data"] = base64.b64encode(self._user_data().encode()).decode()
+        body["user_data"] = steps.encoded_user_data(self)
         if given.get("metadata"):
             body["metadata"] = steps.metadata_text(given["metadata"])
         groups = self._security_groups()
@@ -119,7 +98,7 @@ class Server(RestResource):
         if allocation:
             body["networks"] = allocation
         elif given.get("networks"):
-            body["networks"] = interfaces.build_nics(self, self._nets(given["networks"]), groups)
+            body["networks"] = interfaces.build_nics(self, self.nets_with_ids(given["networks"]), groups)
         body |= self._disks()
         if given.get("reservation_id"):
             body["reservation_id"] = given["reservation_id"]
@@ -147,36 +126,8 @@ class Server(RestResource):
                 "NotSupported",
             )
 
-    def _user_data(self) -> str:
-        url = None
-        if self.properties.get("user_data_format") == user_data.CFNTOOLS and self.cloud.has("cloudformation"):
-            url = user_data.metadata_server_url(self.cloud.service("cloudformation").base)
-        return user_data.build(
-            self.properties.get("user_data") or "",
-            self.properties.get("user_data_format") or user_data.CFNTOOLS,
-            self.metadata,
-            url,
-        )
-
     def _security_groups(self) -> list[str]:
         return [group for group in self.properties.get("security_groups") or [] if group]
-
-    def _nets(self, nets: Any) -> list[dict[str, Any]]:
-        """Entries with ids for names and a network for each subnet."""
-        resolved = []
-        for net in nets or ():
-            entry = {key: value for key, value in net.items() if value is not None}
-            if "uuid" in entry:
-                entry.setdefault("network", entry.pop("uuid"))
-            for key, kind in _LISTED.items():
-                if entry.get(key):
-                    entry[key] = self.find(kind, entry[key])
-            extra = entry.get("port_extra_properties")
-            if extra and extra.get("qos_policy"):
-                policy = self.find("neutron.qos_policy", extra["qos_policy"])
-                entry["port_extra_properties"] = {**extra, "qos_policy": policy}
-            resolved.append(entry)
-        return interfaces.with_networks(self, resolved)
 
     def _disks(self) -> dict[str, Any]:
         legacy = self._devices("block_device_mapping")
@@ -198,13 +149,6 @@ class Server(RestResource):
         found = self.service.list("/servers/detail", "servers", {"name": f"^{re.escape(name)}$"})
         made = [server for server in found if server["name"] == name]
         return self.oldest(made, since, taken)
-
-    def judge(self, ready: Ready, body: Mapping[str, Any]) -> bool:
-        """As declared, but for the words of a fault and for what some clouds add to a status."""
-        status = steps.status_of(body)
-        if status in ready.bad:
-            raise steps.in_error(body)
-        return super().judge(ready, {**body, "status": status})
 
     def check_create_complete(self, token: Any) -> bool:
         """Active; then its tags are put."""
@@ -230,7 +174,7 @@ class Server(RestResource):
             self._put_tags()
         todo: list[steps.Step] = []
         if "networks" in changes:
-            todo += self._network_steps()
+            todo += self.network_steps()
         if "flavor" in changes:
             todo.append({"do": "resize", "flavor": self.find("nova.flavor", self.properties["flavor"])})
         todo += self._rebuild_steps(changes)
@@ -251,33 +195,6 @@ class Server(RestResource):
             raise PermanentError("a server without an image cannot be rebuilt with other user data", "NotSupported")
         return [{"do": "password"}] if "admin_pass" in changes else []
 
-    def rebuild_user_data(self) -> str:
-        """The user data for a rebuild, encoded as Nova takes them."""
-        return base64.b64encode(self._user_data().encode()).decode()
-
-    def _network_steps(self) -> list[steps.Step]:
-        old = self._nets((self.record.properties or {}).get("networks"))
-        new = self._nets(self.properties.get("networks"))
-        there = interfaces.interfaces(self)
-        changes = networks.plan(old, new, there, interfaces.internal_ports(self))
-        before = [card.port_id for card in there]
-        todo: list[steps.Step] = [{"do": "release", "floating_ip": address} for address in changes.release]
-        todo += [{"do": "detach", "port": port} for port in changes.detach]
-        todo += [{"do": "reshape", "port": port, "body": dict(body)} for port, body in changes.reshape]
-        if changes.first_free:
-            chosen = interfaces.available_network(self) if networks.allocation(new) else None
-            net = {"network": chosen} if chosen else {}
-            todo.append({"do": "attach", "net": net, "before": before})
-        for place, entry in changes.attach:
-            internal = networks.needs_own_port(entry)
-            step = {"do": "attach", "net": dict(entry), "before": before, "place": place, "internal": internal}
-            todo.append(step)
-        todo += [
-            {"do": "associate", "floating_ip": address, "port": port, "address": fixed}
-            for address, port, fixed in changes.associate
-        ]
-        return todo
-
     def check_update_complete(self, token: Any) -> bool:
         """One step after the other; a step that is over leaves the token."""
         self._body = None
@@ -293,164 +210,6 @@ class Server(RestResource):
         done = steps.advance(self, todo)
         self.set_data(_STEPS, None if done else todo)
         return done
-
-    # Delete.
-
-    def handle_delete(self) -> Any:
-        """Deletes it; ports of a server that was never made go at once."""
-        if not self.physical_id:
-            interfaces.delete_left_behind(self)
-            return None
-        return super().handle_delete()
-
-    def check_delete_complete(self, token: Any) -> bool:
-        """When Nova does not know it any more, its internal ports go too."""
-        if not self.physical_id:
-            return True
-        if not super().check_delete_complete(token):
-            return False
-        interfaces.delete_internal(self)
-        return True
-
-    def is_deleted(self, body: Mapping[str, Any]) -> bool:
-        """Soft deletion is pushed on; a fault while deleting is an error."""
-        if steps.task_of(body) == "deleting":
-            return False
-        status = steps.status_of(body)
-        if status == "SOFT_DELETED":
-            steps.act(self, "forceDelete")
-        elif status == "ERROR":
-            fault = body.get("fault") or {}
-            words = f"({fault.get('code')}) {fault.get('message', 'Unknown')}"
-            raise ResourceInError(status, f"Server {body.get('name')} delete failed: {words}")
-        return status == "DELETED"
-
-    def handle_snapshot_delete(self) -> Any:
-        """Deletion policy Snapshot: an image of it first."""
-        if not self.physical_id:
-            return {"image": None, "deleting": self.handle_delete()}
-        return {"image": self.handle_snapshot()}
-
-    def check_snapshot_delete_complete(self, token: Any) -> bool:
-        """The image is ready; then as for any deletion."""
-        token = token if token is not None else {"image": self.data.get("snapshot_image_id")}
-        if token.get("image") and not self.check_snapshot_complete(token["image"]):
-            return False
-        if token.pop("image", None) or "deleting" not in token:
-            token["deleting"] = self.handle_delete()
-            return False
-        return self.check_delete_complete(token["deleting"])
-
-    # Replacement: the two servers cannot have the same ports.
-
-    def prepare_for_replace(self) -> None:
-        """Takes out the cards that the new server is to have: users' ports, and those with addresses that are named.
-
-        When there is no sound server to go on, its internal ports are deleted.
-        """
-        server = self._present()
-        if server is None or steps.status_of(server) == "ERROR":
-            interfaces.delete_internal(self)
-            return
-        nets = self._nets((self.record.properties or {}).get("networks"))
-        ports = networks.assign(nets, interfaces.interfaces(self))
-        wanted = [port for place, port in ports.items() if nets[place].get("port") or nets[place].get("fixed_ip")]
-        for port in wanted:
-            interfaces.detach(self, port)
-        if not all(interfaces.detached(self, port) for port in wanted):
-            raise TemporaryError("the ports of the server are being detached", 1.0)
-        interfaces.delete_internal(self, [port for port in wanted if port in interfaces.internal_ports(self)])
-
-    def restore_prev_rsrc(self) -> None:
-        """Puts back the cards that its entries name and that it does not have."""
-        if self._present() is None:
-            return
-        nets = self._nets((self.record.properties or {}).get("networks"))
-        there = interfaces.interfaces(self)
-        before = [card.port_id for card in there]
-        assigned = networks.assign(nets, there)
-        for place, net in enumerate(nets):
-            if place in assigned or (net.get("port") and not interfaces.is_free(self, net["port"])):
-                continue
-            internal = networks.needs_own_port(net)
-            step = {"do": "attach", "net": net, "before": before, "place": place, "internal": internal}
-            steps.run(self, step)
-
-    def _present(self) -> Mapping[str, Any] | None:
-        if not self.physical_id:
-            return None
-        try:
-            return self.show()
-        except CloudError as error:
-            if error.not_found:
-                return None
-            raise
-
-    def needs_replace_failed(self) -> bool:
-        """A FAILED one is kept unless it is gone or broken."""
-        server = self._present()
-        return server is None or steps.status_of(server) in ("ERROR", "DELETED", "SOFT_DELETED")
-
-    # Suspend, resume, check, snapshot.
-
-    def handle_suspend(self) -> Any:
-        """Suspends it, unless it is so already."""
-        if not self.physical_id:
-            raise PermanentError(f"Cannot suspend {self.name}, resource_id not set")
-        if steps.status_of(self._found()) != "SUSPENDED":
-            steps.act(self, "suspend")
-        return None
-
-    def check_suspend_complete(self, token: Any) -> bool:  # noqa: ARG002  # nothing in it
-        """Whether it is suspended."""
-        server = self.show()
-        status = steps.status_of(server)
-        if status not in {*_ON_THE_WAY, "ACTIVE"}:
-            raise steps.unknown_status(server, f"Suspend of server {server.get('name')} failed")
-        return status == "SUSPENDED"
-
-    def handle_resume(self) -> Any:
-        """Resumes it, unless it runs."""
-        if not self.physical_id:
-            raise PermanentError(f"Cannot resume {self.name}, resource_id not set")
-        if steps.status_of(self._found()) != "ACTIVE":
-            steps.act(self, "resume")
-        return None
-
-    def check_resume_complete(self, token: Any) -> bool:  # noqa: ARG002  # nothing in it
-        """Whether it runs."""
-        assert self.ready is not None
-        return self.judge(self.ready, self.show())
-
-    def _found(self) -> Mapping[str, Any]:
-        server = self._present()
-        if server is None:
-            raise PermanentError(f"Failed to find server {self.physical_id}", "NotFound")
-        return server
-
-    def handle_snapshot(self) -> str:
-        """An image of the server; its id."""
-        kept = self.data.get("snapshot_image_id")
-        if kept and self.data.get("snapshot_of") == self.record.operation_id:
-            return str(kept)
-        image = str(steps.act(self, "createImage", {"name": self.physical_name}, "2.45")["image_id"])
-        self.set_data("snapshot_of", self.record.operation_id)
-        self.set_data("snapshot_image_id", image)
-        return image
-
-    def check_snapshot_complete(self, token: Any) -> bool:
-        """The image is ready and Nova is through with it."""
-        image = self.cloud.service("image").get(f"/v2/images/{token or self.data['snapshot_image_id']}")
-        status = str(image["status"]).lower()
-        if status in ("error", "deleted", "killed"):
-            raise PermanentError(status)
-        return status == "active" and steps.task_of(steps.read(self)) not in _IMAGE_TASKS
-
-    def handle_delete_snapshot(self, data: Mapping[str, Any]) -> None:
-        """The image of a snapshot goes with it."""
-        image = (data.get("resource_data") or data).get("snapshot_image_id")
-        if image:
-            self.cloud.service("image").delete(f"/v2/images/{image}", ok=(404,))
 
     # Attributes.
 

@@ -7,17 +7,15 @@ calls; and no secret is ever put into a step.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kamado.cloud.failures import CloudError
 from kamado.plugin.errors import PermanentError, ResourceInError, ResourceUnknownStatus
 from kamado.plugin.resource import Resource
-from kamado.resources.nova import interfaces
-
-if TYPE_CHECKING:
-    from kamado.resources.nova.server import Server
+from kamado.resources.nova import interfaces, user_data
 
 Step = dict[str, Any]
 
@@ -58,7 +56,7 @@ def act(
     )
 
 
-def advance(resource: Server, todo: list[Step]) -> bool:
+def advance(resource: Resource, todo: list[Step]) -> bool:
     """Does one step after the other, each until it is over; one that is over leaves the list. Whether all are."""
     while todo:
         if not run(resource, todo[0]):
@@ -67,7 +65,7 @@ def advance(resource: Server, todo: list[Step]) -> bool:
     return True
 
 
-def run(resource: Server, step: Step) -> bool:
+def run(resource: Resource, step: Step) -> bool:
     """Moves a step on; whether it is over. A busy server is waited for."""
     try:
         return _STEPS[step["do"]](resource, step)
@@ -78,7 +76,7 @@ def run(resource: Server, step: Step) -> bool:
         raise
 
 
-def _resize(resource: Server, step: Step) -> bool:
+def _resize(resource: Resource, step: Step) -> bool:
     server = read(resource)
     status = status_of(server)
     if status == "VERIFY_RESIZE":
@@ -105,7 +103,7 @@ def _disk_config(resource: Resource) -> dict[str, Any]:
     return {"OS-DCF:diskConfig": chosen} if chosen else {}
 
 
-def _rebuild(resource: Server, step: Step) -> bool:
+def _rebuild(resource: Resource, step: Step) -> bool:
     server = read(resource)
     status = status_of(server)
     if status == "REBUILD" or task_of(server) is not None:
@@ -122,10 +120,20 @@ def _rebuild(resource: Server, step: Step) -> bool:
     microversion = None
     if step.get("user_data"):
         microversion = "2.57"
-        body["user_data"] = resource.rebuild_user_data()
+        body["user_data"] = encoded_user_data(resource)
     act(resource, "rebuild", body, microversion)
     step["called"] = True
     return False
+
+
+def encoded_user_data(resource: Resource) -> str:
+    """The user data of a server as Nova takes them: built from its properties and metadata, in base64."""
+    cloud, url = resource.ports.cloud(), None
+    style = resource.properties.get("user_data_format") or user_data.CFNTOOLS
+    if style == user_data.CFNTOOLS and cloud.has("cloudformation"):
+        url = user_data.metadata_server_url(cloud.service("cloudformation").base)
+    text = user_data.build(resource.properties.get("user_data") or "", style, resource.metadata, url)
+    return base64.b64encode(text.encode()).decode()
 
 
 def metadata_text(metadata: Mapping[str, Any] | None) -> dict[str, str]:
@@ -133,7 +141,7 @@ def metadata_text(metadata: Mapping[str, Any] | None) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in (metadata or {}).items()}
 
 
-def _detach(resource: Server, step: Step) -> bool:
+def _detach(resource: Resource, step: Step) -> bool:
     port = step["port"]
     if not step.get("called"):
         interfaces.detach(resource, port)
@@ -146,7 +154,7 @@ def _detach(resource: Server, step: Step) -> bool:
     return True
 
 
-def _attach(resource: Server, step: Step) -> bool:
+def _attach(resource: Resource, step: Step) -> bool:
     net, groups = step["net"], resource.properties.get("security_groups") or []
     if not step.get("port"):
         there = [card for card in interfaces.interfaces(resource) if card.port_id not in step["before"]]
@@ -184,27 +192,27 @@ def _wanted(net: Mapping[str, Any], port: str | None) -> dict[str, Any]:
     return wanted
 
 
-def _release(resource: Server, step: Step) -> bool:
+def _release(resource: Resource, step: Step) -> bool:
     interfaces.disassociate(resource, step["floating_ip"])
     return True
 
 
-def _associate(resource: Server, step: Step) -> bool:
+def _associate(resource: Resource, step: Step) -> bool:
     interfaces.associate(resource, step["floating_ip"], step["port"], step.get("address"))
     return True
 
 
-def _reshape(resource: Server, step: Step) -> bool:
+def _reshape(resource: Resource, step: Step) -> bool:
     interfaces.network_service(resource).put(f"/v2.0/ports/{step['port']}", json={"port": step["body"]})
     return True
 
 
-def _password(resource: Server, step: Step) -> bool:  # noqa: ARG001  # all steps are called alike
+def _password(resource: Resource, step: Step) -> bool:  # noqa: ARG001  # all steps are called alike
     act(resource, "changePassword", {"adminPass": resource.properties.get("admin_pass") or ""})
     return True
 
 
-_STEPS: Mapping[str, Callable[[Server, Step], bool]] = {
+_STEPS: Mapping[str, Callable[[Resource, Step], bool]] = {
     "release": _release,
     "detach": _detach,
     "reshape": _reshape,
