@@ -1,13 +1,13 @@
 """The live tree: what an operation is doing, as one picture. Pure: answers of the API in, a rich renderable out.
 
-Called by `watch` and `demo`. The trap: times come from the server's events, so that the clock of the reader does not matter,
-except for what is still running.
+Called by `watch` and `demo`. The trap: the server's events tell whole seconds only, so `Sightings` remembers when the reader saw
+each of them; what was there before the first look keeps the server's time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -24,6 +24,24 @@ MARKS: Mapping[str, tuple[str, str]] = {
 """Status → mark and colour; a resource that nothing has happened to yet has the last one."""
 
 
+class Sightings:
+    """When each event happened, as well as the reader can tell."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, datetime] | None = None
+
+    def look(self, events: Sequence[Mapping[str, Any]], now: datetime) -> Mapping[str, datetime]:
+        """Take in what is there at ``now``; event id → time."""
+        known = self._times
+        if known is None:
+            told = {event["id"]: _time(event["event_time"]) for event in events}
+            self._times = {key: at if now - at > timedelta(seconds=2) else now for key, at in told.items()}
+        else:
+            for event in events:
+                known.setdefault(event["id"], now)
+        return self._times or {}
+
+
 def ended(stack: Mapping[str, Any]) -> bool:
     """Whether the stack's operation is over."""
     return not stack["stack_status"].endswith("_IN_PROGRESS")
@@ -35,10 +53,14 @@ def failed(stack: Mapping[str, Any]) -> bool:
 
 
 def picture(
-    stack: Mapping[str, Any], resources: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], now: datetime
+    stack: Mapping[str, Any],
+    resources: Sequence[Mapping[str, Any]],
+    times: Mapping[str, float],
 ) -> RenderableType:
-    """The stack with its resources below it: state, how long the last action took, and the cause of a failure."""
-    times = durations(events, now)
+    """The stack with its resources below it: state, how long the last action took, and the cause of a failure.
+
+    ``times``: seconds by name, as `durations` gives them.
+    """
     done = sum(r["resource_status"].endswith("_COMPLETE") and not _untouched(r) for r in resources)
     head = _line(stack["stack_name"], "", stack["stack_status"], times.get(stack["stack_name"]))
     tree = Tree(head, guide_style="dim")
@@ -54,18 +76,18 @@ def picture(
     return Group(tree, foot)
 
 
-def durations(events: Sequence[Mapping[str, Any]], now: datetime) -> dict[str, float]:
-    """Seconds that the last action of each name took, or has taken so far."""
+def durations(events: Sequence[Mapping[str, Any]], seen: Mapping[str, datetime], now: datetime) -> dict[str, float]:
+    """Seconds that the last action of each name took, or has taken so far; ``seen`` tells when each event happened."""
     started: dict[str, datetime] = {}
     taken: dict[str, float] = {}
     for event in events:
-        name, at = event["resource_name"], _time(event["event_time"])
+        name, at = event["resource_name"], seen[event["id"]]
         if event["resource_status"].endswith("_IN_PROGRESS"):
             started[name] = at
             taken.pop(name, None)
         elif name in started:
-            taken[name] = max(0.0, (at - started[name]).total_seconds())
-    running = {name: max(0.0, (now - at).total_seconds()) for name, at in started.items() if name not in taken}
+            taken[name] = (at - started[name]).total_seconds()
+    running = {name: (now - at).total_seconds() for name, at in started.items() if name not in taken}
     return taken | running
 
 

@@ -1,8 +1,8 @@
 """`kamado up`: everything in one process, on a database of its own and, unless told otherwise, a cloud of its own.
 
-The state directory holds all that must survive: `kamado.db` (or another database by URL), `cloud.db` of the local cloud, and
-`secret.key`. A lock keeps a second process out of it. The trap: the OpenStack variables are written only when everything
-answers, because scripts wait for that file.
+The state directory holds all that must survive: `kamado.db` (or another database by URL), `cloud.db` of the local
+cloud, `secret.key` and the log. A lock keeps a second process out of it. The trap: the OpenStack variables are written
+only when everything answers, because scripts wait for that file.
 """
 
 from __future__ import annotations
@@ -126,6 +126,7 @@ def ready_text(installation: Installation) -> str:
     """What a newcomer needs to know once everything answers."""
     lines = [f"Kamado answers at {installation.url}", ""]
     lines += [f"  {line}" for line in installation.openrc().splitlines()]
+    lines += ["", f"It logs to {installation.settings.raw.log_file}."] if installation.settings.raw.log_file else []
     lines += ["", "Copy these lines into a shell, then try:  openstack stack list", "Ctrl-C ends it."]
     return "\n".join(lines)
 
@@ -136,6 +137,7 @@ def _overrides(options: UpOptions, service: dict[str, str]) -> dict[tuple[str, s
     found["heat_api", "bind_port"] = options.port
     found["database", "connection"] = options.database or f"sqlite:///{options.state / 'kamado.db'}"
     found["kamado", "alone"] = True
+    found["DEFAULT", "log_file"] = str(options.state / "kamado.log")
     found["DEFAULT", "auth_encryption_key"] = _key(options.state / "secret.key")
     if options.cloud == "local":
         found["DEFAULT", "stack_domain_admin"] = "heat_domain_admin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.live import Live
 from kamado.cli import tree
 from kamado.cli.rest import Orchestration, RestError
 
-INTERVAL = 0.2
+INTERVAL = 0.1
 """Seconds between two looks."""
 
 
@@ -40,44 +41,36 @@ def watch(stack: str, endpoint: str | None) -> None:
 def follow(service: Orchestration, stack: str, console: Console) -> dict[str, Any]:
     """Draw the stack until its operation ends, then its outputs; the stack as it was last read.
 
-    Where the output is no terminal, each change of state is printed as a line of its own instead.
+    Where the output is no terminal, each event is printed as a line of its own, and the tree once at the end.
     """
     found = service.stack(stack)
     where = f"{found['stack_name']}/{found['id']}"
-    if not console.is_terminal:
-        return _lines(service, where, console)
-    with Live(console=console, refresh_per_second=12, transient=False) as live:
+    sightings = tree.Sightings()
+    printed = 0
+    with Live(console=console, refresh_per_second=12) if console.is_terminal else nullcontext() as live:
         while True:
             found = service.stack(where)
             events = service.events(where)
-            live.update(tree.picture(found, service.resources(where), events, datetime.now(UTC)))
+            now = datetime.now(UTC)
+            times = tree.durations(events, sightings.look(events, now), now)
+            picture = tree.picture(found, service.resources(where), times)
+            if live is not None:
+                live.update(picture)
+            else:
+                for event in events[printed:]:
+                    console.print(_line(event), highlight=False, soft_wrap=True)
+                printed = len(events)
             if tree.ended(found):
                 break
             time.sleep(INTERVAL)
+    if not console.is_terminal:
+        console.print(picture)
     table = tree.outputs(found)
     if table is not None:
         console.print(table)
     return found
 
 
-def _lines(service: Orchestration, where: str, console: Console) -> dict[str, Any]:
-    seen = 0
-    while True:
-        found = service.stack(where)
-        events = service.events(where)
-        for event in events[seen:]:
-            reason = event.get("resource_status_reason") or ""
-            console.print(
-                f"{event['event_time']}  {event['resource_name']}  {event['resource_status']}  {reason}",
-                highlight=False,
-                soft_wrap=True,
-            )
-        seen = len(events)
-        if tree.ended(found):
-            break
-        time.sleep(INTERVAL)
-    console.print(tree.picture(found, service.resources(where), events, datetime.now(UTC)))
-    table = tree.outputs(found)
-    if table is not None:
-        console.print(table)
-    return found
+def _line(event: dict[str, Any]) -> str:
+    reason = event.get("resource_status_reason") or ""
+    return f"{event['event_time']}  {event['resource_name']}  {event['resource_status']}  {reason}"
