@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
 from urllib.parse import quote, urlencode
 
 from falcon import Request, Response
@@ -19,6 +19,9 @@ ACTIONS: dict[str, Action] = {"check": Action.CHECK, "suspend": Action.SUSPEND, 
 """What POST …/actions can start; cancelling has functions of its own."""
 
 
+_TEXTS = views.BriefTexts()
+
+
 def list_stacks(call: Call, resp: Response) -> None:
     """GET /stacks: a page of stacks, filtered and sorted."""
     req = call.req
@@ -28,12 +31,15 @@ def list_stacks(call: Call, resp: Response) -> None:
     wanted = stack_filter(call, None if everyone else call.context.project_id)
     found = stacks.listing(call.services, wanted, query.flag(req, "with_count"))
     base = call.base
-    answer: dict[str, Any] = {"stacks": [views.brief(base, stack, everyone) for stack in found.stacks]}
+    more = ""
     if found.count is not None:
-        answer["count"] = found.count
+        more += f', "count": {found.count}'
     if wanted.limit and len(found.stacks) == wanted.limit:
-        answer["links"] = [{"rel": "next", "href": _next(req, base, call.path["tenant_id"], found.stacks[-1].id)}]
-    resp.media = answer
+        link = {"rel": "next", "href": _next(req, base, call.path["tenant_id"], found.stacks[-1].id)}
+        more += f', "links": {json.dumps([link])}'
+    items = ", ".join([_TEXTS.text(base, stack, everyone) for stack in found.stacks])
+    resp.content_type = "application/json"
+    resp.text = f'{{"stacks": [{items}]{more}}}'
 
 
 def detail_stacks(call: Call, resp: Response) -> None:
