@@ -20,7 +20,7 @@ from kamado.model.lifecycle import Action
 from kamado.plugin.errors import PermanentError, TemporaryError
 from kamado.store import Store
 
-SEEDS = 300
+SEEDS = 80
 TYPES = ("Test::Thing", "Test::Thing", "Test::Sturdy", "OS::Heat::Value")
 
 
