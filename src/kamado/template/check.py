@@ -70,6 +70,7 @@ class _Checker:
         self.problems: list[Problem] = []
         self.types: dict[str, TypeSchema | None] = {}
         self.scope = ParameterScope(parameters)
+        self.exhausted = False
 
     def run(self, outputs: Mapping[str, Output]) -> list[Problem]:
         """All problems."""
@@ -227,9 +228,13 @@ class _Checker:
         return made
 
     def _value(self, value: Any, path: Path) -> Any:
+        if self.exhausted:
+            return UNKNOWN
         try:
             return resolve(value, self.scope)
         except ResolveError as refused:
+            # one call that ran out of time or room is enough: a template may hold thousands of them
+            self.exhausted = refused.error_type == "RequestLimitExceeded"
             self._note(
                 "KT406",
                 f"Property error: : {dotted(path)}: : {refused}",

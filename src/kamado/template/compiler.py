@@ -108,11 +108,12 @@ class Compiler:
         self.problem("KT111", f"{dotted(inside)}: : {text}", inside)
 
     def _combined(self, made: type[Function], name: str, args: Any, path: Path) -> Any:
+        node = made(name, args, path, self.context)
         if isinstance(args, list):
-            compiled: Any = DynList([self.condition(item, (*path, index), None) for index, item in enumerate(args)])
+            node.args = DynList([self.condition(item, (*path, index), None) for index, item in enumerate(args)])
         else:
-            compiled = args if args is None or args in ("", {}) else self.condition(args, path, None)
-        return made(name, compiled, path, self.context)
+            node.args = self.condition(args, path, None)
+        return node
 
     def _branching(self, made: type[If], name: str, args: Any, path: Path) -> Any:
         node = made(name, args, path, self.context)

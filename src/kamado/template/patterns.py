@@ -46,6 +46,50 @@ def check_pattern(pattern: str) -> str | None:
     return None
 
 
+def is_quick(pattern: str) -> bool:
+    """Whether Python's own matcher can be trusted with the pattern on any text of moderate length."""
+    try:
+        _, _, nested = _compiled(pattern)
+    except PatternRefused:
+        return False
+    if nested:
+        return False
+    items = _flat(sre_parse.parse(pattern))
+    loose = 0
+    for index, (operator, argument) in enumerate(items):
+        if operator is sre.BRANCH:
+            loose += sum(1 for branch in argument[1] if _choices(branch)[0])
+        if operator in _REPEATS and argument[1] > MAX_LOOSE:
+            following = items[index + 1] if index + 1 < len(items) else (None, None)
+            loose += 0 if _ends_before(argument[2], following) else 1
+    return loose <= 2
+
+
+MAX_LOOSE = 16
+_REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT)
+
+
+def _flat(tree: Any) -> list[tuple[Any, Any]]:
+    items: list[tuple[Any, Any]] = []
+    for operator, argument in tree:
+        if operator is sre.SUBPATTERN:
+            items.extend(_flat(argument[-1]))
+        else:
+            items.append((operator, argument))
+    return items
+
+
+def _ends_before(body: Any, following: tuple[Any, Any]) -> bool:
+    """Whether a repeat of one character class must stop where a literal follows, so that there is nothing to try again."""
+    inner = _flat(body)
+    if following[0] is not sre.LITERAL or len(inner) != 1:
+        return False
+    operator, argument = inner[0]
+    if operator not in (sre.LITERAL, sre.NOT_LITERAL, sre.ANY, sre.IN):
+        return False
+    return not _matcher(operator, argument, 0)(chr(following[1]))
+
+
 def _whole(compiled: re.Pattern[str], text: str) -> bool:
     found = compiled.match(text)
     return found is not None and found.end() == len(text)
