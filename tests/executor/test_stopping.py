@@ -139,3 +139,11 @@ def test_suspend_resume_and_check(world: World) -> None:
     reason = world.stack(stack).reason
     assert reason.startswith("Resource CHECK failed: b: NotFound: resources.b: no thing ")
     assert "CHECK not supported for OS::Heat::Value" in world.rows(stack)["v"].reason
+
+
+def test_an_engine_that_is_stopped_before_it_runs_ends_at_once(world: World) -> None:
+    engine = Engine(world.ports(), world.settings)
+    engine.stop()
+    world.accept(CHAIN)
+    world.loop.run_until_complete(asyncio.wait_for(engine.run(), 10))
+    assert world.cloud.calls == []

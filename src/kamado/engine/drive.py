@@ -11,6 +11,7 @@ import contextlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from graphlib import TopologicalSorter
@@ -45,26 +46,32 @@ async def settled(future: Future[None] | None) -> None:
         raise NotWritten(str(error)) from error
 
 
-class Driver:
-    """Runs a plan's steps. ``routine`` makes the generator of a step; ``is_local`` guesses where it will run.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a step is to the driver. ``routine`` makes its generator; ``is_local`` guesses where it will run.
 
-    ``routine`` deals with failures of its step itself (and calls `halt`); an exception that comes out of it ends the whole run.
+    A routine deals with failures of its step itself (and has the driver halted); an exception that comes out of it ends the whole run.
     """
+
+    routine: Callable[[Step], Routine[bool]]
+    is_local: Callable[[Step], bool]
+
+
+class Driver:
+    """Runs a plan's steps."""
 
     def __init__(
         self,
         plan: Plan,
         ledger: Ledger,
-        routine: Callable[[Step], Routine[bool]],
-        is_local: Callable[[Step], bool],
+        work: Work,
         ports: tuple[Clock, Calls],
         settings: EngineSettings,
     ) -> None:
         self._steps = {step.key: step for step in plan.steps}
         self._sorter: TopologicalSorter[str] = TopologicalSorter(plan.graph())
         self._ledger = ledger
-        self._routine = routine
-        self._is_local = is_local
+        self._work = work
         self._ports = ports
         self._settings = settings
         self._ready: deque[str] = deque()
@@ -131,7 +138,7 @@ class Driver:
             if key not in self._steps:
                 self._sorter.done(key)  # a mere meeting point
                 self._ready.extend(self._sorter.get_ready())
-            elif self._is_local(self._steps[key]):
+            elif self._work.is_local(self._steps[key]):
                 return key
             else:
                 self._waiting.append(key)
@@ -141,7 +148,7 @@ class Driver:
 
     def _begin(self, key: str) -> None:
         """Goes through the step inline as far as that goes; the rest is a task's."""
-        routine = self._routine(self._steps[key])
+        routine = self._work.routine(self._steps[key])
         try:
             effect = _inline(routine)
         except StopIteration as stop:

@@ -62,7 +62,11 @@ class Engine:
         self._from_anywhere(self._woken)
 
     def stop(self, drain: bool = False) -> None:
-        """Takes nothing new and ends: with ``drain`` when what runs is over, else at once, giving the leases back."""
+        """Takes nothing new and ends: with ``drain`` when what runs is over, else at once, giving the leases back.
+
+        Called before `run` has begun, it makes `run` end at once.
+        """
+        self._stopping = True
         self._from_anywhere(partial(self._end, drain))
 
     def _from_anywhere(self, call: partial[None] | object) -> None:
@@ -75,7 +79,6 @@ class Engine:
         self._check.set()
 
     def _end(self, drain: bool) -> None:
-        self._stopping = True
         if not drain:
             for execution in self._leases.held.values():
                 execution.pause()
@@ -85,7 +88,7 @@ class Engine:
         """Works until `stop`."""
         self._loop = asyncio.get_running_loop()
         await self._beat()
-        if self._settings.alone:
+        if self._settings.alone and not self._stopping:
             self._begin(await self._leases.take_over())
         keepers = [self._loop.create_task(self._keep_leases()), self._loop.create_task(self._keep_beating())]
         try:

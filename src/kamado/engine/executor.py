@@ -15,7 +15,7 @@ from typing import Any
 
 from kamado.engine import closing
 from kamado.engine.acting import act
-from kamado.engine.drive import Driver, Halt, NotWritten, settled
+from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.ledger import Ledger
 from kamado.engine.making import make
@@ -129,8 +129,10 @@ class Execution:
         driver = Driver(
             chosen,
             run.ledger,
-            partial(self._routine, run),
-            lambda step: run.desired.types.get(step.type, step.name).local is True,
+            Work(
+                partial(self._routine, run),
+                lambda step: run.desired.types.get(step.type, step.name).local is True,
+            ),
             (self._ports.clock, self._ports.calls),
             self._settings,
         )
