@@ -7,6 +7,7 @@ accepted and ignored, so that an operator's file works unchanged.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -242,6 +243,26 @@ def _user(section: Any, group: str, default: ServiceUser | None = None) -> Servi
 
 
 def set_up_logging(settings: Settings) -> None:
-    """Start oslo.log by the options of the file (``debug``, ``log_file``, ``use_json``, formats …)."""
+    """Start oslo.log by the options of the file (``debug``, ``log_file``, ``use_json``, formats …).
+
+    Log calls carry ids as fields (stack, operation, engine, request …): in JSON they are keys, in text they end the line.
+    """
     oslo_log.set_defaults(default_log_levels=[*(f"{name}=WARN" for name in _QUIET), _WRONG_WARNINGS])
     oslo_log.setup(settings.raw, "kamado")
+    if not settings.raw.use_json:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(_Fields())
+
+
+class _Fields(logging.Filter):
+    """Appends the fields of a record to its text, as ``key=value``."""
+
+    _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Lets every record through."""
+        fields = {key: value for key, value in record.__dict__.items() if key not in self._STANDARD}
+        if record.name.startswith("kamado") and fields:
+            words = " ".join(f"{key}={value}" for key, value in fields.items() if value != "")
+            record.msg, record.args = f"{record.getMessage()}  {words}", ()
+        return True

@@ -8,6 +8,7 @@ environment, named by its option ``cache``).
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -19,6 +20,8 @@ from oslo_middleware import cors, http_proxy_to_wsgi, request_id
 from oslo_middleware.healthcheck import Healthcheck
 
 from kamado.api.call import ApiSettings
+
+_LOG = logging.getLogger(__name__)
 
 StartResponse = Callable[..., Any]
 WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -66,6 +69,33 @@ def _proxies(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSet
 def _request_ids(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
     wrapped: WsgiApp = request_id.RequestId(app)
     return wrapped
+
+
+def _request_log(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
+    def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        started = time.monotonic()
+        statuses: list[str] = []
+
+        def note(status: str, *rest: Any) -> Any:
+            statuses.append(status)
+            return start_response(status, *rest)
+
+        answer = app(environ, note)
+        _LOG.info(
+            "%s %s",
+            environ.get("REQUEST_METHOD"),
+            environ.get("PATH_INFO"),
+            extra={
+                "status": statuses[0][:3] if statuses else "",
+                "ms": round((time.monotonic() - started) * 1000, 1),
+                "project": environ.get("HTTP_X_PROJECT_ID", ""),
+                "user": environ.get("HTTP_X_USER_ID", ""),
+                "request": environ.get(request_id.ENV_REQUEST_ID, ""),
+            },
+        )
+        return answer
+
+    return respond
 
 
 def _origins(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
@@ -143,6 +173,7 @@ def _tokens(app: WsgiApp, keystone: Mapping[str, Any] | None, settings: ApiSetti
 MIDDLEWARE: tuple[Wrap, ...] = (
     _proxies,  # first: everything after it builds links from the scheme and host that the client sees
     _request_ids,  # before anything answers, so that refusals carry an id too
+    _request_log,  # one line a request, with its id, whoever answers it
     _health,  # load balancers have no token, and no interest in request policies
     _origins,  # browsers ask without a token whether they may ask
     _versions,  # discovery needs no token
