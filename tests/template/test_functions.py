@@ -172,9 +172,10 @@ def test_branches_inside_calls_are_decided(table_scope: Any) -> None:
     "value",
     [
         {"repeat": {"template": "%a%%b%%c%%d%", "for_each": {f"%{n}%": ["x"] * 200 for n in "abcd"}}},
+        {"repeat": {"template": "a", "for_each": {c: [chr(ord(c) + 1) * 20] for c in "abcdefghijkl"}}},
         {"str_replace": {"template": "a" * 3000, "params": {"a": "b" * 3000}}},
     ],
-    ids=["repeat", "str_replace"],
+    ids=["repeat", "repeat inside", "str_replace"],
 )
 def test_results_have_a_limit(value: Any, table_scope: Any) -> None:
     template, node = compiled(value)

@@ -17,6 +17,7 @@ from typing import Any
 
 MAX_PATTERN = 10_000
 MAX_STATES = 20_000
+MAX_COUNT = 65_535
 MAX_STEPS = 20_000_000
 
 
@@ -106,8 +107,22 @@ def _compiled(pattern: str) -> tuple[re.Pattern[str], int, bool]:
             tree = sre_parse.parse(pattern)
     except (re.error, OverflowError, RecursionError, MemoryError) as error:
         raise PatternRefused(f"Invalid regular expression: {error}") from None
+    if _most(tree) > MAX_COUNT:
+        raise PatternRefused(f"A repeat counts to more than {MAX_COUNT}")
     choices, depth = _choices(tree)
     return compiled, choices, depth > 0
+
+
+def _most(tree: Any) -> int:
+    """The largest number that a repeat counts to, repeats in repeats multiplied."""
+    most = 0
+    for operator, argument in tree:
+        inner = max((_most(branch) for branch, _ in _children(operator, argument)), default=0)
+        if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
+            low, high, _ = argument
+            inner = max(inner, 1) * max(low, 1 if high is sre.MAXREPEAT else high)
+        most = max(most, inner)
+    return most
 
 
 def _choices(tree: Any) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kamado.template.functions.core import CallInvalid, Function, ResolveError
@@ -212,22 +212,23 @@ class Repeat(Function):
             count *= len(values)
         self.bounded(count * _size(template) if every else len(lists[0]) * _size(template))
         rows = itertools.product(*lists) if every else zip(*lists, strict=True)
-        return [_fill(template, list(zip(names, row, strict=True))) for row in rows]
+        return [_fill(template, list(zip(names, row, strict=True)), self.bounded) for row in rows]
 
 
-def _fill(template: Any, pairs: list[tuple[str, Any]]) -> Any:
+def _fill(template: Any, pairs: list[tuple[str, Any]], bounded: Callable[[int], None]) -> Any:
     if isinstance(template, str):
         for name, value in pairs:
             if not isinstance(value, str):
                 if name == template:
                     return value
                 raise ResolveError(f"replace() argument 2 must be str, not {type(value).__name__}")
+            bounded(len(template) + template.count(name) * len(value))
             template = template.replace(name, value)
         return template
     if isinstance(template, list | tuple):
-        return [_fill(item, pairs) for item in template]
+        return [_fill(item, pairs, bounded) for item in template]
     if isinstance(template, Mapping):
-        return {_fill(key, pairs): _fill(item, pairs) for key, item in template.items()}
+        return {_fill(key, pairs, bounded): _fill(item, pairs, bounded) for key, item in template.items()}
     return template
 
 
