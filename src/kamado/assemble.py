@@ -7,7 +7,10 @@ variables is written last; stopping goes backwards.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Self
@@ -16,18 +19,25 @@ from kamado.api import app as api_app
 from kamado.api.middleware import WsgiApp
 from kamado.api.policies import Rules
 from kamado.cloud import trusts
+from kamado.cloud.failures import CloudError
 from kamado.cloud.session import Cloud, CloudFactory
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts
 from kamado.engine.system import BlockingSystemClock, SystemClock, ThreadCalls
 from kamado.engine.targets import TargetLoader
 from kamado.localcloud.server import LocalCloud
-from kamado.model.records import OperationRecord, StackRecord
+from kamado.model.records import CredentialRecord, OperationRecord, StackRecord
+from kamado.orchestrator import credentials
 from kamado.orchestrator.context import Services
 from kamado.plugin.registry import Registry
 from kamado.processes import EngineThread, WebServer
 from kamado.settings import Settings
 from kamado.store import Journal, Store
+
+LOG = logging.getLogger(__name__)
+
+_SWEEP_SECONDS = 600.0
+"""At least so long between two looks for credentials that nobody has."""
 
 
 class Clouds:
@@ -65,6 +75,7 @@ class Parts:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._swept_at = 0.0
 
     @cached_property
     def store(self) -> Store:
@@ -102,6 +113,7 @@ class Parts:
             store_calls=ThreadCalls(4, "store"),
             registry=self.registry,
             cloud=self._cloud_of,
+            on_deleted=self._sweep_credentials,
         )
         return Engine(ports, settings, loader=self.loader)
 
@@ -129,6 +141,21 @@ class Parts:
             self.clouds.close()
         if "store" in made:
             self.store.close()
+
+    def _sweep_credentials(self, _stack: StackRecord) -> None:
+        """After a stack is gone: remove trusts that nobody has needed for a while, now and then."""
+        now = time.monotonic()
+        if now - self._swept_at < _SWEEP_SECONDS:
+            return
+        self._swept_at = now
+
+        def remove_trust(record: CredentialRecord) -> None:
+            try:
+                trusts.remove(self.clouds, record)
+            except CloudError as error:
+                LOG.warning("a trust that nobody uses stays in Keystone: %s", error.message)
+
+        credentials.sweep(self.store.credentials, remove_trust, datetime.now(UTC))
 
     def _cloud_of(self, stack: StackRecord, operation: OperationRecord) -> Cloud:
         """The cloud of a stack's owner, by the credential that the operation or else the stack has."""

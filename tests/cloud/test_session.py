@@ -39,7 +39,15 @@ def request_of(cloud: Cloud) -> Context:
 
 def record_of(context: Context, trust_id: str) -> CredentialRecord:
     return CredentialRecord(
-        "c", context.project_id, context.user_id, "demo", context.user_id, context.roles, datetime.now(UTC), trust_id
+        "c",
+        context.project_id,
+        context.user_id,
+        "demo",
+        context.user_id,
+        context.roles,
+        datetime.now(UTC),
+        datetime.now(UTC),
+        trust_id,
     )
 
 

@@ -51,7 +51,7 @@ CALLS: list[tuple[str, int, Callable[[Store, str], object]]] = [
     ("release", 1, lambda s, _: s.operations.release("e", ["x"])),
     ("stop", 3, lambda s, _: s.operations.request_stop(["x"], Stop.CANCELLED, NOW)),
     ("credential", 1, lambda s, _: s.credentials.find(PROJECT, "u", ["member"])),
-    ("users of a credential", 2, lambda s, _: s.credentials.users_of("x")),
+    ("unused credentials", 1, lambda s, _: s.credentials.unused(NOW)),
 ]
 
 

@@ -102,7 +102,7 @@ def test_a_resource_may_become_secret(store: Store) -> None:
 
 
 def test_trusts(store: Store) -> None:
-    record = CredentialRecord("c", "p", "u", "seen", "u", (), NOW, WORD)
+    record = CredentialRecord("c", "p", "u", "seen", "u", (), NOW, NOW, WORD)
     store.credentials.add(record)
     _hidden(store)
     assert store.credentials.get("c") == record
@@ -111,7 +111,7 @@ def test_trusts(store: Store) -> None:
 
 def test_keys(store: Store) -> None:
     url = store.url.render_as_string(hide_password=False)
-    record = CredentialRecord("c", "p", "u", "seen", "u", (), NOW, WORD)
+    record = CredentialRecord("c", "p", "u", "seen", "u", (), NOW, NOW, WORD)
     keyless, wrong, same = Store(url, ""), Store(url, KEY + "!"), Store(url, KEY)
     with pytest.raises(KeyMissing):
         keyless.credentials.add(record)

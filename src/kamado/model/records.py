@@ -152,9 +152,10 @@ class OperationRecord:
 
 @dataclass(frozen=True, slots=True)
 class CredentialRecord:
-    """The right to act for a user after the request is over. ``trust_id`` (or ``secret``) is encrypted at rest.
+    """The right to act for a user after the request is over. ``trust_id`` is encrypted at rest.
 
-    Shared by all stacks of the same trustor in the same project with the same roles.
+    Shared by all stacks of the same trustor in the same project with the same roles. ``used_at``: when a request took it last,
+    to within an hour; who removes unused ones must leave those alone that a request may just have taken.
     """
 
     id: str
@@ -164,6 +165,7 @@ class CredentialRecord:
     trustor_user_id: str
     roles: tuple[str, ...]
     created_at: datetime
+    used_at: datetime
     trust_id: str = field(default="", repr=False)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import not_, or_, select
 
 from kamado.model.records import CredentialRecord
 from kamado.store import schema
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 
 _COLUMNS = tuple(
     schema.credential.c[name]
-    for name in ("id", "project_id", "user_id", "username", "trustor_user_id", "roles", "created_at", "trust_id")
+    for name in (
+        "id",
+        "project_id",
+        "user_id",
+        "username",
+        "trustor_user_id",
+        "roles",
+        "created_at",
+        "used_at",
+        "trust_id",
+    )
 )
 
 
@@ -27,9 +38,17 @@ def _digest(roles: Iterable[str]) -> str:
 
 
 def _record(row: Sequence[Any], cipher: Cipher) -> CredentialRecord:
-    key, project_id, user_id, username, trustor, roles, created_at, trust_id = row
+    key, project_id, user_id, username, trustor, roles, created_at, used_at, trust_id = row
     return CredentialRecord(
-        key, project_id, user_id, username, trustor, decode_list(roles), at(created_at), cipher.decrypt(trust_id)
+        key,
+        project_id,
+        user_id,
+        username,
+        trustor,
+        decode_list(roles),
+        at(created_at),
+        at(used_at),
+        cipher.decrypt(trust_id),
     )
 
 
@@ -66,6 +85,7 @@ class Credentials:
             "roles_digest": _digest(record.roles),
             "trust_id": self._store.cipher.encrypt(record.trust_id) if record.trust_id else "",
             "created_at": encode_time(record.created_at),
+            "used_at": encode_time(record.used_at),
         }
         self._store.write(lambda connection: connection.execute(schema.credential.insert(), row).rowcount)
 
@@ -73,23 +93,30 @@ class Credentials:
         """One credential by its id."""
         return self._one(select(*_COLUMNS).where(schema.credential.c.id == key))
 
-    def users_of(self, key: str) -> int:
-        """How many live stacks and live operations use the credential. 2 queries."""
+    def touch(self, key: str, now: datetime) -> bool:
+        """Note that a request takes it; False when it has been removed meanwhile."""
+        statement = schema.credential.update().where(schema.credential.c.id == key).values(used_at=encode_time(now))
+        return self._store.write(lambda connection: connection.execute(statement).rowcount) == 1
+
+    def unused(self, before: datetime) -> list[CredentialRecord]:
+        """Those that no live stack or operation has and no request took since ``before``."""
         stack, operation = schema.stack.c, schema.operation.c
-        stacks = select(func.count()).where(stack.credential_id == key, stack.deleted_at == 0)
-        operations = select(func.count()).where(
-            operation.credential_id == key, or_(operation.slot == "RUNNING", operation.slot == "PENDING")
+        table = schema.credential.c
+        stacks = select(stack.id).where(stack.credential_id == table.id, stack.deleted_at == 0)
+        operations = select(operation.id).where(
+            operation.credential_id == table.id, or_(operation.slot == "RUNNING", operation.slot == "PENDING")
         )
+        statement = select(*_COLUMNS).where(
+            table.used_at < encode_time(before), not_(stacks.exists()), not_(operations.exists())
+        )
+        rows = self._store.read(lambda connection: connection.execute(statement).all())
+        return [_record(row, self._store.cipher) for row in rows]
 
-        def work(connection: Connection) -> int:
-            return connection.execute(stacks).scalar_one() + connection.execute(operations).scalar_one()
-
-        return self._store.read(work)
-
-    def remove(self, key: str) -> None:
-        """Forget a credential; the trust itself is the caller's to remove."""
-        statement = schema.credential.delete().where(schema.credential.c.id == key)
-        self._store.write(lambda connection: connection.execute(statement).rowcount)
+    def remove(self, record: CredentialRecord) -> bool:
+        """Forget a credential unless a request took it since it was read; the trust itself is the caller's to remove."""
+        table = schema.credential
+        statement = table.delete().where(table.c.id == record.id, table.c.used_at == encode_time(record.used_at))
+        return self._store.write(lambda connection: connection.execute(statement).rowcount) == 1
 
     def _one(self, statement: Any) -> CredentialRecord | None:
         row = self._store.read(lambda connection: connection.execute(statement).first())

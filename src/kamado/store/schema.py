@@ -228,7 +228,9 @@ credential = Table(
     Column("roles_digest", DIGEST, nullable=False),
     Column("trust_id", LONG, nullable=False),
     Column("created_at", TIME, nullable=False),
+    Column("used_at", TIME, nullable=False),
     Index(None, "project_id", "trustor_user_id", "roles_digest"),
+    Index(None, "used_at"),
     **_MYSQL,
 )
 

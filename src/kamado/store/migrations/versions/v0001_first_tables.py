@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("roles_digest", DIGEST, nullable=False),
         sa.Column("trust_id", LONG, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
+        sa.Column("used_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credential")),
         **MYSQL,
     )
@@ -47,6 +48,7 @@ def upgrade() -> None:
         ["project_id", "trustor_user_id", "roles_digest"],
         unique=False,
     )
+    op.create_index(op.f("ix_credential_used_at"), "credential", ["used_at"], unique=False)
     op.create_table(
         "engine",
         sa.Column("id", ID, nullable=False),
