@@ -90,7 +90,9 @@ EXCEPTIONS: Mapping[Callable[[], set[str]], Mapping[str, str]] = {
     long_modules: {},
     classes_with_many_methods: {},
     classes_with_much_state: {},
-    functions_with_many_parameters: {},
+    functions_with_many_parameters: {
+        "localcloud/server.py:__init__": "options of a whole cloud, all but the first four by keyword, none needed",
+    },
     calls_by_built_name: {
         "plugin/lifecycle.py": "handlers are found by Heat's names; the one place that does",
         "localcloud/server.py": "the framework wants one on_<verb> a verb",
@@ -110,12 +112,10 @@ def test_structure(guard: Callable[[], set[str]]) -> None:
 
 
 def test_nothing_of_ours_is_patched_in_tests() -> None:
-    patches = 0
-    tests = 0
-    for path in (ROOT / "tests").rglob("*.py"):
-        if path == Path(__file__):
-            continue
-        text = path.read_text()
-        tests += text.count("def test_")
-        patches += sum(text.count(word) for word in ("patch(", "patch.object(", "monkeypatch.setattr(", "mock."))
-    assert patches <= 0.01 * tests
+    words = ("unittest.mock", "import mock", "patch.object(", "monkeypatch.setattr(")
+    found = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "tests").rglob("*.py")
+        if path != Path(__file__) and any(word in path.read_text() for word in words)
+    }
+    assert found == set()

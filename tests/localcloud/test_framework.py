@@ -160,7 +160,7 @@ def test_create_show_update_list_delete(plot, connect):
             {"bed": {"size": 1, "status": "x"}},
             400,
             "HTTPBadRequest",
-            "Cannot update read-only attribute status",
+            "Attribute 'status' not allowed in POST",
         ),
         ({"soil": {}}, 400, "HTTPBadRequest", "Unable to find 'bed' in request body"),
         ([], 400, "HTTPBadRequest", "Unable to find 'bed' in request body"),
