@@ -3,7 +3,6 @@
 import os
 
 import pytest
-
 from tests.scenarios import first_stack, three_tier
 from tests.scenarios.site import Site, user
 
