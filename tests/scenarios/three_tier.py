@@ -85,7 +85,10 @@ def _replace(site: Site, name: str, body: dict[str, Any], ids: dict[str, str]) -
     replaced = {key for key in ids if ids[key] != after[key]}
     assert {"db_password", "db_server", "web_server"} <= replaced
     assert not replaced & {"network", "subnet", "router", "db_server_port", "web_server_port", "db_volume", "address"}
-    events = [(e.resource_name, e.resource_status, e.physical_resource_id) for e in site.heat.events.list(name, sort_dir="asc")]
+    events = [
+        (e.resource_name, e.resource_status, e.physical_resource_id)
+        for e in site.heat.events.list(name, sort_dir="asc")
+    ]
     made = events.index(("db_server", "CREATE_COMPLETE", after["db_server"]))
     removed = events.index(("db_server", "DELETE_COMPLETE", ids["db_server"]))
     dependant = events.index(("web_server", "CREATE_COMPLETE", after["web_server"]))
