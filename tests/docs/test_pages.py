@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -146,3 +147,11 @@ def test_templates_in_the_docs_are_good() -> None:
     for block in blocks:
         if "heat_template_version" in block:
             load(block)
+
+
+def test_the_copy_of_heats_surface_is_the_reference() -> None:
+    """Clones that lie alone go by the copy."""
+    copy = json.loads(generate.COPY.read_text())
+    assert copy == generate.surface(), "run: python -m tests.docs.generate"
+    assert len(copy["routes"]) > 60
+    assert len(copy["types"]) > 200
