@@ -66,39 +66,24 @@ class BriefTexts:
     """Items of stack lists as JSON text, each made once until its stack changes.
 
     A list of 200 stacks is asked for again and again while little of it changes; a quarter of its cost was writing the same
-    text anew. The trap: whatever of a stack may change and is shown must be in `_state`.
+    text anew. The store gives the same record again while a row is the same, so to compare is to look whether it is that one.
     """
 
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
-        self._kept: dict[tuple[str, str, bool], tuple[tuple[Any, ...], str]] = {}
+        self._kept: dict[tuple[str, str, bool], tuple[StackRecord, str]] = {}
 
     def text(self, base: str, stack: StackRecord, with_project: bool = False) -> str:
         """The JSON of `brief`."""
         key = (stack.id, base, with_project)
-        state = _state(stack)
         kept = self._kept.get(key)
-        if kept is not None and kept[0] == state:
+        if kept is not None and kept[0] is stack:
             return kept[1]
         made = json.dumps(brief(base, stack, with_project), ensure_ascii=False)
         if len(self._kept) >= self._most:
             self._kept.clear()
-        self._kept[key] = (state, made)
+        self._kept[key] = (stack, made)
         return made
-
-
-def _state(stack: StackRecord) -> tuple[Any, ...]:
-    return (
-        stack.status,
-        stack.action,
-        stack.updated_at,
-        stack.reason,
-        stack.deleted_at,
-        stack.tags,
-        stack.username,
-        stack.stack_user_project_id,
-        stack.owner_id,
-    )
 
 
 def full(base: str, detail: StackDetail) -> JsonMap:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, Row, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Status, Stop
@@ -92,6 +92,9 @@ _PLAIN = tuple(
         "operation_id",
     )
 )
+_RECORDS = 20_000
+"""Records of list rows that are remembered, about 1 KB each."""
+
 _WHOLE = (*_PLAIN, schema.stack.c.files, schema.stack.c.environment)
 
 _SORT_KEYS = {
@@ -243,6 +246,7 @@ class Stacks:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._records: dict[str, tuple[Row[Any], StackRecord]] = {}
 
     def create(
         self, stack: StackRecord, operation: OperationRecord, event: EventRecord, *, fence: Fence | None = None
@@ -359,9 +363,21 @@ class Stacks:
             statement = select(*(_WHOLE if whole else _PLAIN)).where(*where).order_by(*order)
             if filter.limit is not None:
                 statement = statement.limit(filter.limit)
-            return [stack_record(row, cipher) for row in connection.execute(statement)]
+            rows = connection.execute(statement).all()
+            return [stack_record(row, cipher) for row in rows] if whole else [self._plain(row) for row in rows]
 
         return self._store.read(work)
+
+    def _plain(self, row: Row[Any]) -> StackRecord:
+        """The record of a row of `_PLAIN`: the one made before if the row is still the same, for lists are read over and over."""
+        kept = self._records.get(row[0])
+        if kept is not None and kept[0] == row:
+            return kept[1]
+        record = stack_record(row, self._store.cipher)
+        if len(self._records) >= _RECORDS:
+            self._records.clear()
+        self._records[row[0]] = (row, record)
+        return record
 
     def count(self, filter: StackFilter) -> int:  # noqa: A002
         """How many stacks the filter lets through, whatever its page."""
