@@ -182,6 +182,7 @@ def _sections(conf: Any) -> Settings:
             max_template_size=conf.max_template_size,
             max_stacks_per_tenant=conf.max_stacks_per_tenant,
             max_nested_stack_depth=conf.max_nested_stack_depth,
+            max_events_per_stack=conf.max_events_per_stack,
             stack_action_timeout=conf.stack_action_timeout,
             hidden_stack_tags=tuple(conf.hidden_stack_tags),
             region_name=conf.region_name_for_services or "RegionOne",

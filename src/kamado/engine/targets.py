@@ -14,7 +14,10 @@ from typing import Any
 
 from kamado.engine.ports import Bodies, Files, Types, TypeSource
 from kamado.model.records import StackRecord, Target
-from kamado.template import Definition, Environment, Output, Parameters, PseudoParameters, Template, load
+from kamado.template import Definition, Environment, Limits, Output, Parameters, PseudoParameters, Template, load
+
+_ACCEPTED = Limits(max_bytes=2**31)
+"""What is stored was within the service's limits when it was accepted."""
 
 _KEPT = 128
 
@@ -55,7 +58,7 @@ class TargetLoader:
                 self._kept.move_to_end(key)
                 return found
         files = {name: self._files.get(file_id) for name, file_id in target.files.items()}
-        return self.keep(target, load(self._templates.get(target.template_id), files=files))
+        return self.keep(target, load(self._templates.get(target.template_id), files=files, limits=_ACCEPTED))
 
     def keep(self, target: Target, template: Template) -> Template:
         """Remembers a template that somebody has parsed already."""

@@ -80,14 +80,16 @@ class OrchestratorSettings:
     ``max_resources_per_stack`` -1: no limit. ``max_template_size`` in bytes. ``max_stacks_per_tenant`` counts live
     root stacks. ``region_name`` is what stacks get for OS::region where the token does not say. ``revision`` is
     shown by build_info. ``max_nested_stack_depth`` caps nested_depth. ``stack_action_timeout`` in seconds.
+    ``max_events_per_stack``: the oldest beyond it go when an operation is accepted; -1 keeps all.
     """
 
     max_resources_per_stack: int = 1000
     max_template_size: int = 524288
     max_stacks_per_tenant: int = 512
     max_nested_stack_depth: int = 5
+    max_events_per_stack: int = 1000
     stack_action_timeout: int = 3600
-    hidden_stack_tags: tuple[str, ...] = ("data-processing-cluster",)
+    hidden_stack_tags: tuple[str, ...] = ()
     region_name: str = "RegionOne"
     revision: str = "unknown"
 

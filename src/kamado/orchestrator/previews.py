@@ -34,7 +34,7 @@ Planned = tuple[ResourceDetail, Mapping[str, Any]]
 def create(services: Services, context: RequestContext, request: StackRequest) -> tuple[StackDetail, list[Planned]]:
     """What a create would make: the stack as it would be, and its resources with their properties."""
     name = stacks.checked_name(request.name)
-    template = templates.parse(stacks.source(request), request.files)
+    template = templates.parse(services, stacks.source(request), request.files)
     stacks.room_for(services, context, name)
     stack = replace(stacks.new_stack(context, request, name, services.clock.now()), id="None", root_id="None")
     prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
@@ -102,7 +102,7 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
 
     Findings about values (Heat finds them on create only) do not refuse it: they are listed under `Problems`.
     """
-    template = _validated(lambda: load(stacks.source(request), files=request.files))
+    template = _validated(lambda: load(stacks.source(request), files=request.files, limits=templates.limits(services)))
     given = {**request.environment.parameter_defaults, **request.environment.parameters}
     for name in request.environment.parameters:
         if name not in template.parameters:

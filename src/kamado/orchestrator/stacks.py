@@ -18,6 +18,7 @@ from kamado.model.records import EventRecord, OperationRecord, StackRecord, Targ
 from kamado.orchestrator import credentials, outputs, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import (
+    ActionInProgress,
     EntityNotFound,
     ImmutableParameterModified,
     NotFound,
@@ -33,6 +34,9 @@ from kamado.template import Environment, Template
 
 NO_DESCRIPTION = "No description"
 STACK_TYPE = "OS::Heat::Stack"
+
+_WAITS = frozenset({Action.CHECK, Action.SUSPEND, Action.RESUME})
+"""Actions that do not take over from a running one: they would leave undone what it was asked to do."""
 
 _SUSPENDED = {Action.SUSPEND: "suspended", Action.DELETE: "deleting"}
 """How Heat words the state that an update is refused in."""
@@ -145,7 +149,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     :raises TemplateInvalid, HeatError: see `templates.prepare`; nothing was written.
     """
     name = checked_name(request.name)
-    template = templates.parse(source(request), request.files)
+    template = templates.parse(services, source(request), request.files)
     room_for(services, context, name)
     now = services.clock.now()
     stack = new_stack(context, request, name, now)
@@ -274,12 +278,12 @@ def prepare_update(services: Services, context: RequestContext, stack: StackReco
     if request.template is None:
         template, files = old_template, {**templates.files_of(services, stack.target), **request.files}
         if request.files:
-            template = templates.parse(template.raw, files)
+            template = templates.parse(services, template.raw, files)
     else:
         files = dict(request.files)
         if request.existing:
             files = {**templates.files_of(services, stack.target), **files}
-        template = templates.parse(request.template, files)
+        template = templates.parse(services, request.template, files)
     wanted = _environment_for(stack, template, request)
     changed = replace(
         stack,
@@ -369,6 +373,8 @@ def _start(
     def still_allowed(locked: StackRecord, _: Sequence[OperationRecord]) -> None:
         if action is Action.UPDATE:
             refuse_update(locked)
+        if action in _WAITS and locked.status is Status.IN_PROGRESS:
+            raise ActionInProgress.of(locked.name, locked.action)
 
     state = {
         "action": action,
@@ -383,6 +389,8 @@ def _start(
     except StackGone as error:
         raise EntityNotFound.of("Stack", stack.name) from error
     services.wake()
+    if services.settings.max_events_per_stack >= 0:
+        services.store.events.trim(stack.id, services.settings.max_events_per_stack)
     return replace(stack, **state)
 
 

@@ -18,6 +18,7 @@ from kamado.plugin.registry import Registry, UnknownType
 from kamado.template import (
     Definition,
     Environment,
+    Limits,
     Parameters,
     Problem,
     PseudoParameters,
@@ -102,15 +103,20 @@ _FAULTS_OF_THE_STACK = ("EntityNotFound", "InvalidTemplateSection")
 """What a stack cannot be made of is a failed validation to Heat's clients, whatever found it."""
 
 
-def parse(source: str | Mapping[str, Any], files: Mapping[str, str]) -> Template:
-    """The template of a create or update.
+def parse(services: Services, source: str | Mapping[str, Any], files: Mapping[str, str]) -> Template:
+    """The template of a create or update, within the service's limits.
 
     :raises TemplateInvalid: it is none; all findings are in it.
     """
     try:
-        return load(source, files=files)
+        return load(source, files=files, limits=limits(services))
     except TemplateInvalid as error:
         raise TemplateInvalid([_as_stack_fault(problem) for problem in error.problems]) from error
+
+
+def limits(services: Services) -> Limits:
+    """How large a template may be."""
+    return Limits(max_bytes=services.settings.max_template_size)
 
 
 def refuse(problems: Iterable[Problem]) -> None:

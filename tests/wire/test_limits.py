@@ -1,0 +1,72 @@
+"""Limits of the service that an operator sets: size of a template, events that are kept, and actions that do not give way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.wire.stand import Stand
+
+from kamado.localcloud.server import LocalCloud
+from kamado.orchestrator.context import OrchestratorSettings
+
+
+@pytest.fixture
+def small(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    settings = OrchestratorSettings(max_template_size=400, max_events_per_stack=3)
+    made = Stand(tmp_path_factory.mktemp("small"), cloud, settings=settings)
+    yield made
+    made.close()
+
+
+def template(word: str, kind: str = "OS::Heat::Value", **more: Any) -> dict[str, Any]:
+    one = {"type": kind, "properties": {"value": word, **more}}
+    return {"heat_template_version": "2018-08-31", "resources": {"one": one}}
+
+
+def settled(stand: Stand, path: str) -> dict[str, Any]:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        stack: dict[str, Any] = stand.ask("GET", path).json()["stack"]
+        if not stack["stack_status"].endswith("_IN_PROGRESS"):
+            return stack
+        time.sleep(0.02)
+    raise AssertionError(stack)
+
+
+def test_a_larger_template_than_the_operator_allows_is_refused(small: Stand) -> None:
+    text = "heat_template_version: 2018-08-31\n" + "# " + "x" * 400
+    for path, body in (("/stacks", {"stack_name": "big", "template": text}), ("/validate", {"template": text})):
+        answer = small.ask("POST", path, body)
+        assert answer.status_code == 400
+        assert "exceeds maximum allowed size (400 bytes)" in answer.json()["error"]["message"]
+
+
+def test_the_oldest_events_go_when_an_operation_is_accepted(small: Stand) -> None:
+    made = small.ask("POST", "/stacks", {"stack_name": "chatty", "template": template("a")}).json()["stack"]
+    path = f"/stacks/chatty/{made['id']}"
+    settled(small, path)
+    assert len(small.ask("GET", f"{path}/events").json()["events"]) == 4
+    small.ask("PUT", path, {"template": template("a")})
+    settled(small, path)
+    events = small.ask("GET", f"{path}/events?sort_dir=asc").json()["events"]
+    assert [event["resource_status"] for event in events] == [
+        "CREATE_COMPLETE",
+        "CREATE_COMPLETE",
+        "UPDATE_IN_PROGRESS",
+        "UPDATE_COMPLETE",
+    ]
+
+
+@pytest.mark.parametrize("action", ["check", "suspend", "resume"])
+def test_an_action_does_not_take_over_from_a_running_one(stand: Stand, action: str) -> None:
+    name = f"busy-{action}"
+    body = {"stack_name": name, "template": template("a", "OS::Heat::TestResource", wait_secs=30)}
+    path = f"/stacks/{name}/{stand.ask('POST', '/stacks', body).json()['stack']['id']}"
+    answer = stand.ask("POST", f"{path}/actions", {action: None})
+    assert answer.status_code == 409
+    assert answer.json()["error"]["type"] == "ActionInProgress"
+    assert stand.ask("GET", path).json()["stack"]["stack_status"] == "CREATE_IN_PROGRESS"
+    assert stand.ask("DELETE", path).status_code == 204
