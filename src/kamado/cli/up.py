@@ -126,6 +126,11 @@ def ready_text(installation: Installation) -> str:
     """What a newcomer needs to know once everything answers."""
     lines = [f"Kamado answers at {installation.url}", ""]
     lines += [f"  {line}" for line in installation.openrc().splitlines()]
+    if installation.local is None:
+        lines += [
+            "",
+            f"Clients find it when the cloud's catalog has {installation.url}/v1/%(project_id)s for orchestration.",
+        ]
     lines += ["", f"It logs to {installation.settings.raw.log_file}."] if installation.settings.raw.log_file else []
     lines += ["", "Copy these lines into a shell, then try:  openstack stack list", "Ctrl-C ends it."]
     return "\n".join(lines)
