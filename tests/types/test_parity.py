@@ -1,5 +1,6 @@
 """The declarations say what Heat's do: each implemented type is compared with Heat's surface as data, by machine."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -83,16 +84,17 @@ def differences(ours: Any, theirs: Any, path: str) -> Iterator[str]:
             else:
                 yield from differences(ours[key], theirs[key], f"{path}.{key}")
     elif path.endswith(".constraints"):
-        if sorted(map(repr, map(_listed, ours))) != sorted(map(repr, map(_listed, theirs))):
+        if sorted(map(_listed, ours)) != sorted(map(_listed, theirs)):
             yield f"{path}: is {ours!r}, should be {theirs!r}"
     elif ours != theirs or isinstance(ours, bool) != isinstance(theirs, bool):
         yield f"{path}: is {ours!r}, should be {theirs!r}"
 
 
-def _listed(constraint: dict[str, Any]) -> dict[str, Any]:
+def _listed(constraint: dict[str, Any]) -> str:
+    """A text that is the same for constraints that mean the same: neither the order of keys nor that of values matters."""
     if "allowed_values" in constraint:
-        return {"allowed_values": sorted(map(str, constraint["allowed_values"]))}
-    return constraint
+        constraint = {"allowed_values": sorted(map(str, constraint["allowed_values"]))}
+    return json.dumps(constraint, sort_keys=True)
 
 
 def type_differences(name: str) -> list[str]:
