@@ -69,7 +69,7 @@ class Cloud:
 
     def create(self, name: str, **values: Any) -> str:
         def work() -> str:
-            key = f"id{next(self._ids)}"
+            key = str(values.pop("key", "")) or f"id{next(self._ids)}"
             self.things[key] = {
                 "name": name,
                 "created_at": self.now(),
@@ -193,6 +193,49 @@ class Sturdy(Thing):
         return self.physical_id not in self.cloud.things
 
 
+@resource_type("Test::Holder")
+class Holder(Thing):
+    """Holds a place that only one may have; an old one gives it up for its replacement, and takes it back."""
+
+    properties = (*Thing.properties, Prop("place", STRING, "What only one can have."))
+    attributes = Thing.attributes
+
+    def handle_create(self) -> Any:
+        place = self.properties.get("place")
+        if any(thing.get("place") == place for thing in self.cloud.things.values()):
+            raise PermanentError(f"{place} is taken", "Conflict")
+        self.set_physical_id(self.cloud.create(self.physical_name, place=place, **self._values()))
+        return None
+
+    def prepare_for_replace(self) -> None:
+        assert self.physical_id is not None
+        if self.physical_id in self.cloud.things:
+            self.cloud.update(self.physical_id, place=None)
+
+    def restore_prev_rsrc(self) -> None:
+        assert self.physical_id is not None
+        self.cloud.update(self.physical_id, place=self.properties.get("place"))
+
+
+@resource_type("Test::Named")
+class Named(Thing):
+    """Known in the cloud by its name, as a key pair is: its replacement of the same name has the same id."""
+
+    properties = Thing.properties
+    attributes = Thing.attributes
+
+    def handle_create(self) -> Any:
+        name = f"world-{self.name}-named"
+        self.cloud.create(name, key=name, **self._values())
+        self.set_physical_id(name)
+        return None
+
+    def prepare_for_replace(self) -> None:
+        assert self.physical_id is not None
+        if self.physical_id in self.cloud.things:
+            self.cloud.delete(self.physical_id)
+
+
 class _Jump(selectors.SelectSelector):
     """Waits by moving the loop's time."""
 
@@ -276,7 +319,7 @@ class World:
         self.clock = VirtualClock(self)
         self.cloud = Cloud(self.clock.now)
         self.cloud.point = self.point
-        self.registry = Registry((*HEAT_TYPES, Thing, Sturdy))
+        self.registry = Registry((*HEAT_TYPES, Thing, Sturdy, Holder, Named))
         self.settings = EngineSettings(**{"alone": True, **settings})
         self._tasks: list[asyncio.Task[Any]] = []
         self.points: list[str] = []

@@ -12,7 +12,7 @@ from kamado.plugin.errors import (
     ResourceInError,
     TemporaryError,
 )
-from kamado.plugin.lifecycle import Outcome, OutcomeKind, PropertyChanges
+from kamado.plugin.lifecycle import ErrorKind, Outcome, OutcomeKind, PropertyChanges
 from kamado.plugin.resource import Resource
 from kamado.template.schema import ValuesInvalid
 from kamado.template.unknown import UNKNOWN
@@ -85,7 +85,8 @@ def cloud_error(status: int, **headers: str) -> CloudError:
     ("error", "outcome"),
     [
         (ResourceInError("ERROR", "no host"),
-         Outcome(OutcomeKind.FAIL, 'ResourceInError: resources.it: Went to status ERROR due to "no host"')),
+         Outcome(OutcomeKind.FAIL, 'ResourceInError: resources.it: Went to status ERROR due to "no host"',
+                     error=ErrorKind.BROKEN)),
         (TemporaryError("busy", 3.0), Outcome(OutcomeKind.RETRY, "Error: resources.it: busy", 3.0)),
         (TemporaryError("lost", unknown=True), Outcome(OutcomeKind.RETRY, "Error: resources.it: lost", None, True)),
         (PermanentError("no", "BadThing"), Outcome(OutcomeKind.FAIL, "BadThing: resources.it: no")),
@@ -93,7 +94,7 @@ def cloud_error(status: int, **headers: str) -> CloudError:
         (NotFoundInCloud("gone"), Outcome(OutcomeKind.GONE, "NotFound: resources.it: gone")),
         (ValueError("x"), Outcome(OutcomeKind.FAIL, "ValueError: resources.it: x")),
         (cloud_error(404), Outcome(OutcomeKind.FAIL, "NotFound: resources.it: words")),
-        (cloud_error(409), Outcome(OutcomeKind.FAIL, "Conflict: resources.it: words")),
+        (cloud_error(409), Outcome(OutcomeKind.FAIL, "Conflict: resources.it: words", error=ErrorKind.CONFLICT)),
         (cloud_error(400), Outcome(OutcomeKind.FAIL, "BadRequest: resources.it: words")),
         (cloud_error(403), Outcome(OutcomeKind.FAIL, "Forbidden: resources.it: words")),
         (cloud_error(500), Outcome(OutcomeKind.FAIL, "InternalServerError: resources.it: words")),

@@ -136,7 +136,7 @@ def _world(folder: Path, name: str) -> World:
     if not empty.exists():
         Store.open(f"sqlite:///{empty}", KEY, durable=False).close()
     shutil.copy(empty, folder / f"{name}.sqlite")
-    return World(Store(f"sqlite:///{folder}/{name}.sqlite", KEY, durable=False))
+    return World(Store(f"sqlite:///{folder}/{name}.sqlite", KEY, durable=False), action_retry_limit=2)
 
 
 def _undisturbed(scenario: Scenario, folder: Path) -> tuple[dict[str, object], list[str]]:

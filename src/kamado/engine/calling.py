@@ -20,7 +20,7 @@ from kamado.engine.ports import EngineSettings, Rows
 from kamado.model.lifecycle import Action, Phase
 from kamado.model.records import ResourceRecord
 from kamado.plugin import lifecycle
-from kamado.plugin.lifecycle import Outcome, OutcomeKind
+from kamado.plugin.lifecycle import ErrorKind, Outcome, OutcomeKind
 from kamado.plugin.resource import Resource
 
 TOKEN = "token"
@@ -28,7 +28,10 @@ TOKEN = "token"
 
 
 DELETE = "delete"
-"""The action's name for `kamado.plugin.lifecycle`."""
+SNAPSHOT_DELETE = "snapshot_delete"
+"""The actions' names for `kamado.plugin.lifecycle`."""
+
+_DELETES = frozenset({DELETE, SNAPSHOT_DELETE})
 
 
 class LedgerSaver:
@@ -106,7 +109,7 @@ class Caller:
             attempt += 1
             if not _passes(outcome, action) or attempt > self.settings.action_retry_limit:
                 raise StepFailed(outcome, resource.id)
-            yield Sleep(self._pause(attempt, outcome))
+            yield Sleep(self.pause(attempt, outcome))
 
     def _start(self, resource: Resource, action: str, changes: Mapping[str, Any] | None) -> Routine[Any]:
         yield DURABLE
@@ -131,7 +134,7 @@ class Caller:
                 failures += 1
                 if outcome.kind is not OutcomeKind.RETRY or failures > self.settings.action_retry_limit:
                     raise StepFailed(outcome, resource.id) from error
-                pause = self._pause(failures, outcome)
+                pause = self.pause(failures, outcome)
             if token != before:
                 self._keep_token(resource, token)
             yield DURABLE
@@ -185,12 +188,13 @@ class Caller:
             attempt += 1
             if outcome.kind is not OutcomeKind.RETRY or attempt > self.settings.action_retry_limit:
                 raise StepFailed(outcome, resource.id)
-            yield Sleep(self._pause(attempt, outcome))
+            yield Sleep(self.pause(attempt, outcome))
 
     def _since(self, row: ResourceRecord) -> datetime:
         return (row.updated_at or row.created_at) - timedelta(seconds=self.settings.adoption_slack)
 
-    def _pause(self, attempt: int, outcome: Outcome) -> float:
+    def pause(self, attempt: int, outcome: Outcome) -> float:
+        """Seconds to wait before trying again for the ``attempt``-th time: growing, spread, at least what the cloud asks for."""
         settings = self.settings
         wait: float = min(settings.retry_first * 2 ** (attempt - 1), settings.retry_max)
         wait *= random.uniform(0.75, 1.25)  # so that a thousand that failed together do not come back together
@@ -199,4 +203,4 @@ class Caller:
 
 def _passes(outcome: Outcome, action: str) -> bool:
     """Whether it may be otherwise in a moment. What still uses a thing often goes by itself, so a delete waits for that."""
-    return outcome.kind is OutcomeKind.RETRY or (action == DELETE and outcome.reason.startswith("Conflict: "))
+    return outcome.kind is OutcomeKind.RETRY or (action in _DELETES and outcome.error is ErrorKind.CONFLICT)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kamado.engine import events
+from kamado.engine.creating import create
 from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
 from kamado.engine.plan import Step, StepKind
@@ -157,8 +158,7 @@ def _create(wanted: Wanted, replaces: str | None) -> Routine[None]:
     if wanted.problem is not None:
         raise StepFailed(wanted.problem, row.id)
     yield from _make_way(wanted.run, row, replaces)
-    resource = wanted.resource(row)
-    yield from wanted.run.caller.carry_out(resource, Action.CREATE)
+    resource = yield from create(wanted.run, row.id, wanted.resource, wanted.event)
     yield from _complete(wanted, resource)
 
 
@@ -208,17 +208,29 @@ def _finish(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     """Goes on with a creation that an earlier engine had begun, then looks whether it is still what is wanted."""
     run = wanted.run
     run.current[wanted.name] = row.id
-    resource = run.resource(row, row.properties, row.metadata)
-    run.ledger.update(row.id, operation_id=run.operation.id)
+    row = run.ledger.update(row.id, operation_id=run.operation.id)
     if row.physical_id is None:
         yield from _make_way(run, row, row.replaces)
-    yield from run.caller.carry_out(resource, row.action, resume=True)
+    resource = yield from _bring_up(wanted, row)
     if wanted.problem is None and not property_changes(wanted.schema, row, wanted.properties, frozenset()):
         yield from _complete(wanted, resource)
         return
     finished = _completed(wanted, row.id, row.action)
     wanted.event(finished)
     yield from _update(wanted, finished, frozenset())
+
+
+def _bring_up(wanted: Wanted, row: ResourceRecord) -> Routine[Resource]:
+    """To the end of what was begun, with the properties it was begun with."""
+
+    def build(now: ResourceRecord) -> Resource:
+        return wanted.run.resource(now, now.properties, now.metadata)
+
+    if row.action is Action.CREATE:
+        return (yield from create(wanted.run, row.id, build, wanted.event, resume=True))
+    resource = build(row)
+    yield from wanted.run.caller.carry_out(resource, row.action, resume=True)
+    return resource
 
 
 def _update(wanted: Wanted, row: ResourceRecord, force: frozenset[str]) -> Routine[None]:

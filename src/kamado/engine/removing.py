@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kamado.engine import events
-from kamado.engine.calling import DELETE
+from kamado.engine.calling import DELETE, SNAPSHOT_DELETE
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
@@ -55,19 +55,32 @@ def remove(run: Run, step: Step) -> Routine[None]:
 
 
 def _from_cloud(run: Run, row: ResourceRecord, again: bool, uncertain: bool) -> Routine[None]:
+    if _held_by_another(run, row):
+        return
     resource = run.resource(row, row.properties, row.metadata)
     if uncertain:
         found = yield from run.caller.look_up_before_delete(resource)
         if not found and resource.can_find and not row.data:
             return
     action = DELETE
-    if row.deletion_policy == "Snapshot" and lifecycle.supports(resource, "snapshot_delete"):
-        action = "snapshot_delete"
+    if row.deletion_policy == "Snapshot" and lifecycle.supports(resource, SNAPSHOT_DELETE):
+        action = SNAPSHOT_DELETE
     try:
         yield from run.caller.carry_out(resource, action, resume=again)
     except StepFailed as failed:
         if failed.outcome.kind is not OutcomeKind.GONE:
             raise
+
+
+def _held_by_another(run: Run, row: ResourceRecord) -> bool:
+    """Whether another row of the stack stands for the same thing: what is known by its name (a key pair) keeps its id when it is
+    replaced by one of the same name, so deleting the old row's thing would delete the new one.
+    """
+    return row.physical_id is not None and any(
+        other.physical_id == row.physical_id and other.type == row.type and other.action is not Action.DELETE
+        for other in run.ledger.rows.values()
+        if other.id != row.id
+    )
 
 
 def _uncertain(row: ResourceRecord) -> bool:

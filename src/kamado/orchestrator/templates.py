@@ -13,8 +13,9 @@ from typing import Any
 from kamado.model.records import StackRecord, Target
 from kamado.orchestrator.constraints import asking, rule_problems
 from kamado.orchestrator.context import RequestContext, Services
-from kamado.orchestrator.errors import Forbidden, RequestLimitExceeded
+from kamado.orchestrator.errors import Forbidden, Refused, RequestLimitExceeded
 from kamado.plugin.registry import Registry, UnknownType
+from kamado.plugin.resource import Resource
 from kamado.template import (
     Definition,
     Environment,
@@ -94,9 +95,28 @@ def prepare(
         raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
     types = services.registry.for_environment(environment)
     allow_types(services, context, {definition.type for definition in definitions.values()})
+    _refuse_unavailable(services, context, types, {(found.type, found.name) for found in definitions.values()})
     refuse(check(template, parameters, types, environment, custom=ask))
     refuse(rule_problems(types, definitions, parameters))
     return Prepared(template, environment, files, parameters, definitions, types, all_local(types, definitions))
+
+
+def _refuse_unavailable(
+    services: Services, context: RequestContext, types: Registry, wanted: Iterable[tuple[str, str]]
+) -> None:
+    """Refuse types whose service or extension the cloud does not have; each class is asked once."""
+    asked: set[type[Resource]] = set()
+    for type_name, name in sorted(wanted):
+        try:
+            cls = types.get(type_name, name)
+        except UnknownType:
+            continue
+        if cls.unavailable.__func__ is Resource.unavailable.__func__ or cls in asked:  # type: ignore[attr-defined]
+            continue
+        asked.add(cls)
+        reason = cls.unavailable(services.clouds.for_token(context))
+        if reason is not None:
+            raise Refused("ResourceTypeUnavailable", reason)
 
 
 _FAULTS_OF_THE_STACK = ("EntityNotFound", "InvalidTemplateSection")

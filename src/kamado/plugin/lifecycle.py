@@ -19,7 +19,14 @@ from kamado.model.lifecycle import Action
 from kamado.model.records import ResourceRecord
 from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.declare import ResourceSchema
-from kamado.plugin.errors import NotFoundInCloud, ReplacementNeeded, TemporaryError, describe, heat_name
+from kamado.plugin.errors import (
+    NotFoundInCloud,
+    ReplacementNeeded,
+    ResourceInError,
+    TemporaryError,
+    describe,
+    heat_name,
+)
 from kamado.plugin.resource import Resource
 from kamado.template.properties import canonical, coerce_properties
 from kamado.template.schema import CustomCheck, TypeSchema
@@ -45,18 +52,29 @@ class OutcomeKind(StrEnum):
     GONE = "gone"
 
 
+class ErrorKind(StrEnum):
+    """What kind of error it was, where that decides what is tried next."""
+
+    CONFLICT = "conflict"
+    """The cloud says that something stands in the way: it may go by itself."""
+    BROKEN = "broken"
+    """The thing is there and in error: another one may do better."""
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """An error of a handler as data.
 
     ``reason`` is in Heat's format; ``after`` is the least wait in seconds before a retry (None: growing waits);
-    ``unknown``: the call may have done its work, so `find` comes before another create.
+    ``unknown``: the call may have done its work, so `find` comes before another create; ``error`` is what kind it was.
     """
 
     kind: OutcomeKind
     reason: str
     after: float | None = None
     unknown: bool = False
+    error: ErrorKind = ErrorKind.OTHER
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +210,28 @@ def signal(resource: Resource, details: Mapping[str, Any] | None) -> Any:
 def outcome(error: BaseException, resource_name: str = "") -> Outcome:
     """What an exception of a handler means; `resource_name` gives the path in the reason."""
     reason = describe(error, f"resources.{resource_name}") if resource_name else f"{heat_name(error)}: {error}"
+    kind = _kind(error)
     if isinstance(error, TemporaryError):
-        return Outcome(OutcomeKind.RETRY, reason, error.after, error.unknown)
+        return Outcome(OutcomeKind.RETRY, reason, error.after, error.unknown, kind)
     if isinstance(error, ReplacementNeeded):
         return Outcome(OutcomeKind.REPLACE, reason)
     if isinstance(error, NotFoundInCloud):
         return Outcome(OutcomeKind.GONE, reason)
     if isinstance(error, CloudError) and (error.passing or (error.status == 413 and error.retry_after is not None)):
         unknown = error.kind is FailureKind.LOST or error.status in (502, 504)
-        return Outcome(OutcomeKind.RETRY, reason, error.retry_after, unknown)
-    return Outcome(OutcomeKind.FAIL, reason)
+        return Outcome(OutcomeKind.RETRY, reason, error.retry_after, unknown, kind)
+    return Outcome(OutcomeKind.FAIL, reason, error=kind)
+
+
+def _kind(error: BaseException) -> ErrorKind:
+    if isinstance(error, ResourceInError):
+        return ErrorKind.BROKEN
+    return ErrorKind.CONFLICT if heat_name(error) == "Conflict" or _conflict(error) else ErrorKind.OTHER
+
+
+def _conflict(error: BaseException | None) -> bool:
+    """Also under a service's own name for it, such as IpAddressInUse."""
+    return isinstance(error, CloudError) and error.conflict
 
 
 def diff(schema: TypeSchema, old: Mapping[str, Any], new: Mapping[str, Any]) -> PropertyChanges:

@@ -18,6 +18,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from kamado.cloud.session import Cloud
 from kamado.model.identifiers import physical_name
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
@@ -127,6 +128,11 @@ class Resource:
     def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
         """What is wrong across properties; values that are not yet known are UNKNOWN."""
         return [finding for rule in cls.rules for finding in rule.check(properties)]
+
+    @classmethod
+    def unavailable(cls, cloud: Cloud) -> str | None:  # noqa: ARG003
+        """Why the cloud cannot have such resources, in Heat's words; None when it can. Asked before a template is accepted."""
+        return None
 
     @classmethod
     def implied_by(cls, name: str, definition: Any, definitions: Mapping[str, Any]) -> set[str]:

@@ -234,7 +234,8 @@ class RestThing(CloudResource):
 
 def _lacking(cls: type[CloudResource], cloud: Cloud) -> str | None:
     if not cloud.has(cls.service_type):
-        return "Service endpoint not in service catalog."
+        name = _CLIENTS.get(cls.service_type, cls.service_type)
+        return f"{name} {cls.service_type} endpoint is not in service catalog."
     rest: Rest | None = getattr(cls, "rest", None)
     for extension in () if rest is None else rest.extension:
         if extension not in cloud.remember(("extensions",), _EXTENSIONS_SECONDS, lambda: _extensions(cloud)):
