@@ -281,7 +281,7 @@ def test_what_a_cloud_cannot_have(rig: Rig) -> None:
 
     assert Odd.unavailable(rig.cloud) == (
         "HEAT-E99001 Service odd is not available for resource type My::Odd, "
-        "reason: neutron network endpoint is not in service catalog."
+        "reason: odd odd endpoint is not in service catalog."
     )
 
     class Far(RestResource):
