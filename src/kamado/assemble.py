@@ -129,6 +129,7 @@ class Parts:
             targets=self.loader,
             wake=wake,
             settings=settings.orchestrator,
+            cloud_of=self._cloud_of,
         )
         return api_app.build(services, keystone=_auth_token(settings), settings=settings.api.limits)
 
@@ -157,9 +158,9 @@ class Parts:
 
         credentials.sweep(self.store.credentials, remove_trust, datetime.now(UTC))
 
-    def _cloud_of(self, stack: StackRecord, operation: OperationRecord) -> Cloud:
+    def _cloud_of(self, stack: StackRecord, operation: OperationRecord | None = None) -> Cloud:
         """The cloud of a stack's owner, by the credential that the operation or else the stack has."""
-        found = operation.credential_id or stack.credential_id
+        found = (operation.credential_id if operation is not None else None) or stack.credential_id
         credential = self.store.credentials.get(found) if found else None
         if credential is None:
             raise LookupError(

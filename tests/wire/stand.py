@@ -74,12 +74,13 @@ class Stand:
         policy: str | None = None,
         working: bool = True,
         options: Mapping[str, Any] | None = None,
+        types: tuple[Any, ...] = (),
     ) -> None:
-        """``working`` False: no engine, accepted operations stay where they are."""
+        """``working`` False: no engine, accepted operations stay where they are. ``types``: more of them, for tests."""
         self.cloud = cloud
         self.store = Store.open(f"sqlite:///{folder / 'kamado.sqlite'}", KEY, durable=False)
         self.journal = Journal(self.store)
-        registry = Registry.load()
+        registry = Registry((*Registry.load()._types.values(), *types))
         service = ServiceUser(
             auth_url=cloud.auth_url, username="heat", password=SERVICE_PASSWORD, project_name="service"
         )
@@ -114,6 +115,7 @@ class Stand:
             clock=WallClock(),
             wake=self.engine.wake,
             settings=settings or OrchestratorSettings(),
+            cloud_of=lambda stack: self.factory.for_credential(self.store.credentials.get(stack.credential_id)),
         )
         keystone = {
             "www_authenticate_uri": cloud.urls["identity"],

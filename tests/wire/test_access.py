@@ -19,6 +19,7 @@ BODIES: dict[str, Any] = {
     "stacks": {"stack_name": "more", "template": LOCAL},
     "preview": {"stack_name": "more", "template": LOCAL},
     "actions": {"check": None},
+    "{resource_name}": {"mark_unhealthy": True},
 }
 OF_A_STACK = [route for route in ROUTES if "{stack_id}" in route.path]
 OF_A_NAME = [route for route in ROUTES if "{stack_name}" in route.path and "{stack_id}" not in route.path]

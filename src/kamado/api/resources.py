@@ -6,7 +6,8 @@ from falcon import Response
 
 from kamado.api import query, views
 from kamado.api.call import Call
-from kamado.orchestrator import resources
+from kamado.api.errors import BadRequest
+from kamado.orchestrator import resources, signals
 from kamado.orchestrator.resources import ResourceFilter
 
 _FILTERS = ("type", "status", "name", "action", "id", "physical_resource_id")
@@ -45,3 +46,30 @@ def get_metadata(call: Call, resp: Response) -> None:
     """GET …/resources/{name}/metadata."""
     found = resources.metadata(call.services, call.stack(), call.path["resource_name"])
     resp.media = {"metadata": dict(found)}
+
+
+def signal(call: Call, resp: Response) -> None:
+    """POST …/resources/{name}/signal: whatever the body says is the type's matter, except for hooks."""
+    signals.signal(call.services, call.stack(), call.path["resource_name"], call.body())
+    _nothing(resp)
+
+
+_MARK, _REASON = "mark_unhealthy", "resource_status_reason"
+
+
+def mark_unhealthy(call: Call, resp: Response) -> None:
+    """PATCH …/resources/{name}: say that it is broken, or in order again."""
+    body = call.needed_body()
+    unknown = set(body) - {_MARK, _REASON}
+    if unknown:
+        raise BadRequest(f"Invalid keys in resource mark unhealthy {unknown}")
+    if _MARK not in body:
+        raise BadRequest(f"Missing mandatory ({_MARK}) key from mark unhealthy request")
+    unhealthy = query.truth(body[_MARK], _MARK)
+    signals.mark(call.services, call.stack(), call.path["resource_name"], unhealthy, str(body.get(_REASON) or ""))
+    _nothing(resp)
+
+
+def _nothing(resp: Response) -> None:
+    resp.text = "null"
+    resp.content_type = "application/json"

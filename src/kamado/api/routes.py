@@ -74,6 +74,8 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{STACK}/actions", stacks.act_on_stack, None),
     Route("GET", f"{STACK}/resources", resources.list_resources, "resource:index"),
     Route("GET", RESOURCE, resources.get_resource, "resource:show"),
+    Route("PATCH", RESOURCE, resources.mark_unhealthy, "resource:mark_unhealthy"),
+    Route("POST", f"{RESOURCE}/signal", resources.signal, "resource:signal"),
     Route("GET", f"{RESOURCE}/metadata", resources.get_metadata, "resource:metadata"),
     Route("GET", f"{STACK}/events", events.list_events, "events:index"),
     Route("GET", f"{RESOURCE}/events", events.list_events, "events:index"),

@@ -50,6 +50,10 @@ class LedgerSaver:
         """The type's own data, whole."""
         self._keep(data=dict(data))
 
+    def save_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """The resource's metadata, whole."""
+        self._keep(metadata=dict(metadata))
+
     def _keep(self, **values: Any) -> None:
         if self.local:
             self._ledger.update(self._row_id, **values)

@@ -252,6 +252,8 @@ def _update(wanted: Wanted, row: ResourceRecord, force: frozenset[str]) -> Routi
         yield from _create(wanted, row.id)
         return
     interrupted = row.action is Action.UPDATE and row.status is Status.IN_PROGRESS
+    if wanted.kind.keeps_metadata:
+        wanted.metadata = dict(row.metadata)
     if not changes and wanted.metadata == dict(row.metadata) and not interrupted:
         yield from _keep(wanted, row)
         return
@@ -313,6 +315,8 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     """Only our own books: what it depends on, attributes newly asked for, and the state of one that had failed but needs nothing."""
     run = wanted.run
     run.current[wanted.name] = row.id
+    if wanted.kind.keeps_metadata:
+        wanted.metadata = dict(row.metadata)
     if row.replaced_by is not None:
         yield from _take_back(run, row)
     missing = {name for name in run.plan.wanted.get(wanted.name, ()) if name is not None and name not in row.attributes}
@@ -356,6 +360,8 @@ def _complete(wanted: Wanted, resource: Resource) -> Routine[None]:
     names = wanted.run.plan.wanted.get(wanted.name, frozenset())
     attributes = yield from _read(wanted, resource, names)
     row = wanted.run.ledger.rows[resource.id]
+    if wanted.kind.keeps_metadata:
+        wanted.metadata = dict(row.metadata)
     row = _completed(
         wanted, row.id, row.action, properties=wanted.properties, attributes=attributes, **wanted.applied()
     )

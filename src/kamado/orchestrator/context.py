@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kamado.engine.targets import TargetLoader
+from kamado.model.records import StackRecord
 from kamado.plugin.context import Clock
 from kamado.plugin.registry import Registry
 from kamado.store.store import Store
@@ -94,10 +95,16 @@ class OrchestratorSettings:
     revision: str = "unknown"
 
 
+def no_cloud(stack: StackRecord) -> Any:
+    """The owner's cloud of something that has none."""
+    raise LookupError(f"there is no cloud for the stack {stack.name}")
+
+
 @dataclass(frozen=True)
 class Services:
     """What every use case gets.
 
+    ``cloud_of`` is the cloud as a stack's owner may use it, for requests that somebody else makes (signals).
     ``targets`` keeps parsed templates, shared with the engine of the process; ``wake`` tells that engine that there is work.
     """
 
@@ -109,3 +116,4 @@ class Services:
     clock: Clock
     wake: Callable[[], None]
     settings: OrchestratorSettings = field(default_factory=OrchestratorSettings)
+    cloud_of: Callable[[StackRecord], Any] = no_cloud

@@ -109,6 +109,37 @@ class ActionInProgress(HeatError):
         return cls(f"Stack {stack} already has an action ({action}) in progress.")
 
 
+class ResourceNotAvailable(HeatError):
+    """The resource is in the template, but was not begun yet."""
+
+    @classmethod
+    def of(cls, name: str) -> ResourceNotAvailable:
+        """Name of the resource."""
+        return cls(f"The Resource ({name}) is not available.")
+
+
+class ResourceActionNotSupported(HeatError):
+    """The type of the resource cannot do that."""
+
+    @classmethod
+    def of(cls, action: str) -> ResourceActionNotSupported:
+        """What it cannot do."""
+        return cls(f"{action} is not supported for resource.")
+
+
+class InvalidBreakPointHook(HeatError):
+    """There is no such hook, or the resource does not wait at it."""
+
+
+class PhysicalResourceIDAmbiguity(HeatError):
+    """Several resources of the stack stand for the same thing."""
+
+    @classmethod
+    def of(cls, physical_id: str) -> PhysicalResourceIDAmbiguity:
+        """The id in the cloud."""
+        return cls(f"Multiple resources were found with the physical ID ({physical_id}).")
+
+
 class RequestLimitExceeded(HeatError):
     """A limit of the service was passed."""
 

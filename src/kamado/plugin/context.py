@@ -53,6 +53,9 @@ class Saver(Protocol):
     def save_data(self, data: Mapping[str, Any]) -> None:
         """The type's own data, whole."""
 
+    def save_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """The resource's metadata, whole."""
+
 
 class Children(Protocol):
     """The port through which a type makes child stacks (groups, nested templates)."""
@@ -85,6 +88,9 @@ class NotSaved:
         """Keeps nothing."""
 
     def save_data(self, data: Mapping[str, Any]) -> None:
+        """Keeps nothing."""
+
+    def save_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Keeps nothing."""
 
 

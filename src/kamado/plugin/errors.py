@@ -105,6 +105,10 @@ class NotFoundByName(PermanentError):
         return f"Property error: Properties{self.place}: {self.message}" if self.place else self.message
 
 
+class NoActionRequired(Exception):
+    """A signal asks for nothing: no line of history tells of it."""
+
+
 class ReplacementNeeded(Exception):
     """A handler found that the change cannot be made in place: make a new one and let the old one go."""
 

@@ -201,10 +201,15 @@ def find(resource: Resource, since: datetime, taken: Collection[str]) -> str | N
     return resource.find_existing(since, taken) if resource.can_find else None
 
 
+def takes_signals(resource: Resource) -> bool:
+    """Whether the type does anything with a signal."""
+    return hasattr(resource, "handle_signal")
+
+
 def signal(resource: Resource, details: Mapping[str, Any] | None) -> Any:
-    """Hands a signal over; the handler's answer goes into the event's reason."""
+    """Hands a signal over (None: one without details); the handler's answer goes into the event's reason."""
     handler = getattr(resource, "handle_signal", None)
-    return None if handler is None else handler(details or {})
+    return None if handler is None else handler(details)
 
 
 def outcome(error: BaseException, resource_name: str = "") -> Outcome:

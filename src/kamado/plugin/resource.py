@@ -9,7 +9,7 @@ Handlers, all optional, with Heat's names: ``handle_create() -> token``, ``handl
 properties → new values, None for one that was taken away; `properties` is the new whole), ``handle_delete``,
 ``handle_suspend``, ``handle_resume``, ``handle_check``, ``handle_snapshot``, ``handle_delete_snapshot(data)``,
 ``handle_restore(data)``, ``handle_adopt(data)``, each with ``check_<action>_complete(token) -> bool``;
-``handle_signal(details)``. A check may change a token that is a dict: the engine stores it after each poll.
+``handle_signal(details) -> what the event says``. A check may change a token that is a dict: the engine stores it after each poll.
 """
 
 from __future__ import annotations
@@ -59,6 +59,12 @@ class Resource:
     secret: ClassVar[bool] = False
     """What the type keeps (data, attributes, properties) is encrypted at rest."""
     physical_name_limit: ClassVar[int] = 255
+    no_signal_actions: ClassVar[frozenset[Action]] = frozenset({Action.SUSPEND, Action.DELETE})
+    """After which actions a signal is refused."""
+    keeps_metadata: ClassVar[bool] = False
+    """The metadata belongs to the resource once it is made (signals are kept in it): an update leaves it alone."""
+    always_replace_on_check_failed: ClassVar[bool] = True
+    """Whether one that a check found broken, or a user marked as such, is replaced without asking the cloud again."""
 
     def __init__(
         self,
@@ -111,6 +117,11 @@ class Resource:
             changed[key] = value
         self.ports.saver.save_data(changed)
         self.data = changed
+
+    def set_metadata(self, metadata: Mapping[str, Any]) -> None:
+        """Replaces the metadata; returns when it is durable."""
+        self.ports.saver.save_metadata(metadata)
+        self.metadata = dict(metadata)
 
     def reference(self) -> str:
         """What get_resource and Ref give."""
@@ -186,6 +197,9 @@ class Resource:
         ``since``: when the intent was recorded; ``taken``: ids that other resources own.
         """
         return None
+
+    def handle_metadata_reset(self) -> None:
+        """Called when one that was marked unhealthy is healthy again."""
 
     def handle_adopt(self, data: Mapping[str, Any]) -> Any:
         """Takes over what exists: ``resource_id``, ``resource_data``, ``metadata`` of Heat's adopt data."""

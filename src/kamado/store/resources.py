@@ -1,4 +1,5 @@
-"""Resource rows: read by orchestrator, engine and APIs; written by the journal only.
+"""Resource rows: read by orchestrator, engine and APIs; written by the journal, and one at a time by requests that no engine
+serves (signals, marks of health).
 
 The codecs of this module decide how a `ResourceRecord` looks as columns; they run for every row of every stack, so they are
 plain positional code.
@@ -7,13 +8,14 @@ plain positional code.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select
 
 from kamado.model.lifecycle import Action, Phase, Status
-from kamado.model.records import ResourceRecord
-from kamado.store import schema
+from kamado.model.records import EventRecord, ResourceRecord
+from kamado.store import bulk, schema
 from kamado.store.crypt import Cipher
 from kamado.store.encoding import (
     at,
@@ -25,6 +27,7 @@ from kamado.store.encoding import (
     encode_map,
     encode_time,
 )
+from kamado.store.events import event_row
 
 if TYPE_CHECKING:
     from kamado.store.store import Store
@@ -178,8 +181,12 @@ def resource_record(row: Sequence[Any], cipher: Cipher) -> ResourceRecord:
     )
 
 
+Decide = Callable[[ResourceRecord], tuple[Mapping[str, Any], Sequence[EventRecord]]]
+"""Given a locked row: new values of its fields, and lines of history."""
+
+
 class Resources:
-    """Reading resource rows."""
+    """Reading resource rows, and changing single ones."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -232,6 +239,29 @@ class Resources:
         table = schema.resource.c
         statement = select(table.physical_id).where(table.physical_id.in_(list(physical_ids)))
         return set(self._store.read(lambda connection: connection.scalars(statement).all()))
+
+    def change(self, key: str, decide: Decide) -> ResourceRecord | None:
+        """Change one row outside of any operation; the row as it is then, None when it is gone.
+
+        ``decide`` is given the locked row and says which fields get which values, and what is told of it; it may raise to refuse. An
+        operation that runs writes only what it changes itself, so its other fields are safe from it. 3 queries.
+        """
+        table = schema.resource
+        statement = select(*_COLUMNS).where(table.c.id == key).with_for_update()
+        cipher = self._store.cipher
+
+        def work(connection: Connection) -> ResourceRecord | None:
+            found = connection.execute(statement).first()
+            if found is None:
+                return None
+            row = resource_record(found, cipher)
+            values, events = decide(row)
+            if values:
+                bulk.update(connection, table, {key: resource_values(values, row.secret, cipher)})
+            bulk.insert(connection, schema.event, [event_row(record, cipher) for record in events])
+            return replace(row, **values)
+
+        return self._store.write(work)
 
     def _records(self, *conditions: Any) -> list[ResourceRecord]:
         table = schema.resource.c

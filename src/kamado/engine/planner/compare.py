@@ -83,7 +83,8 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
         return _unmade(draft, definition, row, written)
     elif row.status is Status.FAILED:
         kind = draft.request.types.get(definition.type, row.name)
-        if row.physical_id is None or kind.needs_replace_failed is Resource.needs_replace_failed:
+        found_broken = row.action is Action.CHECK and kind.always_replace_on_check_failed
+        if row.physical_id is None or found_broken or kind.needs_replace_failed is Resource.needs_replace_failed:
             return Decision(StepKind.REPLACE, Reason.FAILED_BEFORE, row)
     return _compared(draft, scope, definition, row, digest)
 
@@ -172,6 +173,7 @@ def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
         only_maybe = len(changes.undecided) == len(changes.values)
         reason = Reason.MAY_CHANGE if only_maybe else Reason.PROPERTY_CHANGED
         return Decision(StepKind.UPDATE, reason, row, shown, undecided=bool(changes.undecided), force=force)
-    if contains_unknown(metadata) or metadata != dict(row.metadata):
+    own = draft.request.types.get(definition.type, row.name).keeps_metadata
+    if not own and (contains_unknown(metadata) or metadata != dict(row.metadata)):
         return Decision(StepKind.UPDATE, Reason.METADATA_CHANGED, row, undecided=contains_unknown(metadata))
     return _kept(draft, definition, row, digest)

@@ -1,0 +1,181 @@
+"""What reaches one resource from outside, beside any operation: signals, cleared hooks, marks of health.
+
+Called by the APIs. A signal is handled here, as the stack's owner, whoever sent it (a server's agent, an alarm). The trap: an operation
+may be at work on the same row; what is written here are single fields under the row's lock, and the engine writes only what it changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from kamado.engine.events import REASON_LIMIT, resource_event
+from kamado.engine.hooks import cleared, waits_at
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import EventRecord, ResourceRecord, StackRecord
+from kamado.orchestrator.context import Services
+from kamado.orchestrator.errors import (
+    ActionInProgress,
+    InvalidBreakPointHook,
+    NotSupported,
+    PhysicalResourceIDAmbiguity,
+    ResourceActionNotSupported,
+    ResourceNotAvailable,
+    ResourceNotFound,
+)
+from kamado.orchestrator.resources import stack_info, types_of
+from kamado.plugin import lifecycle
+from kamado.plugin.context import Ports
+from kamado.plugin.errors import NoActionRequired
+from kamado.plugin.registry import UnknownType
+from kamado.plugin.resource import Resource
+from kamado.store.resources import Resources, in_use
+from kamado.template.environment import HOOKS
+
+_LOG = logging.getLogger(__name__)
+
+UNSET_HOOK = "unset_hook"
+_MARKED = "state changed by resource_mark_unhealthy api"
+
+_Decision = tuple[Mapping[str, Any], Sequence[EventRecord]]
+
+
+class _RowSaver:
+    """Keeps what a signal's handler has learned, at once."""
+
+    def __init__(self, rows: Resources, row_id: str) -> None:
+        self._rows = rows
+        self._row_id = row_id
+
+    def save_physical_id(self, physical_id: str | None) -> None:
+        self._keep({"physical_id": physical_id})
+
+    def save_data(self, data: Mapping[str, Any]) -> None:
+        self._keep({"data": dict(data)})
+
+    def save_metadata(self, metadata: Mapping[str, Any]) -> None:
+        self._keep({"metadata": dict(metadata)})
+
+    def _keep(self, values: Mapping[str, Any]) -> None:
+        self._rows.change(self._row_id, lambda _: (values, ()))
+
+
+def signal(services: Services, stack: StackRecord, name: str, details: Mapping[str, Any] | None) -> None:
+    """Hand a signal to a resource, or clear the hook that it waits at.
+
+    :raises ResourceNotFound, ResourceNotAvailable: there is no such resource, or not yet.
+    :raises NotSupported: it is suspended or being deleted; its history tells of the attempt.
+    :raises ResourceActionNotSupported: its type takes no signals.
+    :raises InvalidBreakPointHook: it does not wait at that hook.
+    """
+    row = services.store.resources.get(stack.id, name)
+    if row is None:
+        definitions = {} if stack.deleted_at else services.targets.desired(stack, stack.target).definitions
+        raise ResourceNotAvailable.of(name) if name in definitions else ResourceNotFound.of(name, stack.name)
+    ports = Ports(
+        clock=services.clock,
+        cloud=partial(services.cloud_of, stack),
+        saver=_RowSaver(services.store.resources, row.id),
+    )
+    try:
+        resource = lifecycle.build(types_of(services, stack), row, stack_info(services, stack), ports)
+    except UnknownType as error:
+        raise ResourceActionNotSupported.of("signal") from error
+    if details and UNSET_HOOK in details:
+        _clear_hook(services, stack, resource, row, str(details[UNSET_HOOK]))
+        return
+    if row.action in resource.no_signal_actions:
+        _tell(services, row, str(row.action), f"Cannot signal resource during {row.action}")
+        raise NotSupported.of(f"Signal resource during {row.action}")
+    if not lifecycle.takes_signals(resource):
+        raise ResourceActionNotSupported.of("signal")
+    _handle(services, resource, row, details)
+
+
+def _handle(services: Services, resource: Resource, row: ResourceRecord, details: Mapping[str, Any] | None) -> None:
+    """Whatever a handler raises was not asked for by the one who signals, so it is not told to him."""
+    try:
+        answer = lifecycle.signal(resource, details)
+    except NoActionRequired:
+        return
+    except Exception as error:
+        reason = lifecycle.outcome(error, resource.name).reason
+        _LOG.warning("a signal failed: %s", reason, extra={"action": "signal_failed", "stack": row.stack_id})
+        return
+    _tell(services, row, "SIGNAL", f"Signal: {answer}" if answer else _words(details))
+    services.wake()
+
+
+def _words(details: Mapping[str, Any] | None) -> str:
+    if details is None:
+        return "No signal details provided"
+    if {"previous", "current", "reason"} <= details.keys():
+        return f"alarm state changed from {details['previous']} to {details['current']} ({details['reason']})"
+    return "Unknown"
+
+
+def _tell(services: Services, row: ResourceRecord, action: str, reason: str) -> None:
+    """A line of history with an action that may be none of a row's."""
+
+    def decide(now: ResourceRecord) -> _Decision:
+        line = resource_event(now, None, services.clock.now())
+        return {}, (replace(line, action=action, reason=reason[:REASON_LIMIT]),)
+
+    services.store.resources.change(row.id, decide)
+
+
+def _clear_hook(services: Services, stack: StackRecord, resource: Resource, row: ResourceRecord, hook: str) -> None:
+    named = f'{type(resource).__name__} "{row.name}" [{row.physical_id}] Stack "{stack.name}" [{stack.id}]'
+    if hook not in HOOKS:
+        raise InvalidBreakPointHook(f'Invalid hook type "{hook}" for {named}')
+
+    def decide(now: ResourceRecord) -> _Decision:
+        if waits_at(now) != hook:
+            raise InvalidBreakPointHook(f'The "{hook}" hook is not defined on {named}')
+        line = resource_event(now, None, services.clock.now())
+        return {"progress": cleared(now)}, (replace(line, reason=f"Hook {hook} is cleared"),)
+
+    services.store.resources.change(row.id, decide)
+    services.wake()
+
+
+def mark(services: Services, stack: StackRecord, name: str, unhealthy: bool, reason: str = "") -> None:
+    """Say that a resource is broken, so that the next update replaces it, or that it is in order after all.
+
+    ``name`` may be the thing's id in the cloud.
+
+    :raises ResourceNotFound, PhysicalResourceIDAmbiguity: nothing, or more than one thing, is called so.
+    :raises ActionInProgress: something is being done to the resource.
+    """
+    row = _find(services, stack, name)
+
+    def decide(now: ResourceRecord) -> _Decision:
+        if now.status is Status.IN_PROGRESS:
+            raise ActionInProgress.of(stack.name, str(stack.action))
+        broken = (now.action, now.status) == (Action.CHECK, Status.FAILED)
+        if now.action is Action.DELETE or (not unhealthy and not broken):
+            return {}, ()
+        values: dict[str, Any] = {
+            "action": Action.CHECK,
+            "status": Status.FAILED if unhealthy else Status.COMPLETE,
+            "reason": reason or _MARKED,
+            "updated_at": services.clock.now(),
+        }
+        return values, (resource_event(replace(now, **values), None, services.clock.now()),)
+
+    services.store.resources.change(row.id, decide)
+
+
+def _find(services: Services, stack: StackRecord, name: str) -> ResourceRecord:
+    standing = in_use(services.store.resources.of_stack(stack.id))
+    if name in standing:
+        return standing[name]
+    alike = [row for row in standing.values() if row.physical_id == name]
+    if len(alike) > 1:
+        raise PhysicalResourceIDAmbiguity.of(name)
+    if not alike:
+        raise ResourceNotFound.of(name, stack.name)
+    return alike[0]
