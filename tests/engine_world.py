@@ -44,6 +44,8 @@ class Cloud:
 
     LOSE = object()
     """Does the work, then loses the answer."""
+    BREAK = object()
+    """Makes something that comes out broken."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
@@ -62,6 +64,8 @@ class Cloud:
         if isinstance(fault, BaseException):
             raise fault
         result = work()
+        if fault is self.BREAK:
+            self.things[result]["error"] = True
         self.point(f"after {verb}")
         if fault is self.LOSE:
             raise TemporaryError("the answer was lost", unknown=True)
@@ -143,7 +147,10 @@ class Thing(Resource):
         if self.properties.get("broken"):
             raise ResourceInError("ERROR", "it broke")
         assert self.physical_id is not None
-        return bool(self.cloud.get(self.physical_id)["ready_at"] <= self.ports.clock.now())
+        found = self.cloud.get(self.physical_id)
+        if found.get("error"):
+            raise ResourceInError("ERROR", "it came out broken")
+        return bool(found["ready_at"] <= self.ports.clock.now())
 
     def handle_update(self, changes: Mapping[str, Any]) -> Any:
         if "swap" in changes:
@@ -166,6 +173,10 @@ class Thing(Resource):
     def handle_resume(self) -> Any:
         assert self.physical_id is not None
         self.cloud.update(self.physical_id, suspended=False)
+
+    def handle_snapshot(self) -> Any:
+        assert self.physical_id is not None
+        self.cloud.update(self.physical_id, copied=True)
 
     def handle_check(self) -> Any:
         assert self.physical_id is not None

@@ -98,6 +98,18 @@ def suspend(world: World) -> str:
     return stack
 
 
+def snapshot(world: World) -> str:
+    stack = world.accept(_three())
+    world.run()
+    world.accept(_three(), Action.SNAPSHOT, stack, options={"snapshot_id": "s"})
+    return stack
+
+
+def made_anew_after_it_broke(world: World) -> str:
+    world.cloud.faults["create:b"] = [Cloud.BREAK, Cloud.BREAK]
+    return world.accept(_three())
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     create,
     create_with_lost_answer,
@@ -109,6 +121,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     creation_rolled_back,
     update_rolled_back,
     suspend,
+    snapshot,
+    made_anew_after_it_broke,
 )
 
 

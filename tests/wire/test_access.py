@@ -44,6 +44,7 @@ def url(stand: Any, route: Route, project: str) -> str:
         "resource_name": "r",
         "output_key": "o",
         "event_id": "e",
+        "snapshot_id": "s",
         "type_name": "OS::Heat::Value",
         "template_version": "heat_template_version.2013-05-23",
         "arn": f"arn:openstack:heat::{project}:stacks%2Fmine%2F{stand.mine}",

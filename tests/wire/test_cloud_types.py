@@ -31,6 +31,33 @@ def test_deletion_policy_snapshot_leaves_a_backup_of_the_volume(stand: Stand) ->
     assert len(_backups(stand)) == len(before) + 1
 
 
+def test_a_snapshot_of_a_volume_is_a_backup_that_it_goes_back_to_and_takes_along(stand: Stand) -> None:
+    volume = {"type": "OS::Cinder::Volume", "properties": {"size": 1}}
+    before = _backups(stand)
+    made = stand.ask("POST", "/stacks", {"stack_name": "snapped", "template": {**VERSION, "resources": {"v": volume}}})
+    path = f"/stacks/snapped/{made.json()['stack']['id']}"
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    taken = [stand.ask("POST", f"{path}/snapshots", {"name": "a"})]
+    assert stand.settled(path)["stack_status"] == "SNAPSHOT_COMPLETE"
+    taken.append(stand.ask("POST", f"{path}/snapshots", {"name": "b"}))
+    assert stand.settled(path)["stack_status"] == "SNAPSHOT_COMPLETE"
+    assert len(_backups(stand)) == len(before) + 2
+    first, second = (answer.json()["id"] for answer in taken)
+    kept = stand.ask("GET", f"{path}/snapshots/{first}").json()["snapshot"]["data"]["resources"]["v"]
+    assert kept["resource_data"]["backup_id"] in _backups(stand)
+    assert stand.ask("POST", f"{path}/snapshots/{first}/restore").status_code == 202
+    stack = stand.settled(path)
+    assert stack["stack_status"] == "RESTORE_COMPLETE", stack["stack_status_reason"]
+    template = stand.ask("GET", f"{path}/template").json()
+    assert template["resources"]["v"]["properties"]["backup_id"] == kept["resource_data"]["backup_id"]
+    assert stand.ask("DELETE", f"{path}/snapshots/{first}").status_code == 204
+    assert [one["id"] for one in stand.ask("GET", f"{path}/snapshots").json()["snapshots"]] == [second]
+    assert stand.ask("DELETE", path).status_code == 204
+    stack = stand.settled(path)
+    assert stack["stack_status"] == "DELETE_COMPLETE", stack["stack_status_reason"]
+    assert len(_backups(stand)) == len(before)
+
+
 def test_a_type_whose_service_the_cloud_lacks_is_refused(tmp_path: Path) -> None:
     with LocalCloud(identity_port=0) as cloud:
         token, _ = issue(cloud.auth_url, "admin")

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kamado.api import events, resources, service, stacks, types
+from kamado.api import events, resources, service, snapshots, stacks, types
 from kamado.api.call import Handler
 
 P = "/v1/{tenant_id}"
 STACKS = f"{P}/stacks"
 STACK = f"{STACKS}/{{stack_name}}/{{stack_id}}"
 RESOURCE = f"{STACK}/resources/{{resource_name}}"
+SNAPSHOT = f"{STACK}/snapshots/{{snapshot_id}}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,11 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", f"{STACK}/preview", stacks.preview_update_patch, "stacks:preview_update_patch"),
     Route("GET", f"{STACK}/outputs", stacks.list_outputs, "stacks:list_outputs"),
     Route("GET", f"{STACK}/outputs/{{output_key}}", stacks.get_output, "stacks:show_output"),
+    Route("POST", f"{STACK}/snapshots", snapshots.create_snapshot, "stacks:snapshot"),
+    Route("GET", f"{STACK}/snapshots", snapshots.list_snapshots, "stacks:list_snapshots"),
+    Route("GET", SNAPSHOT, snapshots.get_snapshot, "stacks:show_snapshot"),
+    Route("DELETE", SNAPSHOT, snapshots.delete_snapshot, "stacks:delete_snapshot", 204),
+    Route("POST", f"{SNAPSHOT}/restore", snapshots.restore_snapshot, "stacks:restore_snapshot", 202),
     Route("POST", f"{STACK}/actions", stacks.act_on_stack, None),
     Route("GET", f"{STACK}/resources", resources.list_resources, "resource:index"),
     Route("GET", RESOURCE, resources.get_resource, "resource:show"),

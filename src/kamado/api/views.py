@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from kamado.model.records import EngineRecord, EventRecord, StackRecord
+from kamado.model.records import EngineRecord, EventRecord, SnapshotRecord, StackRecord
 from kamado.orchestrator.resources import ResourceDetail
 from kamado.orchestrator.stacks import StackDetail
 
@@ -199,6 +199,19 @@ def event(base: str, stack: StackRecord, record: EventRecord, shown: bool = Fals
         item["resource_type"] = record.resource_type
         item["resource_properties"] = dict(record.properties or {})
     return item
+
+
+def snapshot(record: SnapshotRecord) -> JsonMap:
+    """A snapshot of a stack."""
+    return {
+        "id": record.id,
+        "name": record.name,
+        "action": str(record.action),
+        "status": str(record.status),
+        "status_reason": record.reason,
+        "data": dict(record.data),
+        "creation_time": stamp(record.created_at),
+    }
 
 
 def service(record: EngineRecord, now: datetime) -> JsonMap:

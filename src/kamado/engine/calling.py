@@ -29,6 +29,7 @@ TOKEN = "token"
 
 DELETE = "delete"
 SNAPSHOT_DELETE = "snapshot_delete"
+DELETE_SNAPSHOT = "delete_snapshot"
 """The actions' names for `kamado.plugin.lifecycle`."""
 
 _DELETES = frozenset({DELETE, SNAPSHOT_DELETE})

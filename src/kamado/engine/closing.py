@@ -11,10 +11,18 @@ from datetime import datetime
 from typing import Any
 
 from kamado.engine import events
-from kamado.model.changes import AppendEvent, Change, InsertOperation, UpdateOperation, UpdateResource, UpdateStack
+from kamado.model.changes import (
+    AppendEvent,
+    Change,
+    InsertOperation,
+    UpdateOperation,
+    UpdateResource,
+    UpdateSnapshot,
+    UpdateStack,
+)
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, OperationState, Phase, Status, Stop
-from kamado.model.records import OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord, Target
 
 
 def completed(stack: StackRecord, operation: OperationRecord, now: datetime) -> list[Change]:
@@ -55,6 +63,7 @@ def failed(
     said = failure.startswith("Resource ") and operation.action is not Action.CHECK
     if not said:
         changes += stack_failed(stack, operation.action, reason, now)
+    changes += _unfilled(operation, reason)
     changes.append(_ended(operation, OperationState.FAILED, reason, now))
     return changes
 
@@ -67,12 +76,26 @@ def stopped(
     What waits in the middle is left as it is for a newer operation to go on with; after a cancel nobody may come, so it fails.
     """
     if why is Stop.SUPERSEDED:
-        return [_ended(operation, OperationState.SUPERSEDED, operation.reason, now)]
+        ended = _ended(operation, OperationState.SUPERSEDED, operation.reason, now)
+        return [*_unfilled(operation, events.cancelled(operation.action)), ended]
     reason = events.cancelled(operation.action)
-    changes = _aborted(rows, "user triggered cancel", now)
+    changes = _unfilled(operation, reason)
+    changes += _aborted(rows, "user triggered cancel", now)
     changes += stack_failed(stack, operation.action, reason, now)
     changes.append(_ended(operation, OperationState.CANCELLED, reason, now))
     return changes
+
+
+def filled(operation: OperationRecord, data: Mapping[str, Any]) -> Change:
+    """The snapshot that a SNAPSHOT operation was asked for is there."""
+    values = {"status": Status.COMPLETE, "reason": events.completed(operation.action), "data": data}
+    return UpdateSnapshot(str(operation.options[SNAPSHOT_ID]), values)
+
+
+def _unfilled(operation: OperationRecord, reason: str) -> list[Change]:
+    if SNAPSHOT_ID not in operation.options:
+        return []
+    return [UpdateSnapshot(str(operation.options[SNAPSHOT_ID]), {"status": Status.FAILED, "reason": reason})]
 
 
 def follows(operation: OperationRecord) -> bool:

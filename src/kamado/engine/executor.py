@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from kamado.engine import closing
 from kamado.engine.acting import act
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
+from kamado.engine.export import stack_data
 from kamado.engine.ledger import Ledger
 from kamado.engine.making import make
 from kamado.engine.plan import Plan, Step, StepKind
@@ -26,9 +28,9 @@ from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.removing import remove
 from kamado.engine.run import Run
 from kamado.engine.targets import Desired, TargetLoader
-from kamado.model.changes import UpdateOperation
+from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status, Stop
-from kamado.model.records import OperationRecord, ResourceRecord, StackRecord
+from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin.registry import UnknownType
 from kamado.template import TemplateInvalid
 
@@ -106,7 +108,8 @@ class Execution:
 
     def _desired(self, stack: StackRecord) -> Desired:
         if self.operation.action in _DELETING:
-            return self._loader.nothing(self.operation.target)
+            snapshots = self._ports.store.snapshots.of_stack(stack.id)
+            return replace(self._loader.nothing(self.operation.target), snapshots=snapshots)
         return self._loader.desired(stack, self.operation.target)
 
     def _request(self, desired: Desired, rows: list[ResourceRecord]) -> PlanRequest:
@@ -219,9 +222,22 @@ class Execution:
             if operation.action is Action.DELETE:
                 await self._ports.calls.run(partial(self._forget, stack))
             changes = closing.completed(stack, operation, now)
+            if SNAPSHOT_ID in operation.options:
+                data = await self._ports.store_calls.run(partial(self._exported, stack, list(ledger.rows.values())))
+                changes.insert(0, closing.filled(operation, data))
+            if operation.action is Action.DELETE:
+                kept = await self._ports.store_calls.run(partial(self._ports.store.snapshots.of_stack, stack.id))
+                changes += [RemoveSnapshot(snapshot.id) for snapshot in kept]
         for change in changes:
             ledger.note(change)
         await settled(ledger.flush())
+
+    def _exported(self, stack: StackRecord, rows: list[ResourceRecord]) -> dict[str, Any]:
+        store = self._ports.store
+        target = self.operation.target
+        done = replace(stack, action=self.operation.action, status=Status.COMPLETE)
+        files = {name: store.files.get(body) for name, body in target.files.items()}
+        return stack_data(done, store.templates.get(target.template_id), files, rows)
 
     async def _rollback(self, stack: StackRecord, now: datetime) -> list[Any]:
         operation = self.operation

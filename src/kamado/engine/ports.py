@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from kamado.model.changes import Change
 from kamado.model.lifecycle import Stop
-from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, StackRecord
+from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
 from kamado.plugin.context import Children
 from kamado.plugin.context import Clock as BlockingClock
 from kamado.plugin.resource import Resource
@@ -55,6 +55,13 @@ class Rows(Protocol):
 
     def taken(self, physical_ids: Collection[str]) -> set[str]:
         """Those of ``physical_ids`` that some row holds: not to be adopted twice."""
+
+
+class Snapshots(Protocol):
+    """Reading of snapshots."""
+
+    def of_stack(self, stack_id: str) -> list[SnapshotRecord]:
+        """All snapshots of a stack."""
 
 
 class Queue(Protocol):
@@ -101,6 +108,10 @@ class StorePort(Protocol):
     @property
     def resources(self) -> Rows:
         """Resource rows."""
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of stacks."""
 
     @property
     def operations(self) -> Queue:

@@ -6,11 +6,12 @@ without our knowing its id is looked for first. Called by the executor.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kamado.engine import events
-from kamado.engine.calling import DELETE, SNAPSHOT_DELETE
-from kamado.engine.effects import Routine, StepFailed
+from kamado.engine.calling import DELETE, DELETE_SNAPSHOT, SNAPSHOT_DELETE
+from kamado.engine.effects import DURABLE, Enter, Routine, Sleep, StepFailed
 from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ResourceRecord
@@ -45,6 +46,8 @@ def remove(run: Run, step: Step) -> Routine[None]:
             operation_id=run.operation.id,
         )
         run.row_event(row)
+    if row.deletion_policy != "Retain":
+        yield from _snapshots_of(run, row)
     if not untouched and row.external_id is None and row.deletion_policy != "Retain":
         yield from _from_cloud(run, row, again, uncertain)
     row = run.ledger.update(row.id, status=Status.COMPLETE)
@@ -52,6 +55,26 @@ def remove(run: Run, step: Step) -> Routine[None]:
     run.ledger.remove(row.id)
     if run.current.get(row.name) == row.id:
         del run.current[row.name]
+
+
+def _snapshots_of(run: Run, row: ResourceRecord) -> Routine[None]:
+    """What the stack's snapshots keep of a resource in the cloud goes with the stack; may be done again after a crash."""
+    kept = [
+        snapshot.data["resources"][row.name]
+        for snapshot in run.desired.snapshots
+        if row.name in snapshot.data["resources"]
+    ]
+    resource = run.resource(row, row.properties, row.metadata) if kept else None
+    if resource is None or not lifecycle.supports(resource, DELETE_SNAPSHOT):
+        return
+    yield Enter(bool(resource.local))
+    yield DURABLE
+    for data in kept:
+        token = yield from run.caller.patiently(resource, partial(lifecycle.start, resource, DELETE_SNAPSHOT, data))
+        while not (
+            yield from run.caller.patiently(resource, partial(lifecycle.poll, resource, DELETE_SNAPSHOT, token))
+        ):
+            yield Sleep(run.caller.settings.poll_first)
 
 
 def _from_cloud(run: Run, row: ResourceRecord, again: bool, uncertain: bool) -> Routine[None]:

@@ -7,13 +7,13 @@ came in by a request is not parsed again to run it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
 from kamado.engine.ports import Bodies, Files, Types, TypeSource
-from kamado.model.records import StackRecord, Target
+from kamado.model.records import SnapshotRecord, StackRecord, Target
 from kamado.template import Definition, Environment, Limits, Output, Parameters, PseudoParameters, Template, load
 
 _ACCEPTED = Limits(max_bytes=2**31)
@@ -31,6 +31,8 @@ class Desired:
     parameters: Parameters | None = None
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     outputs: Mapping[str, Output] = field(default_factory=dict)
+    snapshots: Sequence[SnapshotRecord] = ()
+    """What a deletion takes along."""
 
     @property
     def hidden(self) -> frozenset[str]:

@@ -66,6 +66,29 @@ class InsertOperation:
     record: OperationRecord
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateSnapshot:
+    """New values for some fields of a snapshot."""
+
+    id: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSnapshot:
+    """A snapshot goes, with its stack."""
+
+    id: str
+
+
 Change = (
-    InsertResource | UpdateResource | RemoveResource | AppendEvent | UpdateStack | UpdateOperation | InsertOperation
+    InsertResource
+    | UpdateResource
+    | RemoveResource
+    | AppendEvent
+    | UpdateStack
+    | UpdateOperation
+    | InsertOperation
+    | UpdateSnapshot
+    | RemoveSnapshot
 )

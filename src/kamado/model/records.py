@@ -14,6 +14,9 @@ from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
 
 JsonMap = Mapping[str, Any]
 
+SNAPSHOT_ID = "snapshot_id"
+"""Option of a SNAPSHOT operation: the snapshot that it fills."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -148,6 +151,21 @@ class OperationRecord:
     request_id: str = ""
     reason: str = ""
     options: JsonMap = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRecord:
+    """A stack as it was. ``action`` is CREATE, or DELETE while it is being removed; ``data`` is the stack in Heat's export form."""
+
+    id: str
+    stack_id: str
+    project_id: str
+    name: str | None
+    action: Action
+    status: Status
+    created_at: datetime
+    reason: str | None = None
+    data: JsonMap = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,8 @@ class OrchestratorSettings:
     """Limits of the service; names and defaults are Heat's options of the same names.
 
     ``max_resources_per_stack`` -1: no limit. ``max_template_size`` in bytes. ``max_stacks_per_tenant`` counts live
-    root stacks. ``region_name`` is what stacks get for OS::region where the token does not say. ``revision`` is
+    root stacks; ``max_snapshots_per_stack`` -1: any number.
+    ``region_name`` is what stacks get for OS::region where the token does not say. ``revision`` is
     shown by build_info. ``max_nested_stack_depth`` caps nested_depth. ``stack_action_timeout`` in seconds.
     ``max_events_per_stack``: the oldest beyond it go when an operation is accepted; -1 keeps all.
     """
@@ -87,6 +88,7 @@ class OrchestratorSettings:
     max_resources_per_stack: int = 1000
     max_template_size: int = 524288
     max_stacks_per_tenant: int = 512
+    max_snapshots_per_stack: int = 32
     max_nested_stack_depth: int = 5
     max_events_per_stack: int = 1000
     stack_action_timeout: int = 3600

@@ -14,7 +14,7 @@ from typing import Any
 
 from kamado.model.identifiers import new_id, valid_stack_name
 from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
-from kamado.model.records import EventRecord, OperationRecord, StackRecord, Target
+from kamado.model.records import EventRecord, OperationRecord, SnapshotRecord, StackRecord, Target
 from kamado.orchestrator import credentials, outputs, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import (
@@ -35,7 +35,7 @@ from kamado.template import Environment, Template
 NO_DESCRIPTION = "No description"
 STACK_TYPE = "OS::Heat::Stack"
 
-_WAITS = frozenset({Action.CHECK, Action.SUSPEND, Action.RESUME})
+_WAITS = frozenset({Action.CHECK, Action.SUSPEND, Action.RESUME, Action.SNAPSHOT})
 """Actions that do not take over from a running one: they would leave undone what it was asked to do."""
 
 _SUSPENDED = {Action.SUSPEND: "suspended", Action.DELETE: "deleting"}
@@ -314,7 +314,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     now = services.clock.now()
     operation = replace(
         _operation(services, context, changed, Action.UPDATE, target, now),
-        previous=_previous(services, stack),
+        previous=last_reached(services, stack),
         rollback=not changed.disable_rollback,
         options=options,
     )
@@ -361,12 +361,36 @@ def cancel(services: Services, context: RequestContext, stack: StackRecord) -> N
     if (stack.action, stack.status) != (Action.UPDATE, Status.IN_PROGRESS):
         raise NotSupported.of(f"Cancelling update when stack is {stack.action}_{stack.status}")
     now = services.clock.now()
-    target = _previous(services, stack)
+    target = last_reached(services, stack)
     _start(services, stack, _operation(services, context, stack, Action.ROLLBACK, target, now), {"target": target}, now)
 
 
+def begin(
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    action: Action,
+    values: Mapping[str, Any] | None = None,
+    snapshot: SnapshotRecord | None = None,
+    **fields: Any,
+) -> StackRecord:
+    """Accept an operation on a stack. ``values`` are new values of the stack, ``fields`` of the operation.
+
+    :raises EntityNotFound: the stack is gone.
+    :raises ActionInProgress: it is busy, and the action takes over from nobody.
+    """
+    now = services.clock.now()
+    operation = _operation(services, context, stack, action, fields.pop("target", stack.target), now)
+    return _start(services, stack, replace(operation, **fields), values or {}, now, snapshot)
+
+
 def _start(
-    services: Services, stack: StackRecord, operation: OperationRecord, values: Mapping[str, Any], now: datetime
+    services: Services,
+    stack: StackRecord,
+    operation: OperationRecord,
+    values: Mapping[str, Any],
+    now: datetime,
+    snapshot: SnapshotRecord | None = None,
 ) -> StackRecord:
     action = operation.action
 
@@ -385,7 +409,8 @@ def _start(
         **values,
     }
     try:
-        services.store.stacks.start(operation, state, _started(stack, action, now), unless=still_allowed)
+        event = _started(stack, action, now)
+        services.store.stacks.start(operation, state, event, unless=still_allowed, snapshot=snapshot)
     except StackGone as error:
         raise EntityNotFound.of("Stack", stack.name) from error
     services.wake()
@@ -415,7 +440,7 @@ def _refuse_immutable(services: Services, stack: StackRecord, old: Template, pre
             raise ImmutableParameterModified.of(changed)
 
 
-def _previous(services: Services, stack: StackRecord) -> Target:
+def last_reached(services: Services, stack: StackRecord) -> Target:
     """What a rollback of the next update goes back to: the target that was last reached, as far as that is known."""
     if stack.status is Status.COMPLETE or stack.operation_id is None:
         return stack.target

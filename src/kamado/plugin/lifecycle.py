@@ -142,15 +142,15 @@ def supports(resource: Resource, action: Action | str) -> bool:
 def start(resource: Resource, action: Action | str, changes: Mapping[str, Any] | None = None) -> Token:
     """Calls the handler of an action.
 
-    ``changes``: for UPDATE the changed properties, for ADOPT, RESTORE and ``delete_snapshot`` the data.
+    ``changes``: for UPDATE the changed properties, for ADOPT and ``delete_snapshot`` the data.
     """
     word = _word(action)
-    if word in ("update", "restore") and changes is not None and word == "update" and resource.needs_replace(changes):
+    if word == "update" and changes is not None and resource.needs_replace(changes):
         raise ReplacementNeeded(resource.name)
     handler = getattr(resource, f"handle_{word}", None)
     if handler is None:
         return None
-    if word in ("update", "adopt", "restore", "delete_snapshot"):
+    if word in ("update", "adopt", "delete_snapshot"):
         return handler(changes or {})
     return handler()
 

@@ -8,7 +8,7 @@ twice, so it must bear that.
 Handlers, all optional, with Heat's names: ``handle_create() -> token``, ``handle_update(changes) -> token`` (changed
 properties → new values, None for one that was taken away; `properties` is the new whole), ``handle_delete``,
 ``handle_suspend``, ``handle_resume``, ``handle_check``, ``handle_snapshot``, ``handle_delete_snapshot(data)``,
-``handle_restore(data)``, ``handle_adopt(data)``, each with ``check_<action>_complete(token) -> bool``;
+``handle_adopt(data)``, each with ``check_<action>_complete(token) -> bool``;
 ``handle_signal(details) -> what the event says``. A check may change a token that is a dict: the engine stores it after each poll.
 """
 
@@ -18,17 +18,16 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from kamado.cloud.session import Cloud
 from kamado.model.identifiers import physical_name
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.context import Ports, StackInfo
-from kamado.plugin.declare import After, Attr, Prop, Properties, ResourceSchema, SideCall
-from kamado.plugin.rules import Finding, Rule, alike, at
+from kamado.plugin.declare import Attr, Prop, Properties, ResourceSchema, SideCall
+from kamado.plugin.kind import Kind
 from kamado.template.schema import SUPPORTED, Support
 
 
-class Resource:
+class Resource(Kind):
     """One resource of one stack, alive for one step.
 
     ``properties`` are resolved, coerced and complete with defaults.
@@ -42,9 +41,7 @@ class Resource:
 
     properties = Properties()
     attributes: ClassVar[tuple[Attr, ...]] = ()
-    rules: ClassVar[tuple[Rule, ...]] = ()
     side_calls: ClassVar[tuple[SideCall, ...]] = ()
-    after: ClassVar[tuple[After, ...]] = ()
     handled: ClassVar[frozenset[str] | set[str]] = frozenset()
     """Properties that are not sent because a handler of the class deals with them."""
 
@@ -135,42 +132,6 @@ class Resource:
         """The value of one attribute; a type without a service overrides this one."""
         return None
 
-    @classmethod
-    def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
-        """What is wrong across properties; values that are not yet known are UNKNOWN."""
-        return [finding for rule in cls.rules for finding in rule.check(properties)]
-
-    @classmethod
-    def unavailable(cls, cloud: Cloud) -> str | None:  # noqa: ARG003
-        """Why the cloud cannot have such resources, in Heat's words; None when it can. Asked before a template is accepted."""
-        return None
-
-    @classmethod
-    def implied_by(cls, name: str, definition: Any, definitions: Mapping[str, Any]) -> set[str]:
-        """Names of other resources of the template that this one must come after though nothing in it refers to them.
-
-        ``definition`` and ``definitions`` (by name) are `kamado.template.Definition`: unresolved properties, compared
-        as written.
-        """
-        found: set[str] = set()
-        for rule in cls.after:
-            for other_name, other in definitions.items():
-                if (
-                    other_name != name
-                    and other.type == rule.type
-                    and _match(rule, definition.properties, other.properties)
-                ):
-                    found.add(other_name)
-        return found
-
-    @classmethod
-    def replaces(cls, before: Mapping[str, Any], after: Mapping[str, Any], changed: frozenset[str]) -> bool:  # noqa: ARG003
-        """Whether a change asks for a replacement though all changed properties may be updated. Pure.
-
-        Asked by the planner.
-        """
-        return False
-
     def needs_replace(self, changes: Mapping[str, Any]) -> bool:
         """The same question with the resource at hand, asked right before an update; may call the cloud."""
         before = self.record.properties or {}
@@ -208,11 +169,3 @@ class Resource:
         for key, value in (data.get("resource_data") or {}).items():
             self.set_data(key, value)
         return None
-
-
-def _match(rule: After, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    for their_path, our_path in rule.where.items():
-        value = at(ours, our_path)
-        if value is None or not alike(at(theirs, their_path), value):
-            return False
-    return True

@@ -22,8 +22,10 @@ from kamado.model.changes import (
     InsertOperation,
     InsertResource,
     RemoveResource,
+    RemoveSnapshot,
     UpdateOperation,
     UpdateResource,
+    UpdateSnapshot,
     UpdateStack,
 )
 from kamado.model.identifiers import new_id
@@ -35,6 +37,7 @@ from kamado.store.events import event_row
 from kamado.store.operations import operation_columns, operation_row
 from kamado.store.resources import resource_row, resource_values
 from kamado.store.retry import JOURNAL, Trouble, diagnose
+from kamado.store.snapshots import snapshot_columns
 from kamado.store.stacks import stack_columns, write_tags
 
 if TYPE_CHECKING:
@@ -74,6 +77,8 @@ class _Batch:
     tags: dict[str, Sequence[str]] = field(default_factory=dict)
     operations: dict[str, dict[str, Any]] = field(default_factory=dict)
     new_operations: list[dict[str, Any]] = field(default_factory=list)
+    snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
+    removed_snapshots: list[str] = field(default_factory=list)
 
     def write(self, connection: Connection) -> None:
         """Write everything, a statement a table and set of columns."""
@@ -86,6 +91,8 @@ class _Batch:
             write_tags(connection, stack_id, tags)
         bulk.update(connection, schema.operation, self.operations)
         bulk.insert(connection, schema.operation, self.new_operations)
+        bulk.update(connection, schema.snapshot, self.snapshots)
+        bulk.delete(connection, schema.snapshot, self.removed_snapshots)
 
 
 _Entry = tuple[Callable[[_Batch, Any, Any, bool], None], Any, Any]
@@ -330,6 +337,14 @@ def _insert_operation(batch: _Batch, _: str, row: dict[str, Any], superseded: bo
     batch.new_operations.append(row)
 
 
+def _update_snapshot(batch: _Batch, key: str, values: dict[str, Any], _: bool) -> None:
+    batch.snapshots[key] = {**batch.snapshots.get(key, {}), **values}
+
+
+def _remove_snapshot(batch: _Batch, key: str, _: None, __: bool) -> None:
+    batch.removed_snapshots.append(key)
+
+
 def _encode_stack(change: UpdateStack, cipher: Cipher) -> _Entry:
     return _update_stack, change.id, (stack_columns(change.values, cipher), change.values.get("tags"))
 
@@ -341,5 +356,7 @@ _ENCODE: Mapping[type[Any], Callable[[Any, Cipher], _Entry]] = {
     AppendEvent: lambda c, cipher: (_append_event, c.record.id, event_row(c.record, cipher)),
     UpdateStack: _encode_stack,
     UpdateOperation: lambda c, cipher: (_update_operation, c.id, operation_columns(c.values, cipher)),
+    UpdateSnapshot: lambda c, cipher: (_update_snapshot, c.id, snapshot_columns(c.values, cipher)),
+    RemoveSnapshot: lambda c, _: (_remove_snapshot, c.id, None),
     InsertOperation: lambda c, cipher: (_insert_operation, c.record.id, operation_row(c.record, cipher)),
 }

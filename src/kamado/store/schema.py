@@ -215,6 +215,23 @@ operation = Table(
     **_MYSQL,
 )
 
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("stack_id", ID, ForeignKey("stack.id", ondelete="CASCADE"), nullable=False),
+    Column("project_id", NAME, nullable=False),
+    Column("name", NAME),
+    Column("action", WORD, nullable=False),
+    Column("status", WORD, nullable=False),
+    Column("reason", LONG),
+    Column("created_at", TIME, nullable=False),
+    # The stack as it was, encrypted: parameters and what resources keep may be secret.
+    Column("data", LONG, nullable=False),
+    Index(None, "stack_id", "created_at"),
+    **_MYSQL,
+)
+
 credential = Table(
     "credential",
     metadata,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Status, Stop
-from kamado.model.records import EventRecord, OperationRecord, StackRecord, Target
+from kamado.model.records import SNAPSHOT_ID, EventRecord, OperationRecord, SnapshotRecord, StackRecord, Target
 from kamado.store import bulk, schema
 from kamado.store.crypt import Cipher
 from kamado.store.encoding import (
@@ -29,6 +29,7 @@ from kamado.store.encoding import (
 from kamado.store.errors import LeaseLost, NameTaken, StackGone
 from kamado.store.events import beyond, event_row
 from kamado.store.operations import live_operations, operation_row, target_columns
+from kamado.store.snapshots import fail_snapshot, snapshot_row
 
 if TYPE_CHECKING:
     from kamado.store.store import Store
@@ -287,18 +288,20 @@ class Stacks:
         *,
         unless: Unless | None = None,
         fence: Fence | None = None,
+        snapshot: SnapshotRecord | None = None,
     ) -> list[str]:
         """Accept an operation on an existing stack in one transaction; the ids of the operations it supersedes.
 
         ``stack_values`` are new values of the stack's fields (``operation_id`` is set by itself). A pending operation of the
         stack ends at once as SUPERSEDED, a running one is told to stop and keeps the stack until its engine ended it.
         ``unless`` may refuse: it is called with the locked row and the live operations. 7 queries. Raises `StackGone`,
-        `LeaseLost`, and what ``unless`` raises.
+        `LeaseLost`, and what ``unless`` raises. ``snapshot`` is made in the same transaction.
         """
         cipher = self._store.cipher
         values = {**stack_columns(stack_values, cipher), "operation_id": operation.id}
         operation_columns = operation_row(operation, cipher)
         event_columns = event_row(event, cipher)
+        snapshot_columns = None if snapshot is None else snapshot_row(snapshot, cipher)
         superseded: list[str] = []
 
         def work(connection: Connection) -> None:
@@ -316,6 +319,8 @@ class Stacks:
             supersede(connection, live, operation.created_at)
             bulk.insert(connection, schema.operation, [operation_columns])
             bulk.update(connection, schema.stack, {operation.stack_id: values})
+            if snapshot_columns is not None:
+                bulk.insert(connection, schema.snapshot, [snapshot_columns])
             if "tags" in stack_values:
                 write_tags(connection, operation.stack_id, stack_values["tags"])
             bulk.insert(connection, schema.event, [event_columns])
@@ -469,6 +474,8 @@ def supersede(connection: Connection, live: Sequence[OperationRecord], now: date
                 "finished_at": encode_time(now),
                 "stop": str(Stop.SUPERSEDED),
             }
+            if SNAPSHOT_ID in other.options:
+                fail_snapshot(connection, str(other.options[SNAPSHOT_ID]), f"Stack {other.action} cancelled")
         else:
             values = {"stop": str(Stop.SUPERSEDED)}
         bulk.update(connection, schema.operation, {other.id: values})

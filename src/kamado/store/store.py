@@ -23,6 +23,7 @@ from kamado.store.engines import Engines
 from kamado.store.events import Events
 from kamado.store.operations import Operations
 from kamado.store.resources import Resources
+from kamado.store.snapshots import Snapshots
 from kamado.store.stacks import Stacks
 from kamado.store.templates import Files, Templates
 
@@ -68,6 +69,11 @@ class Store:
         self.operations = Operations(self)
         self.credentials = Credentials(self)
         self.engines = Engines(self)
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of stacks."""
+        return Snapshots(self)
 
     @classmethod
     def open(cls, url: str, key: str, *, durable: bool = True) -> Self:

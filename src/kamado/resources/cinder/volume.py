@@ -272,6 +272,15 @@ class Volume(RestResource):
             return bool(backup["status"] == "available")
         raise PermanentError(str(backup.get("fail_reason") or backup["status"]))
 
+    @classmethod
+    def restored(cls, properties: Mapping[str, Any], data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """From the backup that was made of it, whatever it came from at first."""
+        backup = (data.get("resource_data") or {}).get("backup_id")
+        if not backup:
+            return properties
+        kept = {name: value for name, value in properties.items() if name not in ("image", "imageRef", "source_volid")}
+        return {**kept, "backup_id": backup}
+
     def handle_delete_snapshot(self, data: Mapping[str, Any]) -> Any:
         """The backup of a snapshot goes with it."""
         backup = (data.get("resource_data") or data).get("backup_id")

@@ -140,6 +140,12 @@ class ServerLife(RestResource):
             raise PermanentError(status)
         return status == "active" and steps.task_of(steps.read(self)) not in _IMAGE_TASKS
 
+    @classmethod
+    def restored(cls, properties: Mapping[str, Any], data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """From the image that was made of it."""
+        image = (data.get("resource_data") or {}).get("snapshot_image_id")
+        return {**properties, "image": image} if image else properties
+
     def handle_delete_snapshot(self, data: Mapping[str, Any]) -> None:
         """The image of a snapshot goes with it."""
         image = (data.get("resource_data") or data).get("snapshot_image_id")

@@ -1,0 +1,176 @@
+"""What can be asked about snapshots of a stack: make, list, show, remove, go back to one.
+
+Called by the APIs. The trap: a snapshot is removed within the request: what it kept in the cloud goes first, then its row, so that
+asking again after a crash finishes it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from kamado.engine.export import stack_data
+from kamado.model.identifiers import new_id
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import SNAPSHOT_ID, ResourceRecord, SnapshotRecord, StackRecord
+from kamado.orchestrator import credentials, stacks, templates
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import ActionInProgress, NotFound, NotSupported, RequestLimitExceeded
+from kamado.orchestrator.resources import stack_info
+from kamado.plugin import lifecycle
+from kamado.plugin.context import Ports
+from kamado.plugin.registry import Registry, UnknownType
+from kamado.store.resources import in_use
+from kamado.template import Environment
+
+
+def create(services: Services, context: RequestContext, stack: StackRecord, name: str | None) -> SnapshotRecord:
+    """Accept a snapshot of the stack as it is.
+
+    :raises ActionInProgress: something is being done to the stack.
+    :raises RequestLimitExceeded: it has all the snapshots it may have.
+    """
+    if stack.status is Status.IN_PROGRESS:
+        raise ActionInProgress.of(stack.name, str(stack.action))
+    if stack.deleted_at is not None:
+        raise NotSupported.of("Snapshot of a deleted stack")
+    most = services.settings.max_snapshots_per_stack
+    if not context.is_admin and most != -1 and services.store.snapshots.count(stack.id) >= most:
+        raise RequestLimitExceeded.of(
+            f"You have reached the maximum snapshots per stack, {most}. Please delete some snapshots."
+        )
+    body = services.store.templates.get(stack.target.template_id)
+    made = SnapshotRecord(
+        id=new_id(),
+        stack_id=stack.id,
+        project_id=context.project_id,
+        name=name,
+        action=Action.CREATE,
+        status=Status.IN_PROGRESS,
+        created_at=services.clock.now(),
+        data=stack_data(stack, body, templates.files_of(services, stack.target), ()),
+    )
+    stacks.begin(services, context, stack, Action.SNAPSHOT, snapshot=made, options={SNAPSHOT_ID: made.id})
+    return made
+
+
+def listing(services: Services, stack: StackRecord) -> list[SnapshotRecord]:
+    """All of a stack, oldest first."""
+    return services.store.snapshots.of_stack(stack.id)
+
+
+def show(services: Services, stack: StackRecord, snapshot_id: str) -> SnapshotRecord:
+    """One of them.
+
+    :raises NotFound: the stack has none of that id.
+    """
+    found = services.store.snapshots.get(stack.id, snapshot_id)
+    if found is None:
+        raise NotFound(f"Snapshot with id {snapshot_id} not found")
+    return found
+
+
+def delete(services: Services, context: RequestContext, stack: StackRecord, snapshot_id: str) -> None:
+    """Remove a snapshot and what it keeps in the cloud.
+
+    :raises NotSupported: it is being made.
+    """
+    found = show(services, stack, snapshot_id)
+    if (found.action, found.status) == (Action.CREATE, Status.IN_PROGRESS):
+        raise NotSupported.of("Deleting in-progress snapshot")
+    values: dict[str, Any] = {
+        "action": Action.DELETE,
+        "status": Status.IN_PROGRESS,
+        "reason": "Snapshot delete started",
+    }
+    services.store.snapshots.update(found.id, values)
+    try:
+        _drop(services, context, stack, found)
+    except Exception as error:
+        reason = lifecycle.outcome(error).reason
+        services.store.snapshots.update(found.id, {"status": Status.FAILED, "reason": reason})
+        raise
+    services.store.snapshots.remove(found.id)
+
+
+def _drop(services: Services, context: RequestContext, stack: StackRecord, snapshot: SnapshotRecord) -> None:
+    """The cloud is told to remove what the types kept; it need not have finished."""
+    types = services.registry.for_environment(templates.environment_of(stack.target))
+    standing = in_use(services.store.resources.of_stack(stack.id))
+    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
+    for name, data in (snapshot.data.get("resources") or {}).items():
+        row = standing.get(name) or _gone(stack, name, data)
+        try:
+            resource = lifecycle.build(types, row, stack_info(services, stack), ports)
+        except UnknownType:
+            continue
+        lifecycle.start(resource, "delete_snapshot", data)
+
+
+def _gone(stack: StackRecord, name: str, data: Mapping[str, Any]) -> ResourceRecord:
+    """A row for a resource that the stack has no more."""
+    return ResourceRecord(
+        id=new_id(),
+        stack_id=stack.id,
+        name=name,
+        type=str(data.get("type") or ""),
+        action=Action.SNAPSHOT,
+        status=Status.COMPLETE,
+        reason="",
+        created_at=stack.created_at,
+        physical_id=data.get("resource_id"),
+    )
+
+
+def restore(services: Services, context: RequestContext, stack: StackRecord, snapshot_id: str) -> None:
+    """Accept going back to a snapshot: an update to the template of then, in which types have put what they kept.
+
+    :raises NotSupported: the snapshot is not whole.
+    """
+    if stack.deleted_at is not None or stack.action is Action.DELETE:
+        raise NotSupported.of("Restoring a stack when it is deleting")
+    found = show(services, stack, snapshot_id)
+    if found.status is not Status.COMPLETE:
+        raise NotSupported.of("Restoring incomplete snapshot")
+    environment = Environment.load(dict(found.data["environment"]))
+    types = services.registry.for_environment(environment)
+    files = dict(found.data.get("files") or {})
+    template = templates.parse(services, restored(found.data, types), files)
+    prepared = templates.prepare(services, context, stack, template, environment, files)
+    credential = stack.credential_id if prepared.local else credentials.ensure(services, context)
+    target = templates.store_target(services, prepared)
+    values = {"target": target, "description": template.description or "", "credential_id": credential}
+    stacks.begin(
+        services,
+        context,
+        stack,
+        Action.RESTORE,
+        values,
+        target=target,
+        previous=stacks.last_reached(services, stack),
+        rollback=not stack.disable_rollback,
+        credential_id=credential,
+    )
+
+
+_SECTIONS = (("resources", "type", "properties"), ("Resources", "Type", "Properties"))
+
+
+def restored(data: Mapping[str, Any], types: Registry) -> dict[str, Any]:
+    """The template of a snapshot with the properties that bring its resources back."""
+    body: dict[str, Any] = copy.deepcopy(dict(data["template"]))
+    kept = data.get("resources") or {}
+    for section, type_key, properties_key in _SECTIONS:
+        for name, entry in (body.get(section) or {}).items():
+            if name not in kept or not isinstance(entry, Mapping):
+                continue
+            try:
+                cls = types.get(str(entry.get(type_key)), name)
+            except UnknownType:
+                continue
+            before = entry.get(properties_key) or {}
+            after = cls.restored(before, kept[name])
+            if after != before:
+                body[section][name] = {**entry, properties_key: dict(after)}
+    return body
