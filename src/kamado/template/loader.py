@@ -445,9 +445,9 @@ class Loader:
             self._note("KT151", prefix + "The parameters of parameter group should be a list.", path)
             return
         for name in members:
-            if name in seen:
+            if isinstance(name, str) and name in seen:
                 text = f"The {name} parameter must be assigned to one parameter group only."
-            elif name not in self.parts.parameters:
+            elif not isinstance(name, str) or name not in self.parts.parameters:
                 text = f"The grouped parameter {name} does not reference a valid parameter."
             else:
                 seen.add(name)

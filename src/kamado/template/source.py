@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, NoReturn
 
 import yaml
@@ -32,21 +33,20 @@ Marks = dict[int, dict[str | int, tuple[int, int]]]
 class Source:
     """A parsed text or object: `value` is plain data, `place(path)` says where a path stands in the text."""
 
-    def __init__(self, value: Any, file: str, marks: Marks | None = None) -> None:
+    def __init__(self, value: Any, file: str, marks: Marks | None = None, json_text: str = "") -> None:
+        """``marks``: None where there was no text; ``json_text`` is read again as YAML when a place in it is asked for."""
         self.value = value
         self.file = file
         self.from_text = marks is not None
         self._marks = marks or {}
-
-    @property
-    def has_places(self) -> bool:
-        """Whether there was a text to point into."""
-        return bool(self._marks)
+        self._json_text = json_text
 
     def place(self, path: Path) -> Place:
         """The position of the deepest part of the path that exists in the text."""
-        if not self._marks:
+        if not self.from_text:
             return Place(self.file)
+        if self._json_text:
+            return self._in_json.place(path)
         here = self._marks.get(0, {}).get("", (1, 1))
         value = self.value
         for part in path:
@@ -59,6 +59,14 @@ class Source:
             except (KeyError, IndexError, TypeError):
                 break
         return Place(self.file, *here)
+
+    @cached_property
+    def _in_json(self) -> Source:
+        """The same text read as YAML, which keeps positions; JSON's own parser, far quicker, keeps none."""
+        try:
+            return _Composer(self._json_text, self.file, Limits(max_nodes=2**31, max_depth=1000), "template").run()
+        except TemplateInvalid:
+            return Source(None, self.file, {})
 
     def problem(self, code: str, message: str, path: Path = (), **more: Any) -> Problem:
         """A Problem at a path, with its place filled in."""
@@ -73,12 +81,24 @@ def read(source: str | bytes | Mapping[str, Any], file: str, limits: Limits, wha
     text = _decode(source, file, limits, what)
     if text.lstrip()[:1] == "{":
         try:
-            return Source(charge(json.loads(text, object_pairs_hook=_no_duplicates(file)), file, limits), file, {})
+            value = charge(json.loads(text, object_pairs_hook=_no_duplicates(file)), file, limits)
+            return Source(value, file, {}, text)
         except ValueError:
             pass
         except RecursionError:
             raise TemplateInvalid(_too_deep(file, limits)) from None
+        except TemplateInvalid as refused:
+            raise _placed(text, file, limits, what, refused) from None
     return _Composer(text, file, limits, what).run()
+
+
+def _placed(text: str, file: str, limits: Limits, what: str, refused: TemplateInvalid) -> TemplateInvalid:
+    """A refusal of a JSON text with its place: what reading it as YAML says. (It may be no JSON at all further down.)"""
+    try:
+        _Composer(text, file, limits, what).run()
+    except TemplateInvalid as found:
+        return found
+    return refused
 
 
 def _decode(source: str | bytes, file: str, limits: Limits, what: str) -> str:

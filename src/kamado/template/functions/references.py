@@ -79,7 +79,7 @@ class GetResource(Function):
         name = resolve_inside(self.args, scope)
         if name is UNKNOWN:
             return UNKNOWN
-        if name not in self.context.resources:
+        if not isinstance(name, str) or name not in self.context.resources:
             raise wrong_reference(name)
         return scope.reference(name)
 
@@ -98,8 +98,12 @@ class GetAttr(Function):
 
     def target(self, scope: Scope | None) -> tuple[str, tuple[Any, ...]] | None:
         """Resource and path, resolved if need be (None: not known without a scope)."""
-        args = self._resolved(scope)
-        if args is UNKNOWN or not args or not isinstance(args[0], str):
+        try:
+            args = self._resolved(scope)
+        except ResolveError:
+            # who resolves the value is told why; here it just names no resource
+            return None
+        if args is UNKNOWN or not isinstance(args, list) or not args or not isinstance(args[0], str):
             return None
         return args[0], tuple(args[1:])
 
@@ -125,7 +129,7 @@ class GetAttr(Function):
         if not isinstance(args, list) or not args:
             raise ResolveError(f'Argument to "{self.name}" must be a list')
         name = args[0]
-        if name not in self.context.resources:
+        if not isinstance(name, str) or name not in self.context.resources:
             raise wrong_reference(name)
         path = tuple(args[1:])
         return scope.attribute(name, () if path == (None,) else path)
@@ -179,7 +183,7 @@ class Ref(GetResource):
         name = resolve_inside(self.args, scope)
         if name is UNKNOWN:
             return UNKNOWN
-        if name in self.context.resources:
+        if isinstance(name, str) and name in self.context.resources:
             return scope.reference(name)
         try:
             return scope.parameter(name)
@@ -319,7 +323,10 @@ def _name(args: Any, scope: Scope | None) -> str | None:
         return args
     if scope is None or not isinstance(args, Function):
         return None
-    name = resolve_inside(args, scope)
+    try:
+        name = resolve_inside(args, scope)
+    except ResolveError:
+        return None
     return name if isinstance(name, str) else None
 
 
