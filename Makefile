@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test lint format bench test-real compare-heat chaos clean
+.PHONY: help demo test lint format fuzz bench test-real compare-heat chaos clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ lint: $(VENV)/.test-installed ## ruff, mypy --strict and the import contracts
 format: $(VENV)/.test-installed ## Put the code into its canonical shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+fuzz: $(VENV)/.test-installed ## Feed the parser changed templates for a while (ARGS="--seconds 1800")
+	$(BIN)/python -m tests.template.fuzz $(ARGS)
 
 bench: $(VENV)/.test-installed ## Measure the budgets of docs/performance.md on this machine
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -13,7 +13,8 @@ def found(resource: str) -> list[str]:
     template = load(f"{HEAD}  it: {resource}\n")
     environment = Environment.load(None)
     parameters = template.bind(environment, PseudoParameters("s", "i", "p"))
-    return [problem.message for problem in check(template, parameters, REGISTRY, environment)]
+    problems = check(template, parameters, REGISTRY, environment)
+    return [problem.message for problem in problems if problem.severity == "error"]
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,15 @@ def test_fine(resource: str) -> None:
 )  # fmt: skip
 def test_wrong(resource: str, message: str) -> None:
     assert message in found(resource)
+
+
+def test_old_names_are_told_with_the_new_ones() -> None:
+    resource = "{type: OS::Neutron::RouterInterface, properties: {router_id: r, subnet: s}}"
+    template = load(f"heat_template_version: 2018-08-31\nresources:\n  it: {resource}\n")
+    (only,) = check(template, None, REGISTRY)
+    assert (only.code, only.severity, only.dotted, only.hint) == (
+        "KT410",
+        "warning",
+        "resources.it.properties.router_id",
+        'use "router"',
+    )

@@ -106,7 +106,7 @@ TYPES = {
 class Catalog:
     """A catalog of the four types above."""
 
-    def schema(self, type_name: str) -> TypeSchema | None:
+    def schema(self, type_name: str, resource_name: str = "") -> TypeSchema | None:
         return TYPES.get(type_name)
 
     def suggestions(self, type_name: str) -> Sequence[str]:

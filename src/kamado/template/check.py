@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kamado.template import advice
 from kamado.template.conditions import ParameterScope
 from kamado.template.definition import Definition, Output
 from kamado.template.environment import Environment
@@ -68,7 +69,8 @@ class _Checker:
         if template.flavour == "cfn":
             self.keys = ("Properties", "Metadata", "UpdatePolicy")
         self.problems: list[Problem] = []
-        self.types: dict[str, TypeSchema | None] = {}
+        self.types: dict[tuple[str, str], TypeSchema | None] = {}
+        self.single = _names_single_resources(environment)
         self.scope = ParameterScope(parameters)
         self.exhausted = False
 
@@ -88,7 +90,8 @@ class _Checker:
         for output in outputs.values():
             self._output(output)
         self.problems.extend(self.template.warnings)
-        self._unused()
+        self.problems.extend(advice.unused(self.template))
+        self.problems.extend(advice.constant_conditions(self.template))
         return sorted(self.problems, key=lambda problem: problem.severity != "error")
 
     def _note(self, code: str, message: str, path: Path, **more: Any) -> None:
@@ -159,18 +162,19 @@ class _Checker:
 
     # resources
 
-    def schema(self, type_name: str) -> TypeSchema | None:
-        """The schema of a type, asked for once."""
-        if type_name not in self.types:
-            self.types[type_name] = self._look_up(type_name)
-        return self.types[type_name]
+    def schema(self, definition: Definition) -> TypeSchema | None:
+        """The schema of a resource's type, asked for once; an environment may give single resources another one."""
+        key = (definition.type, definition.name if self.single else "")
+        if key not in self.types:
+            self.types[key] = self._look_up(*key)
+        return self.types[key]
 
-    def _look_up(self, type_name: str) -> TypeSchema | None:
-        found = self.catalog.schema(type_name)
+    def _look_up(self, type_name: str, name: str) -> TypeSchema | None:
+        found = self.catalog.schema(type_name, name)
         if found is not None:
             return found
-        target = self.environment.registry.get(type_name)
-        if isinstance(target, str) and target != type_name:
+        target = self.environment.target(type_name, name)
+        if target != type_name:
             found = self.catalog.schema(target)
             if found is None and target in self.template.files:
                 from kamado.template.nested import template_type
@@ -180,7 +184,7 @@ class _Checker:
 
     def _type(self, definition: Definition) -> None:
         base = (self.section, definition.name)
-        schema = self.schema(definition.type)
+        schema = self.schema(definition)
         if schema is None:
             hint = did_you_mean(definition.type, self.catalog.suggestions(definition.type))
             self._note(
@@ -190,13 +194,11 @@ class _Checker:
                 hint=hint,
             )
             return
-        if schema.support.status == "DEPRECATED":
-            text = schema.support.message or "it will go away"
-            self._note("KT404", f"The type {schema.name} is deprecated: {text}", base, severity="warning")
+        self.problems.extend(advice.going(self.template, definition, schema))
 
     def _resource(self, definition: Definition) -> None:
         base = (self.section, definition.name)
-        schema = self.schema(definition.type)
+        schema = self.schema(definition)
         if schema is None:
             return
         before = len(self.problems)
@@ -219,7 +221,8 @@ class _Checker:
             values = whole
         for wrong in check_properties(schema, values, self.custom):
             at = (*path, *wrong.path)
-            self._note("KT405", f"Property error: : {dotted(at)}: : {wrong.message}", at, hint=wrong.hint)
+            text = f"Property error: : {dotted(at)}: : {wrong.message}"
+            self._note("KT405", text, (*path, *wrong.place), hint=wrong.hint)
 
     def _resolved(self, properties: Mapping[str, Any], path: Path) -> dict[str, Any]:
         made: dict[str, Any] = {}
@@ -260,10 +263,10 @@ class _Checker:
             return
         resource, attribute = target[0], target[1][0]
         definition = self.definitions.get(resource)
-        schema = self.schema(definition.type) if definition is not None else None
-        if schema is None or schema.any_attributes or attribute in schema.attributes or attribute == "show":
+        schema = self.schema(definition) if definition is not None else None
+        if schema is None or schema.any_attributes or attribute is UNKNOWN or attribute == "show":
             return
-        if attribute is UNKNOWN:
+        if isinstance(attribute, str) and attribute in schema.attributes:
             return
         self._note(
             "KT407",
@@ -307,42 +310,10 @@ class _Checker:
                     hint=did_you_mean(call.parameter, self.parameters),
                 )
 
-    # what nobody uses
 
-    def _unused(self) -> None:
-        used: set[str] = set()
-        for resource in self.template.resources.values():
-            for value in (
-                resource.type,
-                resource.properties,
-                resource.metadata,
-                resource.update_policy,
-                resource.deletion_policy,
-                resource.external_id,
-                resource.condition,
-            ):
-                used |= _parameters(value)
-        for output in self.template.outputs.values():
-            used |= _parameters(output.value) | _parameters(output.condition)
-        for condition in self.template.conditions.values():
-            used |= _parameters(condition)
-        section = "parameters" if self.template.flavour == "hot" else "Parameters"
-        for name in self.template.parameters:
-            if name not in used:
-                self._note("KT501", f'The parameter "{name}" is never used', (section, name), severity="warning")
-
-
-def _parameters(value: Any) -> set[str]:
-    if is_constant(value):
-        return set()
-    from kamado.template.functions.core import calls
-
-    found: set[str] = set()
-    for call in calls(value):
-        name = getattr(call, "parameter", None)
-        if isinstance(name, str):
-            found.add(name)
-    return found
+def _names_single_resources(environment: Environment) -> bool:
+    entries = environment.registry.get("resources")
+    return isinstance(entries, Mapping) and bool(entries)
 
 
 def _placed_calls(value: Any, path: Path, place: str) -> Iterator[tuple[Function, Path, str]]:

@@ -6,6 +6,7 @@ of the template, `parameter_defaults` need not, and the registry always shows a 
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -119,6 +120,10 @@ class Environment:
         """The same with parameter values laid over, as a request's own `parameters` are."""
         return replace(self, parameters={**self.parameters, **values}) if values else self
 
+    def target(self, type_name: str, resource: str = "") -> str:
+        """What the registry makes of a type name, for a single resource perhaps; the name itself when it says nothing."""
+        return registry_target(self.registry, type_name, resource)
+
     def as_dict(self) -> dict[str, Any]:
         """The form in which Heat stores and shows an environment."""
         registry = dict(self.registry)
@@ -139,6 +144,49 @@ class Environment:
 
 
 EMPTY = Environment()
+
+_SINGLE_KEYS = ("hooks", "restricted_actions", "base_url", "resources")
+_HOPS = 20
+
+
+def registry_target(registry: Mapping[str, Any], type_name: str, resource: str = "") -> str:
+    """What a ``resource_registry`` section makes of a type name, followed to its end.
+
+    Heat's order: an entry for the single resource before one for all; an exact name before a pattern; of patterns (``*`` at the end) the
+    longest. A pattern whose target ends in ``*`` too keeps what the star stood for.
+    """
+    current = type_name
+    entries = registry.get("resources")
+    if resource and isinstance(entries, Mapping):
+        for pattern in sorted(entries, key=lambda name: (name != resource, -len(name))):
+            section = entries[pattern]
+            if isinstance(section, Mapping) and fnmatch.fnmatchcase(resource, pattern):
+                found = _hop(section, current)
+                if found is not None:
+                    current = found
+                    break
+    for _ in range(_HOPS):
+        found = _hop(registry, current)
+        if found is None or found == current:
+            break
+        current = found
+    return current
+
+
+def _hop(section: Mapping[str, Any], name: str) -> str | None:
+    exact = section.get(name)
+    if isinstance(exact, str) and name not in _SINGLE_KEYS:
+        return exact
+    patterns = [
+        key
+        for key, target in section.items()
+        if key.endswith("*") and isinstance(target, str) and name.startswith(key[:-1])
+    ]
+    if not patterns:
+        return None
+    longest = max(patterns, key=len)
+    target: str = section[longest]
+    return target[:-1] + name[len(longest) - 1 :] if target.endswith("*") else target
 
 
 def _merged_registry(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:

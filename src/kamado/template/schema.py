@@ -35,17 +35,26 @@ class PropertyType(enum.StrEnum):
 
 
 class ValueInvalid(ValueError):
-    """A value does not fit its schema; `path` leads to it inside the property, `message` is in Heat's words."""
+    """A value does not fit its schema; `path` leads to it inside the property, `message` is in Heat's words.
 
-    def __init__(self, path: Path, message: str, hint: str = "") -> None:
+    `key`: the one key at the path that should not be there, where Heat names the whole map.
+    """
+
+    def __init__(self, path: Path, message: str, hint: str = "", key: str | None = None) -> None:
         super().__init__(message)
         self.path = path
         self.message = message
         self.hint = hint
+        self.key = key
 
     def prefixed(self, *prefix: str | int) -> ValueInvalid:
         """The same finding seen from further out."""
-        return ValueInvalid((*prefix, *self.path), self.message, self.hint)
+        return ValueInvalid((*prefix, *self.path), self.message, self.hint, self.key)
+
+    @property
+    def place(self) -> Path:
+        """The path to where it is written."""
+        return self.path if self.key is None else (*self.path, self.key)
 
     @property
     def dotted(self) -> str:
@@ -453,12 +462,12 @@ def _coerce_fields(
 ) -> dict[str, Any]:
     for name in values:
         if name not in fields:
-            found.append(ValueInvalid(path, f"Unknown Property {name}", did_you_mean(str(name), fields)))
+            found.append(ValueInvalid(path, f"Unknown Property {name}", did_you_mean(str(name), fields), str(name)))
     result: dict[str, Any] = {}
     for name, schema in fields.items():
         if name in values:
             if not schema.implemented:
-                found.append(ValueInvalid(path, f"Property {name} not implemented yet"))
+                found.append(ValueInvalid(path, f"Property {name} not implemented yet", key=name))
                 continue
             result[name] = _coerce(schema, values[name], (*path, name), custom, found)
         elif schema.default is not None:
@@ -520,8 +529,8 @@ class TypeSchema:
 class TypeCatalog(Protocol):
     """Where the checker looks resource types up; the registry implements it."""
 
-    def schema(self, type_name: str) -> TypeSchema | None:
-        """The type's schema, or None when there is no such type."""
+    def schema(self, type_name: str, resource_name: str = "") -> TypeSchema | None:
+        """The type's schema, or None when there is no such type; an environment may give one resource another."""
 
     def suggestions(self, type_name: str) -> Sequence[str]:
         """Names of types that may have been meant."""
