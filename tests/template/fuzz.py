@@ -29,8 +29,8 @@ from kamado.template import Environment, TemplateInvalid, check, load
 HERE = Path(__file__).parent
 CPU_SECONDS = 8.0
 """What one input may cost. A query may run for a second by itself; the rest is slack for a loaded machine."""
-_PLACELESS = frozenset({"KT001", "KT002", "KT004"})
-"""Texts that cannot be read, are too long or too deep have no place in them."""
+_PLACELESS = frozenset({"KT001", "KT002", "KT004", "KT006", "KT007"})
+"""Texts that cannot be read, are too long or too deep, or are one word or nothing, have no place in them."""
 WORDS: list[str] = (  # noqa: SIM905
     "get_param get_attr get_resource get_file str_replace str_replace_strict list_join list_concat repeat digest map_merge "
     "map_replace resource_facade yaql contains filter make_url if equals not and or str_split Ref Fn::GetAtt Fn::Join Fn::Select "

@@ -70,7 +70,6 @@ class _Checker:
             self.keys = ("Properties", "Metadata", "UpdatePolicy")
         self.problems: list[Problem] = []
         self.types: dict[tuple[str, str], TypeSchema | None] = {}
-        self.single = _names_single_resources(environment)
         self.scope = ParameterScope(parameters)
         self.exhausted = False
 
@@ -164,7 +163,7 @@ class _Checker:
 
     def schema(self, definition: Definition) -> TypeSchema | None:
         """The schema of a resource's type, asked for once; an environment may give single resources another one."""
-        key = (definition.type, definition.name if self.single else "")
+        key = (definition.type, definition.name if self.environment.names_resources else "")
         if key not in self.types:
             self.types[key] = self._look_up(*key)
         return self.types[key]
@@ -309,11 +308,6 @@ class _Checker:
                     path,
                     hint=did_you_mean(call.parameter, self.parameters),
                 )
-
-
-def _names_single_resources(environment: Environment) -> bool:
-    entries = environment.registry.get("resources")
-    return isinstance(entries, Mapping) and bool(entries)
 
 
 def _placed_calls(value: Any, path: Path, place: str) -> Iterator[tuple[Function, Path, str]]:

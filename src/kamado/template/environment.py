@@ -120,6 +120,11 @@ class Environment:
         """The same with parameter values laid over, as a request's own `parameters` are."""
         return replace(self, parameters={**self.parameters, **values}) if values else self
 
+    @property
+    def names_resources(self) -> bool:
+        """Whether the registry says something about single resources."""
+        return bool(self.registry.get("resources"))
+
     def target(self, type_name: str, resource: str = "") -> str:
         """What the registry makes of a type name, for a single resource perhaps; the name itself when it says nothing."""
         return registry_target(self.registry, type_name, resource)

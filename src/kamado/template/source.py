@@ -43,7 +43,7 @@ class Source:
 
     def place(self, path: Path) -> Place:
         """The position of the deepest part of the path that exists in the text."""
-        if not self.from_text:
+        if not self._marks and not self._json_text:
             return Place(self.file)
         if self._json_text:
             return self._in_json.place(path)
