@@ -50,5 +50,8 @@ bench: $(VENV)/.test-installed ## Measure the budgets of docs/performance.md on 
 test-real: $(VENV)/.test-installed ## Run the walk-through and the three-tier stack against a real OpenStack
 	tests/real/run $(ARGS)
 
+compare-heat: $(VENV)/.test-installed ## Put the cases of tests/real/cases to Kamado and to a real Heat on the same cloud
+	tests/real/run --heat $(ARGS)
+
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis src/*.egg-info

@@ -60,6 +60,21 @@ def test_a_replacement_is_made_first_and_dependants_move_over(world: World) -> N
     world.check(stack)
 
 
+def test_a_replacement_is_told_as_an_update_that_could_not_be(world: World) -> None:
+    stack = updated(world, *({"a": {"type": T, "properties": {"kind": kind}}} for kind in "xy"))
+    told = [line for line in world.store.events.page([stack]) if line.resource_name == "a"][::-1]
+    assert [(line.action, line.status) for line in told[2:6]] == [
+        ("UPDATE", "IN_PROGRESS"),
+        ("UPDATE", "COMPLETE"),
+        ("CREATE", "IN_PROGRESS"),
+        ("CREATE", "COMPLETE"),
+    ]
+    assert told[3].reason == "The Resource a requires replacement."
+    assert told[3].physical_id == told[1].physical_id
+    # Before there is an id, the physical name stands for it.
+    assert str(told[0].physical_id).startswith("world-a-")
+
+
 def test_a_handler_may_ask_to_be_replaced(world: World) -> None:
     def template(swap: str) -> object:
         return {"a": {"type": T, "properties": {"swap": swap}}, "b": {"type": T, "depends_on": "a"}}

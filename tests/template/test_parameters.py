@@ -58,7 +58,7 @@ def bound(schema: dict[str, Any], value: Any, **defaults: Any) -> Any:
         ("boolean", 1, True),
         ("json", '{"a": [1]}', {"a": [1]}),
         ("json", [1, 2], [1, 2]),
-        ("comma_delimited_list", " a , b", ["a", "b"]),
+        ("comma_delimited_list", " a , b", [" a ", " b"]),
         ("comma_delimited_list", [1, "x"], ["1", "x"]),
         ("comma_delimited_list", "", []),
     ],

@@ -16,7 +16,7 @@ from kamado.api.errors import BadRequest
 from kamado.api.query import truth, whole
 from kamado.orchestrator.errors import NotSupported, Refused, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
-from kamado.template import Environment
+from kamado.template import Environment, TemplateInvalid, load
 
 _JSON_TYPES = ("", "application/json", "text/plain")
 
@@ -103,7 +103,9 @@ def stack_request(
 
 def _template(body: Mapping[str, Any], needed: bool) -> str | Mapping[str, Any] | None:
     source = body.get("template")
-    if source:
+    if source == "" and needed:
+        raise BadRequest("Template not in valid format: Template format version not found.")
+    if source or (source is not None and needed):
         if not isinstance(source, (str, Mapping)):
             raise BadRequest("Template not in valid format: The template is not a JSON object or YAML mapping.")
         return source
@@ -134,7 +136,9 @@ def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environme
         missing = [name for name in names if name not in files]
         if missing:
             raise BadRequest(f"environment_files: {missing[0]} is not in files")
-        merged = Environment.merge_all([Environment.load(files[name], file=name) for name in names])
+        environments = [Environment.load(files[name], file=name) for name in names]
+        merging = any(environment.merge_strategies for environment in environments)
+        merged = Environment.merge_all(environments, types=_parameter_types(body.get("template")) if merging else None)
     else:
         source = body.get("environment")
         if source is not None and not isinstance(source, (str, Mapping)):
@@ -146,6 +150,16 @@ def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environme
     if not isinstance(own, Mapping):
         raise Refused("ValueError", "parameters: expected a map of names to values")
     return merged.with_parameters(own)
+
+
+def _parameter_types(source: Any) -> dict[str, str]:
+    """Parameter name → type, which says how values are merged; nothing for a template that is not there or cannot be read."""
+    if not source:
+        return {}
+    try:
+        return {name: schema.type for name, schema in load(source).parameters.items()}
+    except TemplateInvalid:
+        return {}
 
 
 def _timeout(body: Mapping[str, Any]) -> int | None:

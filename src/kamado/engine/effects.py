@@ -49,9 +49,13 @@ DURABLE = Durable()
 
 
 class StepFailed(Exception):
-    """The step cannot succeed; ``outcome`` says why, in Heat's words. ``row_id`` is the row that carries the failure."""
+    """The step cannot succeed; ``outcome`` says why, in Heat's words. ``row_id`` is the row that carries the failure.
 
-    def __init__(self, outcome: Outcome, row_id: str | None = None) -> None:
+    ``spared``: no resource was touched, so none is FAILED; the history has its line already.
+    """
+
+    def __init__(self, outcome: Outcome, row_id: str | None = None, *, spared: bool = False) -> None:
         super().__init__(outcome.reason)
         self.outcome = outcome
         self.row_id = row_id
+        self.spared = spared

@@ -20,6 +20,10 @@ REASON_LIMIT = 255
 """Characters of an event's reason that Heat keeps."""
 
 STATE_CHANGED = "state changed"
+REQUIRES_REPLACEMENT = "The Resource {} requires replacement."
+"""The end of an update that turned into a replacement; the old resource is what it was."""
+RESTRICTED = "{} is restricted for resource."
+"""The end of an update that the environment does not allow."""
 TIMED_OUT = "Timed out"
 
 
@@ -54,13 +58,16 @@ def stack_event(stack: StackRecord, action: Action, status: Status, reason: str,
 
 
 def resource_event(row: ResourceRecord, properties: Mapping[str, Any] | None, now: datetime) -> EventRecord:
-    """A line about a resource in the state that its row has now; ``properties`` as `visible` gave them."""
+    """A line about a resource in the state that its row has now; ``properties`` as `visible` gave them.
+
+    As in Heat, the physical name stands for the id as long as there is none.
+    """
     return EventRecord(
         id=new_id(),
         stack_id=row.stack_id,
         resource_name=row.name,
         resource_type=row.type,
-        physical_id=row.physical_id,
+        physical_id=row.physical_id or row.physical_name,
         action=row.action.value,
         status=row.status.value,
         reason=row.reason[:REASON_LIMIT],

@@ -180,7 +180,7 @@ class Execution:
         row_id = failed.row_id or run.current.get(step.name) or step.row_id
         row = run.ledger.rows.get(row_id or "")
         reason = failed.outcome.reason
-        if row is not None:
+        if row is not None and not failed.spared:
             uncertain = failed.outcome.unknown and row.action is Action.CREATE and row.physical_id is None
             progress = row.progress or {}
             row = run.ledger.update(
@@ -199,7 +199,7 @@ class Execution:
             return
         if self._failure:
             return
-        action = row.action if row is not None else run.plan.action
+        action = row.action if row is not None and not failed.spared else run.plan.action
         self._failure = f"Resource {action} failed: {reason}"
         LOG.info("resource failed", extra={**run.log, "resource": step.name, "reason": reason})
         # The stack is said to have failed at once, as in Heat; what is in flight goes on to its end.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +91,7 @@ class Wanted:
             return
         findings = self.kind.validate(self.properties)
         if findings:
-            self.problem = Outcome(OutcomeKind.FAIL, f"{findings[0].error_type}: {path}: {findings[0]}")
+            self.problem = Outcome(OutcomeKind.FAIL, f"{findings[0].error_type}: {path}: {findings[0].told(self.name)}")
 
     @property
     def secret(self) -> bool:
@@ -153,7 +154,38 @@ def _insert(wanted: Wanted, action: Action, replaces: str | None, physical_id: s
     return row
 
 
-def _create(wanted: Wanted, replaces: str | None) -> Routine[None]:
+def _superseded(wanted: Wanted, old: ResourceRecord | None, *, begun: bool = False) -> None:
+    """Heat's lines for one that cannot become what is wanted: an update that ends by saying so. The row stays what it was.
+
+    ``begun``: the update had begun when the type found that out.
+    """
+    if old is None or old.status is Status.FAILED or old.type != wanted.definition.type:
+        return
+    stack = wanted.run.stack
+    title = f'{wanted.kind.__name__} "{old.name}" [{old.physical_id}] Stack "{stack.name}" [{stack.id}]'
+    row = replace(old, action=Action.UPDATE, status=Status.IN_PROGRESS, reason=events.STATE_CHANGED)
+    if not begun:
+        wanted.event(row)
+    wanted.event(
+        replace(row, status=Status.COMPLETE, reason=events.REQUIRES_REPLACEMENT.format(title if begun else old.name))
+    )
+
+
+def _refuse_restricted(wanted: Wanted, row: ResourceRecord, action: str) -> None:
+    """Raises StepFailed when the environment's ``restricted_actions`` forbid it: the row stays what it is."""
+    if action not in wanted.run.desired.environment.restricted_actions(wanted.name):
+        return
+    reason = events.RESTRICTED.format(action)
+    wanted.event(replace(row, action=Action.UPDATE, status=Status.FAILED, reason=reason))
+    failure = Outcome(OutcomeKind.FAIL, f"ResourceActionRestricted: resources.{wanted.name}: {reason}")
+    raise StepFailed(failure, row.id, spared=True)
+
+
+def _create(wanted: Wanted, replaces: str | None, *, begun: bool = False) -> Routine[None]:
+    old = wanted.run.ledger.rows.get(replaces or "")
+    if old is not None:
+        _refuse_restricted(wanted, old, "replace")
+    _superseded(wanted, old, begun=begun)
     row = _insert(wanted, Action.CREATE, replaces)
     if wanted.problem is not None:
         raise StepFailed(wanted.problem, row.id)
@@ -257,6 +289,8 @@ def _update(wanted: Wanted, row: ResourceRecord, force: frozenset[str]) -> Routi
     if not changes and wanted.metadata == dict(row.metadata) and not interrupted:
         yield from _keep(wanted, row)
         return
+    if not interrupted:
+        _refuse_restricted(wanted, row, "update")
     yield from _apply(wanted, row, changes)
 
 
@@ -306,7 +340,7 @@ def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Rou
             else {"action": before.action, "status": before.status}
         )
         run.ledger.update(row.id, phase=Phase.NONE, progress=None, reason=before.reason, **state)
-        yield from _create(wanted, row.id)
+        yield from _create(wanted, row.id, begun=True)
         return
     yield from _complete(wanted, resource)
 

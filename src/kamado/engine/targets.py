@@ -33,6 +33,7 @@ class Desired:
     outputs: Mapping[str, Output] = field(default_factory=dict)
     snapshots: Sequence[SnapshotRecord] = ()
     """What a deletion takes along."""
+    environment: Environment = field(default_factory=Environment)
 
     @property
     def hidden(self) -> frozenset[str]:
@@ -82,6 +83,7 @@ class TargetLoader:
             definitions=template.definitions(parameters),
             outputs=template.active_outputs(parameters),
             types=self._registry.for_environment(environment),
+            environment=environment,
         )
 
     def nothing(self, target: Target) -> Desired:

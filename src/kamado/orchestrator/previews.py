@@ -103,7 +103,7 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
     Findings about values (Heat finds them on create only) do not refuse it: they are listed under `Problems`.
     """
     template = _validated(lambda: load(stacks.source(request), files=request.files, limits=templates.limits(services)))
-    given = {**request.environment.parameter_defaults, **request.environment.parameters}
+    given, defaults = request.environment.parameters, request.environment.parameter_defaults
     for name in request.environment.parameters:
         if name not in template.parameters:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
@@ -114,7 +114,9 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
         raise _worded(TemplateInvalid(whole))
     answer: dict[str, Any] = {
         "Description": template.description or stacks.NO_DESCRIPTION,
-        "Parameters": {name: schema.describe(given.get(name)) for name, schema in template.parameters.items()},
+        "Parameters": {
+            name: schema.describe(given.get(name), defaults.get(name)) for name, schema in template.parameters.items()
+        },
     }
     if template.parameter_groups:
         answer["ParameterGroups"] = list(template.parameter_groups)

@@ -147,16 +147,19 @@ def with_live_attributes(
 ) -> ResourceRecord:
     """The row with those of the named attributes read anew that change by themselves; None names all attributes.
 
-    What cannot be read keeps its stored value.
+    So are those that nobody asked for when it was last done (an update that failed, or only changed an output). What
+    cannot be read keeps its stored value.
     """
     if row.physical_id is None:
         return row
     types = types_of(services, stack)
     try:
-        live = types.get(row.type, row.name).schema.live_attributes
+        schema = types.get(row.type, row.name).schema
     except UnknownType:
         return row
-    wanted = sorted(live if None in names else live.intersection(name for name in names if name is not None))
+    known = set(schema.attributes)
+    asked = known if None in names else known.intersection(name for name in names if name is not None)
+    wanted = sorted(name for name in asked if name in schema.live_attributes or name not in row.attributes)
     if not wanted:
         return row
     ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))

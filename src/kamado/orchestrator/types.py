@@ -169,6 +169,8 @@ def _cfn(cls: type[Resource], type_name: str, name: str, properties: Mapping[str
             entry["Description"] = prop.description
         if prop.default is not None:
             entry["Default"] = prop.default
+        if prop.type is PropertyType.BOOLEAN:
+            entry["AllowedValues"] = ["True", "true", "False", "false"]
         entry.update(_cfn_rules(prop))
         parameters[key] = entry
     outputs = {

@@ -264,7 +264,8 @@ class Rest:
     ``service``: the service type in the catalog. ``path``: of the collection; ``{property}`` in it stands for a
     parent's id (``/v2.0/qos/policies/{policy}/bandwidth_limit_rules``). ``envelope``: the key around one thing, None
     for none; ``plural``: around many (default: envelope + "s"). ``update``: the method. ``id_key``: where the answer
-    has the id. ``microversion``: asked for in each call. ``retry``: statuses on create, update and delete that mean
+    has the id. ``microversion``: asked for in each call; ``shown``: when all that
+    the service has to say of the thing is shown to somebody. ``retry``: statuses on create, update and delete that mean
     "busy, again later". ``waits_for_absence``: the thing is gone only when GET says 404. ``find_by``: keys of the
     create body that an adoption look-up filters by; ``created``: the key with the time of creation. ``extension``:
     network extensions that must be there. ``always``: sent with each create. ``beside``: keys of the body that go
@@ -281,6 +282,7 @@ class Rest:
     update: str = "PUT"
     id_key: str = "id"
     microversion: str | None = None
+    shown: str | None = None
     retry: frozenset[int] | set[int] = frozenset()
     waits_for_absence: bool = False
     find_by: tuple[str, ...] = ("name",)

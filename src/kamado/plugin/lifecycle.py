@@ -241,6 +241,8 @@ def _conflict(error: BaseException | None) -> bool:
 
 def diff(schema: TypeSchema, old: Mapping[str, Any], new: Mapping[str, Any]) -> PropertyChanges:
     """Compares the properties last applied with new ones, both coerced; values inside ``new`` may be UNKNOWN. Pure."""
+    if schema.any_properties:
+        return PropertyChanges()
     before, after = canonical(schema, old), canonical(schema, new)
     as_set: frozenset[str] = schema.as_set if isinstance(schema, ResourceSchema) else frozenset()
     values: dict[str, Any] = {}
@@ -256,8 +258,6 @@ def diff(schema: TypeSchema, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
         paths += _where(name, was, will)
     known = schema.properties
     replace = [name for name in values if name not in known or not (known[name].update or known[name].immutable)]
-    if schema.any_properties:
-        replace = []
     refused = [name for name in values if name in known and known[name].immutable]
     if isinstance(schema, ResourceSchema) and schema.replaces is not None and values and not replace:
         decided = frozenset(values) - frozenset(undecided)

@@ -13,6 +13,9 @@ from typing import Any, Protocol
 from kamado.template.functions.core import Function
 from kamado.template.unknown import is_unknown
 
+RESOURCE = "{resource}"
+"""Stands in a finding for the name of the resource, which a type's validation does not know."""
+
 
 class Finding(str):
     """A broken rule in Heat's words.
@@ -32,10 +35,11 @@ class Finding(str):
         return finding
 
     def told(self, resource_name: str) -> str:
-        """The text with the place that Heat puts before it."""
+        """The text with the place that Heat puts before it; `RESOURCE` in it becomes the resource's name."""
+        text = str(self).replace(RESOURCE, resource_name)
         if not self.property:
-            return str(self)
-        return f"Property error: : resources.{resource_name}.properties.{self.property}: : {self}"
+            return text
+        return f"Property error: : resources.{resource_name}.properties.{self.property}: : {text}"
 
 
 class Rule(Protocol):

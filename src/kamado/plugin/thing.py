@@ -138,11 +138,14 @@ class RestThing(CloudResource):
             return dict(answer or {})
         return dict(answer.get(self.rest.envelope) or {})
 
-    def show(self, *, fresh: bool = True) -> dict[str, Any]:
+    def show(self, *, fresh: bool = True, whole: bool = False) -> dict[str, Any]:
         """The thing as the service shows it now.
 
-        With ``fresh`` off a copy made a moment ago will do. Raises CloudError.
+        With ``fresh`` off a copy made a moment ago will do; with ``whole`` on it is asked for all that it can tell.
+        Raises CloudError.
         """
+        if whole and self.rest.shown:
+            return self.unwrapped(self.call("GET", self.item_path(), microversion=self.rest.shown))
         now = self.ports.clock.monotonic()
         if not fresh and self._body is not None and now - self._body[0] <= _FRESH_SECONDS:
             return dict(self._body[1])
@@ -198,7 +201,8 @@ class RestThing(CloudResource):
         body: Mapping[str, Any] | None = {}
         if plain:
             try:
-                body = self.show(fresh=any(name == "show" or type(self).attrs[name].live for name in plain))
+                whole = "show" in plain
+                body = self.show(fresh=whole or any(type(self).attrs[name].live for name in plain), whole=whole)
             except CloudError as error:
                 if not error.not_found:
                     raise

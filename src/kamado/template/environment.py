@@ -129,6 +129,15 @@ class Environment:
         """What the registry makes of a type name, for a single resource perhaps; the name itself when it says nothing."""
         return registry_target(self.registry, type_name, resource)
 
+    def restricted_actions(self, resource_name: str) -> frozenset[str]:
+        """What may not be done to a resource: ``update``, ``replace``; entries may be patterns of names."""
+        found: set[str] = set()
+        for pattern, section in (self.registry.get("resources") or {}).items():
+            if isinstance(section, Mapping) and fnmatch.fnmatchcase(resource_name, str(pattern)):
+                words = section.get("restricted_actions") or ()
+                found.update([words] if isinstance(words, str) else words)
+        return frozenset(found)
+
     def as_dict(self) -> dict[str, Any]:
         """The form in which Heat stores and shows an environment."""
         registry = dict(self.registry)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from kamado.template.problems import Problem, did_you_mean
-from kamado.template.schema import Constraint, Custom, CustomCheck, split_commas, to_number
+from kamado.template.schema import Constraint, Custom, CustomCheck, to_number
 from kamado.template.unknown import UNKNOWN
 
 ParameterType = Literal["string", "number", "comma_delimited_list", "json", "boolean"]
@@ -62,16 +62,20 @@ class ParameterSchema:
         """Whether a value must be given."""
         return self.default is None
 
-    def describe(self, value: Any = None) -> dict[str, Any]:
-        """The entry of this parameter in Heat's answer to `validate`; `value` is what the user gave."""
+    def describe(self, value: Any = None, default: Any = None) -> dict[str, Any]:
+        """The entry of this parameter in Heat's answer to `validate`.
+
+        ``value`` is what the user gave; ``default`` what the environment puts in place of the template's default.
+        """
         shape: dict[str, Any] = {
             "Type": _API_TYPES[self.type],
             "Description": self.description,
             "NoEcho": "true" if self.hidden else "false",
             "Label": self.label or self.name,
         }
-        if self.default is not None:
-            shape["Default"] = self.default
+        default = self.default if default is None else default
+        if default is not None:
+            shape["Default"] = default
         if value is not None:
             shape["Value"] = value
         words = []
@@ -143,7 +147,7 @@ def _list(value: Any) -> list[str]:
     if isinstance(value, list | tuple):
         return [str(item) for item in value]
     if isinstance(value, str):
-        return split_commas(value)
+        return value.split(",") if value else []  # blanks belong to the items, unlike in properties
     raise ValueError(
         f"Value must be a comma-delimited list string: '{type(value).__name__}' object has no attribute 'split'"
     )

@@ -45,6 +45,7 @@ class Volume(RestResource):
         "/volumes",
         "volume",
         listing="/volumes/detail",
+        shown="latest",
         waits_for_absence=True,
         beside=("OS-SCH-HNT:scheduler_hints",),
     )

@@ -47,7 +47,7 @@ def _extra_specs(flavor: Flavor) -> Any:
 class Flavor(RestResource):
     """A flavor; administrators only."""
 
-    rest = Rest("compute", "/flavors", "flavor", unique=True)
+    rest = Rest("compute", "/flavors", "flavor", unique=True, shown="latest")
     properties = Properties(
         Prop("tenants", LIST, "Projects that may use a private flavor, by name or ID.", update=True, default=[],
              since="8.0.0", body=NOT_SENT, as_set=True, items=Prop("*", STRING, "A project.", refers="keystone.project")),

@@ -130,6 +130,8 @@ def _entry_problems(server: str, net: Net) -> list[str]:
             'One of the properties "network", "port", "allocate_network" or "subnet" should be set for the specified '
             f'network of server "{server}".'
         )
+    if {"network", "uuid"} <= given:
+        found.append(conflict("networks.network", "networks.uuid").rstrip("."))
     if "allocate_network" in given and len(given) != 1:
         found.append('Can not specify "allocate_network" with other keys of networks at the same time.')
     if "fixed_ip" in given and "port" in given:

@@ -16,7 +16,7 @@ from typing import Any
 
 from kamado.plugin.declare import Ready, Rest, resource_type
 from kamado.plugin.errors import PermanentError
-from kamado.plugin.rules import Finding, alike, at
+from kamado.plugin.rules import RESOURCE, Finding, alike, at
 from kamado.plugin.wire import sent
 from kamado.resources.nova import addresses, devices, interfaces, networks, steps, user_data
 from kamado.resources.nova.server_cards import ServerCards
@@ -32,7 +32,13 @@ class Server(ServerCards):
     """A virtual machine."""
 
     rest = Rest(
-        "compute", "/servers", "server", waits_for_absence=True, created="created", beside=("os:scheduler_hints",)
+        "compute",
+        "/servers",
+        "server",
+        waits_for_absence=True,
+        created="created",
+        beside=("os:scheduler_hints",),
+        shown="latest",
     )
     ready = Ready("status", pending=ON_THE_WAY, done={"ACTIVE"}, bad={"ERROR"}, result="Server is not active")
     properties = PROPERTIES
@@ -44,16 +50,14 @@ class Server(ServerCards):
     def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
         """Disks and network entries that fit together."""
         found: list[str] = []
-        name = properties.get("name")
-        label = name if isinstance(name, str) and name else "server"
         disks = [properties.get(key) for key in ("block_device_mapping", "block_device_mapping_v2")]
         if not contains_unknown(disks):
             legacy, modern = (devices.canonical(value or ()) for value in disks)
-            found += devices.problems(label, properties.get("image"), legacy, modern)
+            found += devices.problems(RESOURCE, properties.get("image"), legacy, modern)
         nets, groups = properties.get("networks"), properties.get("security_groups")
         entries = [net for net in nets if isinstance(net, Mapping)] if isinstance(nets, list) else []
         named = [group for group in groups if is_unknown(group) or group] if isinstance(groups, list) else []
-        found += networks.problems(label, entries, named)
+        found += networks.problems(RESOURCE, entries, named)
         return [_finding(text) for text in found]
 
     @classmethod
@@ -219,8 +223,11 @@ class Server(ServerCards):
             return self.properties.get("name") or self.physical_name
         if name == "os_collect_config":
             return self.metadata.get("os-collect-config", {})
-        if name == "show" or body is None:
-            return body if name == "show" else ""
+        if name == "show":
+            collect = {"os_collect_config": self.metadata.get("os-collect-config", {})}
+            return body if body is None else collect | dict(body)
+        if body is None:
+            return ""
         reader = addresses.READERS.get(name)
         return super()._read(name, body) if reader is None else reader(self, body)
 
@@ -241,4 +248,6 @@ def _may_be_one_of(network: Any, networks_: list[Any]) -> bool:
 
 
 def _finding(text: str) -> Finding:
-    return Finding(text, "ResourcePropertyConflict" if text.startswith("Cannot define") else "StackValidationFailed")
+    # What two names of one property say of each other is Heat's translation speaking, with another type and no full stop.
+    conflict = text.startswith("Cannot define") and text.endswith(".")
+    return Finding(text, "ResourcePropertyConflict" if conflict else "StackValidationFailed")
