@@ -208,7 +208,11 @@ class Run:
         for (physical, kind), known in self.seen.items():
             if known == name and self.last.get(name) == physical:
                 service, paths = _IN_CLOUD[kind]
-                self._cloud_call("DELETE", service, paths[0].format(id=physical))
+                path = paths[0].format(id=physical)
+                self._cloud_call("DELETE", service, path)
+                end = time.monotonic() + 60
+                while self._cloud_call("GET", service, path).status_code != 404 and time.monotonic() < end:
+                    time.sleep(0.3)
 
     def do_port_on(self, name: str) -> Any:
         """Make a port on the network that ``name`` is, as a stranger would."""

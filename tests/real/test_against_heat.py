@@ -66,6 +66,11 @@ def compare(case: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
 _EVERYWHERE: Mapping[str, str] = {
     "* > body > error > problems": "every problem with its place, beside Heat's message",
     "* > stack > stack_user_project_id": "the project for stack users is made when first needed",
+    "* > attributes > description": "the physical name, by which a lost creation is found again",
+    "* > cloud > * > description": "the same",
+    "* > attributes > image > properties": "told by the newest version of Nova's API",
+    "* > attributes > scheduler_hints": "told by the newest version of Nova's API",
+    "* > template_functions* > description": "in our own words",
 }
 
 
