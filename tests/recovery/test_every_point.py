@@ -105,6 +105,15 @@ def snapshot(world: World) -> str:
     return stack
 
 
+def adopt(world: World) -> str:
+    keys = {name: world.cloud.create(f"other-{name}-x", size=1, kind="x", peer=None) for name in "abc"}
+    return world.accept(
+        {name: {"type": T, "properties": {"kind": "x"}} for name in keys},
+        Action.ADOPT,
+        options={"adopt": {name: {"resource_id": key, "resource_data": {"k": name}} for name, key in keys.items()}},
+    )
+
+
 def made_anew_after_it_broke(world: World) -> str:
     world.cloud.faults["create:b"] = [Cloud.BREAK, Cloud.BREAK]
     return world.accept(_three())
@@ -122,6 +131,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     update_rolled_back,
     suspend,
     snapshot,
+    adopt,
     made_anew_after_it_broke,
 )
 

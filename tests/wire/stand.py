@@ -114,7 +114,7 @@ class Stand:
             policy=Rules(conf, str(folder / "policy.yaml") if policy is not None else None),
             clock=WallClock(),
             wake=self.engine.wake,
-            settings=settings or OrchestratorSettings(),
+            settings=settings or OrchestratorSettings(enable_stack_abandon=True, enable_stack_adopt=True),
             cloud_of=lambda stack: self.factory.for_credential(self.store.credentials.get(stack.credential_id)),
         )
         keystone = {

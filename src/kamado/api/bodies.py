@@ -17,6 +17,8 @@ from kamado.api.query import truth, whole
 from kamado.orchestrator.errors import NotSupported, Refused, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
 from kamado.template import Environment, TemplateInvalid, load
+from kamado.template.limits import Limits
+from kamado.template.source import read as read_text
 
 _JSON_TYPES = ("", "application/json", "text/plain")
 
@@ -81,22 +83,29 @@ def stack_request(
         raise BadRequest("No stack name specified")
     if creating and "converge" in body:
         raise BadRequest("converge flag only supported in stack update (or update preview) request.")
-    if body.get("adopt_stack_data") is not None:
-        raise NotSupported.of("Stack Adopt")
+    adopted = _adopted(body) if creating and body.get("adopt_stack_data") is not None else None
+    if adopted is not None:
+        body = {**body, "template": adopted["template"]}
     if body.get("files_container"):
         raise NotSupported.of("Reading files from an object container")
     files = _files(body)
+    environment = _environment(body, files)
+    if adopted is not None:
+        files = {**_files(adopted), **files}
+        told = adopted.get("environment") or {}
+        environment = Environment.load({"parameters": told.get("parameters") or {}}).merge(environment)
     return StackRequest(
         name=body.get("stack_name"),
         template=_template(body, needed=not patch),
         files=files,
-        environment=_environment(body, files),
+        environment=environment,
         timeout_mins=_timeout(body),
         disable_rollback=_rollback(body),
         tags=_tags(body),
         clear_parameters=_names(body, "clear_parameters"),
         existing=patch or truth(body.get("existing", False), "existing"),
         converge=truth(body.get("converge", False), "converge"),
+        adopt=None if adopted is None else dict(adopted.get("resources") or {}),
         changes=frozenset(key for key, value in body.items() if value is not None),
     )
 
@@ -116,6 +125,23 @@ def _template(body: Mapping[str, Any], needed: bool) -> str | Mapping[str, Any] 
     if needed:
         raise BadRequest("No template specified")
     return None
+
+
+def _adopted(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The data of a stack that was abandoned or exported: as text, JSON or YAML."""
+    source = body["adopt_stack_data"]
+    try:
+        found = read_text(source, "adopt_stack_data", Limits()).value if isinstance(source, str) else source
+    except TemplateInvalid as error:
+        raise BadRequest(f"Invalid adopt data: {error}") from error
+    if not isinstance(found, Mapping):
+        raise BadRequest("Invalid adopt data: The template is not a JSON object or YAML mapping.")
+    if "template" not in found:
+        raise BadRequest("Invalid adopt data: 'template'")
+    for key in ("resources", "environment"):
+        if not isinstance(found.get(key) or {}, Mapping):
+            raise BadRequest(f"Invalid adopt data: '{key}'")
+    return found
 
 
 def _files(body: Mapping[str, Any]) -> dict[str, str]:

@@ -72,6 +72,8 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", f"{STACK}/preview", stacks.preview_update_patch, "stacks:preview_update_patch"),
     Route("GET", f"{STACK}/outputs", stacks.list_outputs, "stacks:list_outputs"),
     Route("GET", f"{STACK}/outputs/{{output_key}}", stacks.get_output, "stacks:show_output"),
+    Route("GET", f"{STACK}/export", stacks.export_stack, "stacks:export"),
+    Route("DELETE", f"{STACK}/abandon", stacks.abandon_stack, "stacks:abandon"),
     Route("POST", f"{STACK}/snapshots", snapshots.create_snapshot, "stacks:snapshot"),
     Route("GET", f"{STACK}/snapshots", snapshots.list_snapshots, "stacks:list_snapshots"),
     Route("GET", SNAPSHOT, snapshots.get_snapshot, "stacks:show_snapshot"),

@@ -216,6 +216,16 @@ def delete_stack(call: Call, resp: Response) -> None:
     resp.status = 204
 
 
+def export_stack(call: Call, resp: Response) -> None:
+    """GET …/export: the stack as data that can be adopted."""
+    resp.media = stacks.export(call.services, call.stack())
+
+
+def abandon_stack(call: Call, resp: Response) -> None:
+    """DELETE …/abandon: the same, and the stack goes without its resources."""
+    resp.media = stacks.abandon(call.services, call.context, call.stack())
+
+
 def act_on_stack(call: Call, resp: Response) -> None:
     """POST …/actions: exactly one action; each has a policy rule of its own."""
     body = call.needed_body()

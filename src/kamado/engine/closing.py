@@ -22,7 +22,7 @@ from kamado.model.changes import (
 )
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, OperationState, Phase, Status, Stop
-from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import ABANDON, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord, Target
 
 
 def completed(stack: StackRecord, operation: OperationRecord, now: datetime) -> list[Change]:
@@ -115,6 +115,7 @@ def rollback(stack: StackRecord, operation: OperationRecord, target: Target, now
         parent_id=operation.parent_id,
         credential_id=operation.credential_id,
         request_id=operation.request_id,
+        options={ABANDON: True} if operation.action is Action.ADOPT else {},  # what was taken over is given back
     )
     reason = events.started(Action.ROLLBACK)
     values = {

@@ -21,7 +21,7 @@ from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_p
 from kamado.engine.scope import REFERENCE
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
-from kamado.model.records import ResourceRecord
+from kamado.model.records import ADOPT_DATA, ResourceRecord
 from kamado.plugin import lifecycle
 from kamado.plugin.declare import ResourceSchema
 from kamado.plugin.lifecycle import Outcome, OutcomeKind, PropertyChanges
@@ -44,6 +44,8 @@ def make(run: Run, step: Step) -> Routine[None]:
     row = run.ledger.rows.get(step.row_id) if step.row_id is not None else None
     if step.kind is StepKind.ADOPT:
         yield from _adopt(wanted, step.replaces)
+    elif row is None and run.operation.action is Action.ADOPT:
+        yield from _take_over(wanted)
     elif row is None:
         yield from _create(wanted, step.replaces)
     elif step.kind is StepKind.CREATE:
@@ -236,6 +238,28 @@ def _adopt(wanted: Wanted, replaces: str | None) -> Routine[None]:
     yield from _complete(wanted, resource)
 
 
+def _take_over(wanted: Wanted) -> Routine[None]:
+    """Something that another engine had made, with what that one kept of it; from now on it is ours."""
+    row = _insert(wanted, Action.ADOPT, None)
+    if wanted.problem is not None:
+        raise StepFailed(wanted.problem, row.id)
+    resource = wanted.resource(row)
+    yield Enter(bool(resource.local))
+    yield from _handed_over(wanted, resource, resume=False)
+    yield from _complete(wanted, resource)
+
+
+def _handed_over(wanted: Wanted, resource: Resource, *, resume: bool) -> Routine[None]:
+    data = (wanted.run.operation.options.get(ADOPT_DATA) or {}).get(wanted.name) or {}
+    if not data.get("resource_id") and resource.physical_id is None:
+        reason = f"Exception: resources.{wanted.name}: Resource ID was not provided."
+        raise StepFailed(Outcome(OutcomeKind.FAIL, reason), resource.id)
+    yield from wanted.run.caller.carry_out(resource, Action.ADOPT, data, resume=resume)
+    if isinstance(data.get("metadata"), Mapping):
+        wanted.metadata = dict(data["metadata"])
+        wanted.run.ledger.update(resource.id, metadata=wanted.metadata)
+
+
 def _finish(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     """Goes on with a creation that an earlier engine had begun, then looks whether it is still what is wanted."""
     run = wanted.run
@@ -261,7 +285,11 @@ def _bring_up(wanted: Wanted, row: ResourceRecord) -> Routine[Resource]:
     if row.action is Action.CREATE:
         return (yield from create(wanted.run, row.id, build, wanted.event, resume=True))
     resource = build(row)
-    yield from wanted.run.caller.carry_out(resource, row.action, resume=True)
+    if row.action is Action.ADOPT:
+        yield Enter(bool(resource.local))
+        yield from _handed_over(wanted, resource, resume=True)
+    else:
+        yield from wanted.run.caller.carry_out(resource, row.action, resume=True)
     return resource
 
 

@@ -14,7 +14,7 @@ from kamado.engine.calling import DELETE, DELETE_SNAPSHOT, SNAPSHOT_DELETE
 from kamado.engine.effects import DURABLE, Enter, Routine, Sleep, StepFailed
 from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
-from kamado.model.records import ResourceRecord
+from kamado.model.records import ABANDON, ResourceRecord
 from kamado.plugin import lifecycle
 from kamado.plugin.lifecycle import OutcomeKind
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 UNCERTAIN = "uncertain"
 """Key in a row's progress: a creation was begun and its outcome is not known."""
 
-_BORN = frozenset({Action.CREATE, Action.INIT})
+_BORN = frozenset({Action.CREATE, Action.INIT, Action.ADOPT})
 
 
 def remove(run: Run, step: Step) -> Routine[None]:
@@ -46,9 +46,10 @@ def remove(run: Run, step: Step) -> Routine[None]:
             operation_id=run.operation.id,
         )
         run.row_event(row)
-    if row.deletion_policy != "Retain":
+    stays = row.deletion_policy == "Retain" or bool(run.operation.options.get(ABANDON))
+    if not stays:
         yield from _snapshots_of(run, row)
-    if not untouched and row.external_id is None and row.deletion_policy != "Retain":
+    if not stays and not untouched and row.external_id is None:
         yield from _from_cloud(run, row, again, uncertain)
     row = run.ledger.update(row.id, status=Status.COMPLETE)
     run.row_event(row)

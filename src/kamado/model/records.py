@@ -14,6 +14,10 @@ from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
 
 JsonMap = Mapping[str, Any]
 
+ABANDON = "abandon"
+"""Option of an operation that takes resources away: they stay in the cloud."""
+ADOPT_DATA = "adopt"
+"""Option of an ADOPT operation: resource name → what there is of it already, in Heat's form."""
 SNAPSHOT_ID = "snapshot_id"
 """Option of a SNAPSHOT operation: the snapshot that it fills."""
 

@@ -92,6 +92,8 @@ class OrchestratorSettings:
     max_nested_stack_depth: int = 5
     max_events_per_stack: int = 1000
     stack_action_timeout: int = 3600
+    enable_stack_abandon: bool = False
+    enable_stack_adopt: bool = False
     hidden_stack_tags: tuple[str, ...] = ()
     region_name: str = "RegionOne"
     revision: str = "unknown"

@@ -18,7 +18,8 @@ class StackRequest:
 
     None means "not said": on create the default holds, on update what is stored. ``name`` is as it came, any type.
     ``existing``: the environment is merged into the stored one instead of taking its place. ``converge``: look at the
-    real resources before planning. ``changes`` are the keys that the body had.
+    real resources before planning.
+    ``adopt``: resource name → what there is of it already, when the stack is to take them over. ``changes`` are the keys that the body had.
     """
 
     name: Any = None
@@ -31,4 +32,5 @@ class StackRequest:
     clear_parameters: tuple[str, ...] = ()
     existing: bool = False
     converge: bool = False
+    adopt: Mapping[str, Any] | None = None
     changes: frozenset[str] = frozenset()

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from kamado.engine.export import stack_data
 from kamado.model.identifiers import new_id, valid_stack_name
 from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
-from kamado.model.records import EventRecord, OperationRecord, SnapshotRecord, StackRecord, Target
+from kamado.model.records import ABANDON, ADOPT_DATA, EventRecord, OperationRecord, SnapshotRecord, StackRecord, Target
 from kamado.orchestrator import credentials, outputs, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import (
@@ -148,6 +149,8 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     :raises StackExists: the project has a live stack of that name.
     :raises TemplateInvalid, HeatError: see `templates.prepare`; nothing was written.
     """
+    if request.adopt is not None and not services.settings.enable_stack_adopt:
+        raise NotSupported.of("Stack Adopt")
     name = checked_name(request.name)
     template = templates.parse(services, source(request), request.files)
     room_for(services, context, name)
@@ -156,8 +159,12 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
     credential = None if prepared.local else credentials.ensure(services, context)
     target = templates.store_target(services, prepared)
-    operation = _operation(services, context, stack, Action.CREATE, target, now)
-    operation = replace(operation, credential_id=credential, rollback=not stack.disable_rollback)
+    operation = replace(
+        _operation(services, context, stack, stack.action, target, now),
+        credential_id=credential,
+        rollback=not stack.disable_rollback,
+        options={} if request.adopt is None else {ADOPT_DATA: dict(request.adopt)},
+    )
     stack = replace(
         stack,
         target=target,
@@ -166,7 +173,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
         operation_id=operation.id,
     )
     try:
-        services.store.stacks.create(stack, operation, _started(stack, Action.CREATE, now))
+        services.store.stacks.create(stack, operation, _started(stack, stack.action, now))
     except NameTaken as error:
         raise StackExists.of(name) from error
     services.wake()
@@ -207,13 +214,14 @@ def room_for(services: Services, context: RequestContext, name: str) -> None:
 def new_stack(context: RequestContext, request: StackRequest, name: str, now: datetime) -> StackRecord:
     """The row that a create starts from; its target is still to come."""
     stack_id = new_id()
+    action = Action.CREATE if request.adopt is None else Action.ADOPT
     return StackRecord(
         id=stack_id,
         name=name,
         project_id=context.project_id,
-        action=Action.CREATE,
+        action=action,
         status=Status.IN_PROGRESS,
-        reason="Stack CREATE started",
+        reason=f"Stack {action} started",
         target=Target(""),
         created_at=now,
         root_id=stack_id,
@@ -344,6 +352,29 @@ def delete(services: Services, context: RequestContext, stack: StackRecord) -> N
         return
     now = services.clock.now()
     _start(services, stack, _operation(services, context, stack, Action.DELETE, stack.target, now), {}, now)
+
+
+def export(services: Services, stack: StackRecord) -> dict[str, Any]:
+    """The stack as data that `create` can adopt.
+
+    :raises NotSupported: the service does not let stacks be abandoned.
+    """
+    if not services.settings.enable_stack_abandon:
+        raise NotSupported.of("Stack Abandon")
+    rows = services.store.resources.of_stack(stack.id)
+    return stack_data(stack, template_body(services, stack), files(services, stack), rows)
+
+
+def abandon(services: Services, context: RequestContext, stack: StackRecord) -> dict[str, Any]:
+    """Accept the deletion of a stack whose resources stay in the cloud; what `export` gives.
+
+    :raises NotSupported: as `export`.
+    """
+    if stack.deleted_at is not None:
+        raise EntityNotFound.of("Stack", stack.name)
+    found = export(services, stack)
+    begin(services, context, stack, Action.DELETE, options={ABANDON: True})
+    return found
 
 
 def act(services: Services, context: RequestContext, stack: StackRecord, action: Action) -> None:

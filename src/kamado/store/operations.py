@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Stop
-from kamado.model.records import OperationRecord, Target
+from kamado.model.records import ADOPT_DATA, OperationRecord, Target
 from kamado.store import schema
 from kamado.store.crypt import Cipher
 from kamado.store.encoding import at, clean, clean_optional, decode_time, encode_map, encode_time
@@ -105,6 +105,8 @@ def operation_row(record: OperationRecord, cipher: Cipher) -> dict[str, Any]:
     """All columns of a new row."""
     row = {name: encode(getattr(record, name)) for name, encode in _ENCODERS.items()}
     row["id"] = record.id
+    if ADOPT_DATA in record.options:
+        row["options"] = cipher.seal_map(record.options)  # what resources keep may be secret
     row.update(target_columns(record.target, cipher))
     row.update(_previous_columns(record.previous, cipher))
     row.update(_state_columns(str(record.state)))
