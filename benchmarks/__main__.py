@@ -19,11 +19,11 @@ from keystoneauth1 import session
 from keystoneauth1.identity import v3
 from tests.kamado_process import KamadoProcess
 
-from benchmarks import workloads
+from benchmarks import template, workloads
 from benchmarks.client import Heat
 from benchmarks.measure import Result, Server, rate, timed
 
-STANDARD = ["start", "flat-1000", "chain-300", "stacks-200", "reads", "idle"]
+STANDARD = ["template", "start", "flat-1000", "chain-300", "stacks-200", "reads", "idle"]
 LIMITS = """[DEFAULT]
 max_resources_per_stack = -1
 max_template_size = 33554432
@@ -39,6 +39,28 @@ BUDGETS: dict[str, tuple[str, str, float, Callable[[Result], float | None]]] = {
     "chain-300:create": ("300-long chain of get_attr", "s", 0.5, lambda r: r.seconds),
     "stacks-200:create": ("200 small stacks made by 8 clients", "s", 2.0, lambda r: r.seconds),
     "reads:list-200": ("GET /stacks page of 200, p95 with 8 clients", "ms", 40.0, lambda r: r.more.get("p95_ms")),
+    "template-500:object": (
+        "parse and validate a 500-resource template (object)",
+        "ms",
+        50.0,
+        lambda r: r.seconds * 1000,
+    ),
+    "template-500:yaml": ("the same as YAML", "ms", 50.0, lambda r: r.seconds * 1000),
+    "template-5000:object": (
+        "parse and validate a 5,000-resource template (object)",
+        "ms",
+        600.0,
+        lambda r: r.seconds * 1000,
+    ),
+    "template-5000:yaml": ("the same as YAML", "ms", 600.0, lambda r: r.seconds * 1000),
+    "template-5:resolve": ("resolve the properties of one resource of 5", "µs", 50.0, lambda r: r.seconds * 1000),
+    "template-5000:resolve": (
+        "resolve the properties of one resource of 5,000",
+        "µs",
+        50.0,
+        lambda r: r.seconds * 1000,
+    ),
+    "template:import": ("import of `kamado.template`", "ms", 150.0, lambda r: r.seconds * 1000),
     "start": ("start-up of `kamado up` to the first answered request", "s", 2.0, lambda r: r.seconds),
     "idle": ("idle resident memory, everything in one process", "MiB", 180.0, lambda r: r.rss_mib),
 }
@@ -91,7 +113,10 @@ def machine() -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "workloads", nargs="*", default=STANDARD, help=f"default: {' '.join(STANDARD)}; also wide-N, networks-N"
+        "workloads",
+        nargs="*",
+        default=STANDARD,
+        help=f"default: {' '.join(STANDARD)}; also wide-N, networks-N; `template` alone needs no server",
     )
     parser.add_argument("--runs", type=int, default=1, help="repeat everything so often; medians are shown")
     parser.add_argument("--database", help="SQLAlchemy URL for the Kamado that is started; default: SQLite")
@@ -110,6 +135,10 @@ def _run(args: argparse.Namespace) -> list[Result]:
         found.append(result)
         print(json.dumps(result.as_json()), flush=True)
 
+    if "template" in args.workloads:
+        template.measure(note)
+        if args.workloads == ["template"]:
+            return found
     if args.auth_url:
         keystone = _keystone(args.auth_url)
         _measure(args, _heat(keystone, args), Server(args.pid), note)
@@ -125,7 +154,7 @@ def _measure(args: argparse.Namespace, heat: Heat, server: Server, note: Callabl
         shape, _, size = workload.rpartition("-")
         if workload == "reads":
             _reads(heat, server, tag, note)
-        elif workload in ("start", "idle"):
+        elif workload in ("start", "idle", "template"):
             continue
         else:
             count = int(size)

@@ -11,7 +11,7 @@ from kamado.api import bodies, query, views
 from kamado.api.call import Call
 from kamado.api.errors import BadRequest, page
 from kamado.model.lifecycle import Action
-from kamado.orchestrator import previews, stacks
+from kamado.orchestrator import previews, stacks, validation
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.stacks import StackFilter
 
@@ -248,4 +248,9 @@ def act_on_stack(call: Call, resp: Response) -> None:
 
 def validate_template(call: Call, resp: Response) -> None:
     """POST /validate: what a template wants to be given."""
-    resp.media = previews.validate(call.services, bodies.stack_request(call.needed_body()))
+    resp.media = validation.validate(
+        call.services,
+        bodies.stack_request(call.needed_body()),
+        show_nested=query.flag(call.req, "show_nested"),
+        ignored=query.listed(call.req, "ignore_errors"),
+    )

@@ -1,4 +1,4 @@
-"""What would happen: previews of creates and updates, and validation. Nothing is written.
+"""What would happen: previews of creates and updates. Nothing is written.
 
 Called by the APIs. A preview of an update is the planner's own plan, told in Heat's five words; the plan that is shown is the
 plan that would run.
@@ -6,9 +6,9 @@ plan that would run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from kamado.engine.plan import Plan, StepKind
 from kamado.engine.planner import PlanRequest, plan
@@ -16,17 +16,14 @@ from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import outputs, stacks, templates
 from kamado.orchestrator.context import RequestContext, Services
-from kamado.orchestrator.errors import Refused
 from kamado.orchestrator.requests import StackRequest
 from kamado.orchestrator.resources import ResourceDetail, required_by
 from kamado.orchestrator.stacks import StackDetail
 from kamado.store.resources import in_use
-from kamado.template import UNKNOWN, Definition, TemplateInvalid, check, contains_unknown, load, resolve
+from kamado.template import UNKNOWN, Definition, contains_unknown, resolve
 from kamado.template.conditions import ParameterScope
 
 KINDS = ("unchanged", "updated", "replaced", "added", "deleted")
-
-T = TypeVar("T")
 
 Planned = tuple[ResourceDetail, Mapping[str, Any]]
 
@@ -95,56 +92,6 @@ def _kinds(
             words.append(("unchanged", name))
     words += [("deleted", name) for name in standing if name not in definitions]
     return words
-
-
-def validate(services: Services, request: StackRequest) -> dict[str, Any]:
-    """What a template wants to be given, in the shape of `POST /validate`.
-
-    Findings about values (Heat finds them on create only) do not refuse it: they are listed under `Problems`.
-    """
-    template = _validated(lambda: load(stacks.source(request), files=request.files, limits=templates.limits(services)))
-    given, defaults = request.environment.parameters, request.environment.parameter_defaults
-    for name in request.environment.parameters:
-        if name not in template.parameters:
-            raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
-    types = services.registry.for_environment(request.environment)
-    problems = [found for found in check(template, None, types, request.environment) if found.severity == "error"]
-    whole = [found for found in problems if found.code in _OF_THE_WHOLE]
-    if whole:
-        raise _worded(TemplateInvalid(whole))
-    answer: dict[str, Any] = {
-        "Description": template.description or stacks.NO_DESCRIPTION,
-        "Parameters": {
-            name: schema.describe(given.get(name), defaults.get(name)) for name, schema in template.parameters.items()
-        },
-    }
-    if template.parameter_groups:
-        answer["ParameterGroups"] = list(template.parameter_groups)
-    environment = dict(request.environment.as_dict())
-    environment.pop("encrypted_param_names", None)
-    answer["Environment"] = environment
-    if problems:
-        answer["Problems"] = [problem.render() for problem in problems[:100]]
-    return answer
-
-
-_OF_THE_WHOLE = ("KT401", "KT402", "KT403")
-"""Findings that validation stops at (references, circles, unknown types); others are about values, which Heat looks at on create."""
-
-_PLAIN = ("EntityNotFound", "InvalidTemplateSection", "StackValidationFailed")
-"""Findings that this request answers as a malformed one."""
-
-
-def _validated(work: Callable[[], T]) -> T:
-    """Run a check of `validate`; it words some findings differently from a create."""
-    try:
-        return work()
-    except TemplateInvalid as error:
-        raise _worded(error) from error
-
-
-def _worded(error: TemplateInvalid) -> Exception:
-    return Refused("HTTPBadRequest", str(error), error.problems) if error.error_type in _PLAIN else error
 
 
 def _users(definitions: Mapping[str, Definition]) -> dict[str, Sequence[str]]:

@@ -175,10 +175,10 @@ class _Checker:
         target = self.environment.target(type_name, name)
         if target != type_name:
             found = self.catalog.schema(target)
-            if found is None and target in self.template.files:
-                from kamado.template.nested import template_type
+        if found is None and target in self.template.files:
+            from kamado.template.nested import template_type
 
-                found = template_type(target, self.template.files[target], self.template.files)
+            found = template_type(target, self.template.files[target], self.template.files)
         return found
 
     def _type(self, definition: Definition) -> None:

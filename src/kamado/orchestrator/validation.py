@@ -1,0 +1,141 @@
+"""`POST /validate`: what a template wants to be given, and what keeps it from being a stack. Nothing is written.
+
+Called by the API. The trap: Heat stops at references, attributes, circles, unknown types and unknown properties only; what is
+wrong with values it finds when a stack is made. Those findings are told here too, beside the answer, under `Problems`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from kamado.orchestrator import stacks, templates
+from kamado.orchestrator.context import Services
+from kamado.orchestrator.errors import Refused
+from kamado.orchestrator.requests import StackRequest
+from kamado.template import (
+    UNKNOWN,
+    Environment,
+    Problem,
+    ResolveError,
+    Template,
+    TemplateInvalid,
+    check,
+    contains_unknown,
+    load,
+    resolve,
+)
+from kamado.template.conditions import ParameterScope
+
+T = TypeVar("T")
+
+IGNORABLE = ("99001",)
+"""Codes of findings that a client may have ignored: 99001 is a service that the cloud does not have, which is not looked at here."""
+
+_OF_THE_WHOLE = ("KT401", "KT402", "KT403", "KT407", "KT408")
+"""Findings that validation stops at: references, circles, unknown types, attributes. Others are about values."""
+
+_PLAIN = ("EntityNotFound", "InvalidTemplateSection", "StackValidationFailed")
+"""Findings that this request answers as a malformed one."""
+
+_DEEPEST = 5
+
+
+def validate(
+    services: Services, request: StackRequest, *, show_nested: bool = False, ignored: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What a template wants to be given, in the shape of `POST /validate`.
+
+    Findings about values (Heat finds them on create only) do not refuse it: they are listed under `Problems`.
+    `show_nested`: the parameters of nested templates too. `ignored`: codes of `ignore_errors`; raises Refused for others than `IGNORABLE`.
+    """
+    unknown = [code for code in ignored if code not in IGNORABLE]
+    if unknown:
+        raise Refused("HTTPBadRequest", f"Invalid codes in ignore_errors : {unknown}")
+    template = _validated(lambda: load(stacks.source(request), files=request.files, limits=templates.limits(services)))
+    environment = request.environment
+    for name in environment.parameters:
+        if name not in template.parameters:
+            raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
+    types = services.registry.for_environment(environment)
+    problems = [found for found in check(template, None, types, environment) if found.severity == "error"]
+    whole = [found for found in problems if _stops(found)]
+    if whole:
+        raise _worded(TemplateInvalid(whole))
+    answer = _described(template, environment.parameters, environment.parameter_defaults)
+    nested = _nested(template, environment, 1) if show_nested else {}
+    if nested:
+        answer["NestedParameters"] = nested
+    shown = dict(environment.as_dict())
+    shown.pop("encrypted_param_names", None)
+    answer["Environment"] = shown
+    if problems:
+        answer["Problems"] = [problem.render() for problem in problems[:100]]
+    return answer
+
+
+def _described(template: Template, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Description, parameters and groups; an environment's default shows as the parameter's own."""
+    described = {
+        name: schema.describe(given.get(name), defaults.get(name)) for name, schema in template.parameters.items()
+    }
+    answer: dict[str, Any] = {
+        "Description": template.description or stacks.NO_DESCRIPTION,
+        "Parameters": described,
+    }
+    if template.parameter_groups:
+        answer["ParameterGroups"] = list(template.parameter_groups)
+    return answer
+
+
+def _nested(template: Template, environment: Environment, depth: int) -> dict[str, Any]:
+    """The same of each resource whose type is a template, by the resource's name, with the values that it is given."""
+    if depth > _DEEPEST:
+        return {}
+    parameters = template.open_parameters()
+    scope = ParameterScope(parameters)
+    found: dict[str, Any] = {}
+    for name, definition in template.definitions(parameters).items():
+        text = template.files.get(environment.target(definition.type, name))
+        if text is None:
+            continue
+        try:
+            inner = load(text, files=template.files)
+        except TemplateInvalid:
+            continue
+        given = {key: _known(value, scope) for key, value in definition.properties.items()}
+        shape = {"Type": definition.type, **_described(inner, given, environment.parameter_defaults)}
+        deeper = _nested(inner, environment, depth + 1)
+        if deeper:
+            shape["NestedParameters"] = deeper
+        found[name] = shape
+    return found
+
+
+def _known(value: Any, scope: ParameterScope) -> Any:
+    try:
+        found = resolve(value, scope)
+    except ResolveError:
+        return None
+    return None if found is UNKNOWN or contains_unknown(found) else found
+
+
+def _stops(problem: Problem) -> bool:
+    """Whether Heat's validation refuses a template for it; of the properties, only names of the first level."""
+    if problem.code == "KT405":
+        return len(problem.path) == 4 and "Unknown Property" in problem.message
+    return problem.code in _OF_THE_WHOLE
+
+
+def _validated(work: Callable[[], T]) -> T:
+    """Run a check of `validate`; it words some findings differently from a create."""
+    try:
+        return work()
+    except TemplateInvalid as error:
+        raise _worded(error) from error
+
+
+def _worded(error: TemplateInvalid) -> Exception:
+    if error.error_type not in _PLAIN:
+        return error
+    return Refused("HTTPBadRequest", str(error).replace(": : ", ": "), error.problems)
