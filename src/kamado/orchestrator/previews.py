@@ -22,6 +22,7 @@ from kamado.orchestrator.stacks import StackDetail
 from kamado.store.resources import in_use
 from kamado.template import UNKNOWN, Definition, contains_unknown, resolve
 from kamado.template.conditions import ParameterScope
+from kamado.template.parameters import HIDDEN
 
 KINDS = ("unchanged", "updated", "replaced", "added", "deleted")
 
@@ -132,8 +133,10 @@ def _properties(prepared: templates.Prepared, definition: Definition, scope: Par
     for name, written in definition.properties.items():
         value = resolve(written, scope)
         found[name] = None if value is UNKNOWN or contains_unknown(value) else value
-    return found
+    return {**found, **dict.fromkeys(definition.secret_properties(prepared.parameters.hidden), HIDDEN)}
 
 
 def _plain(row: ResourceRecord) -> dict[str, Any]:
-    return {name: value for name, value in row.attributes.items() if not name.startswith("$")}
+    """Its attributes; those of a row that a hidden value went into are masked."""
+    shown = {name: value for name, value in row.attributes.items() if not name.startswith("$")}
+    return dict.fromkeys(shown, HIDDEN) if row.secret else shown
