@@ -385,6 +385,8 @@ class World:
             body = {"heat_template_version": "2018-08-31", "resources": resources}
         name = options.pop("name", "world")
         environment = {"parameters": options.pop("parameters", {})}
+        if "entries" in options:
+            environment["resource_registry"] = {"resources": options.pop("entries")}
         target = Target(self.store.templates.put(body), {}, environment)
         now = self.clock.now()
         previous = None

@@ -147,3 +147,13 @@ def test_an_engine_that_is_stopped_before_it_runs_ends_at_once(world: World) -> 
     world.accept(CHAIN)
     world.loop.run_until_complete(asyncio.wait_for(engine.run(), 10))
     assert world.cloud.calls == []
+
+
+def test_what_was_cancelled_before_anybody_took_it_ends_too(world: World) -> None:
+    stack = world.accept({"a": {"type": "Test::Thing"}})
+    assert world.store.operations.cancel(stack)
+    world.run()
+    assert world.state(stack) == "CREATE_FAILED"
+    assert world.stack(stack).reason == "Stack CREATE cancelled"
+    assert world.cloud.calls == []
+    assert not world.store.operations.cancel(stack)

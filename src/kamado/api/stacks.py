@@ -234,12 +234,14 @@ def act_on_stack(call: Call, resp: Response) -> None:
     if len(body) > 1:
         raise BadRequest("Multiple actions specified")
     name = next(iter(body))
-    if name not in ACTIONS and name != "cancel_update":
+    if name not in ACTIONS and name not in ("cancel_update", "cancel_without_rollback"):
         raise BadRequest(f"Invalid action {name} specified")
     call.must(f"actions:{name}")
     stack = call.stack()
     if name in ACTIONS:
         stacks.act(call.services, call.context, stack, ACTIONS[name])
+    elif name == "cancel_without_rollback":
+        stacks.cancel_without_rollback(call.services, stack)
     else:
         stacks.cancel(call.services, call.context, stack)
     resp.text = "null"

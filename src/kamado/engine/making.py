@@ -15,6 +15,7 @@ from kamado.engine import events
 from kamado.engine.creating import create
 from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
+from kamado.engine.hooks import wait_at, waiting_for, waits_at
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
@@ -184,16 +185,29 @@ def _refuse_restricted(wanted: Wanted, row: ResourceRecord, action: str) -> None
 
 
 def _create(wanted: Wanted, replaces: str | None, *, begun: bool = False) -> Routine[None]:
-    old = wanted.run.ledger.rows.get(replaces or "")
+    run = wanted.run
+    old = run.ledger.rows.get(replaces or "")
     if old is not None:
         _refuse_restricted(wanted, old, "replace")
+        yield from wait_at(run, old.id, "pre-update", Action.UPDATE)
     _superseded(wanted, old, begun=begun)
     row = _insert(wanted, Action.CREATE, replaces)
     if wanted.problem is not None:
         raise StepFailed(wanted.problem, row.id)
-    yield from _make_way(wanted.run, row, replaces)
-    resource = yield from create(wanted.run, row.id, wanted.resource, wanted.event)
+    if run.operation.action is Action.CREATE:
+        yield from wait_at(run, row.id, "pre-create", Action.CREATE)
+    yield from _make_way(run, row, replaces)
+    resource = yield from create(run, row.id, wanted.resource, wanted.event)
     yield from _complete(wanted, resource)
+    if run.operation.action is Action.CREATE:
+        yield from _hold(run, row.id, "post-create", Action.CREATE)
+
+
+def _hold(run: Run, row_id: str, hook: str, action: Action) -> Routine[None]:
+    """Waits after what was done; nothing of the hook is left behind."""
+    yield from wait_at(run, row_id, hook, action)
+    if run.ledger.rows[row_id].progress is not None:
+        run.ledger.update(row_id, progress=None)
 
 
 def _make_way(run: Run, row: ResourceRecord, replaced: str | None) -> Routine[None]:
@@ -265,11 +279,16 @@ def _finish(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     run = wanted.run
     run.current[wanted.name] = row.id
     row = run.ledger.update(row.id, operation_id=run.operation.id)
+    born = run.operation.action is Action.CREATE
+    if born:
+        yield from wait_at(run, row.id, "pre-create", Action.CREATE)
     if row.physical_id is None:
         yield from _make_way(run, row, row.replaces)
     resource = yield from _bring_up(wanted, row)
     if wanted.problem is None and not property_changes(wanted.schema, row, wanted.properties, frozenset()):
         yield from _complete(wanted, resource)
+        if born:
+            yield from _hold(run, row.id, "post-create", Action.CREATE)
         return
     finished = _completed(wanted, row.id, row.action)
     wanted.event(finished)
@@ -353,6 +372,9 @@ def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Rou
     run = wanted.run
     before = row
     again = run.is_ours(row, Action.UPDATE)
+    if not again:
+        yield from wait_at(run, row.id, "pre-update", Action.UPDATE)
+        row = run.ledger.rows[row.id]
     row = _begin(wanted, row, changes.values)
     resource = wanted.resource(row)
     try:
@@ -371,6 +393,7 @@ def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Rou
         yield from _create(wanted, row.id, begun=True)
         return
     yield from _complete(wanted, resource)
+    yield from _hold(run, row.id, "post-update", Action.UPDATE)
 
 
 def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
@@ -381,6 +404,10 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
         wanted.metadata = dict(row.metadata)
     if row.replaced_by is not None:
         yield from _take_back(run, row)
+    if waiting_for(row, run.operation.id):
+        hook = waits_at(row) or ""
+        yield from _hold(run, row.id, hook, Action.CREATE if hook == "post-create" else Action.UPDATE)
+        row = run.ledger.rows[row.id]
     missing = {name for name in run.plan.wanted.get(wanted.name, ()) if name is not None and name not in row.attributes}
     values: dict[str, Any] = {**wanted.applied(), "replaced_by": None}
     if missing:

@@ -53,6 +53,9 @@ class Rows(Protocol):
     def of_stack(self, stack_id: str) -> list[ResourceRecord]:
         """All rows of a stack, those that are being replaced too."""
 
+    def by_id(self, key: str) -> ResourceRecord | None:
+        """One row as it is now."""
+
     def taken(self, physical_ids: Collection[str]) -> set[str]:
         """Those of ``physical_ids`` that some row holds: not to be adopted twice."""
 

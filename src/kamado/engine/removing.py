@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kamado.engine import events
 from kamado.engine.calling import DELETE, DELETE_SNAPSHOT, SNAPSHOT_DELETE
 from kamado.engine.effects import DURABLE, Enter, Routine, Sleep, StepFailed
+from kamado.engine.hooks import wait_at
 from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ABANDON, ResourceRecord
@@ -33,6 +34,10 @@ def remove(run: Run, step: Step) -> Routine[None]:
     if row is None or (step.conditional and run.current.get(row.name) == row.id):
         return
     again = run.is_ours(row, Action.DELETE)
+    whole = run.operation.action is Action.DELETE
+    if whole and not again:
+        yield from wait_at(run, row.id, "pre-delete", Action.DELETE)
+        row = run.ledger.rows[row.id]
     uncertain = _uncertain(row)
     untouched = _never_made(row) and not uncertain
     if not again:
@@ -51,6 +56,8 @@ def remove(run: Run, step: Step) -> Routine[None]:
         yield from _snapshots_of(run, row)
     if not stays and not untouched and row.external_id is None:
         yield from _from_cloud(run, row, again, uncertain)
+    if whole:
+        yield from wait_at(run, row.id, "post-delete", Action.DELETE)
     row = run.ledger.update(row.id, status=Status.COMPLETE)
     run.row_event(row)
     run.ledger.remove(row.id)

@@ -31,6 +31,8 @@ class Desired:
     parameters: Parameters | None = None
     definitions: Mapping[str, Definition] = field(default_factory=dict)
     outputs: Mapping[str, Output] = field(default_factory=dict)
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    """What the environment says of single resources: hooks, restricted actions."""
     snapshots: Sequence[SnapshotRecord] = ()
     """What a deletion takes along."""
     environment: Environment = field(default_factory=Environment)
@@ -84,8 +86,11 @@ class TargetLoader:
             outputs=template.active_outputs(parameters),
             types=self._registry.for_environment(environment),
             environment=environment,
+            entries=environment.registry.get("resources") or {},
         )
 
     def nothing(self, target: Target) -> Desired:
         """What a deletion wants: no resource; only types are needed, so a template that can no longer be read is no hindrance."""
-        return Desired(types=self._registry.for_environment(Environment.load(dict(target.environment))))
+        environment = Environment.load(dict(target.environment))
+        entries = environment.registry.get("resources") or {}
+        return Desired(types=self._registry.for_environment(environment), entries=entries)

@@ -396,6 +396,17 @@ def cancel(services: Services, context: RequestContext, stack: StackRecord) -> N
     _start(services, stack, _operation(services, context, stack, Action.ROLLBACK, target, now), {"target": target}, now)
 
 
+def cancel_without_rollback(services: Services, stack: StackRecord) -> None:
+    """End a running creation or update where it is: what has not begun does not begin, and the stack has failed.
+
+    :raises NotSupported: neither is running.
+    """
+    if stack.action not in (Action.CREATE, Action.UPDATE) or stack.status is not Status.IN_PROGRESS:
+        raise NotSupported.of(f"Cancelling update when stack is {stack.action}_{stack.status}")
+    services.store.operations.cancel(stack.id)
+    services.wake()
+
+
 def begin(
     services: Services,
     context: RequestContext,

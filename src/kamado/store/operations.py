@@ -297,6 +297,19 @@ class Operations:
 
         return self._store.write(work)
 
+    def cancel(self, stack_id: str) -> bool:
+        """Tell what runs or waits on a stack to end where it is; whether there was something.
+
+        Its engine writes what became of it. 1 query.
+        """
+        table = schema.operation
+        statement = (
+            table.update()
+            .where(table.c.stack_id == stack_id, table.c.slot.is_not(None), table.c.stop == str(Stop.NONE))
+            .values(stop=str(Stop.CANCELLED))
+        )
+        return bool(self._store.write(lambda connection: connection.execute(statement).rowcount))
+
     def get(self, key: str) -> OperationRecord | None:
         """One operation by its id."""
         return next(iter(self._records(schema.operation.c.id == key)), None)

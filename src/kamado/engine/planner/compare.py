@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from kamado.engine.digests import applied_digest, definition_digest, same_writing
+from kamado.engine.hooks import waiting_for
 from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
@@ -123,6 +124,8 @@ def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str
         reason = Reason.ATTRIBUTE_NEEDED
     elif row.replaced_by is not None:
         reason = Reason.TAKEN_BACK
+    elif waiting_for(row, draft.request.operation_id):
+        reason = Reason.INTERRUPTED
     elif _requires_changed(draft, definition, row):
         reason = Reason.DEPENDENCY_REPLACED
     elif row.definition != digest or row.deletion_policy != definition.deletion_policy:
