@@ -107,7 +107,7 @@ def validate(services: Services, request: StackRequest) -> dict[str, Any]:
     for name in request.environment.parameters:
         if name not in template.parameters:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
-    types = services.registry.for_environment(request.environment)
+    types = services.registry.for_environment(request.environment, request.files)
     problems = [found for found in check(template, None, types, request.environment) if found.severity == "error"]
     whole = [found for found in problems if found.code in _OF_THE_WHOLE]
     if whole:
