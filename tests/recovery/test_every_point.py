@@ -186,12 +186,22 @@ SCENARIOS: tuple[Scenario, ...] = (
 )
 
 
+STRIDE = {
+    nested_create: 4,
+    nested_update: 4,
+    nested_update_rolled_back: 4,
+    nested_creation_rolled_back: 4,
+    nested_delete: 2,
+}
+"""Trees of three stacks have four times the points, many of them alike: only each so-manieth is tried."""
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_the_end_is_the_same_wherever_it_is_killed(scenario: Scenario, tmp_path: Path) -> None:
     wanted, points = _undisturbed(scenario, tmp_path)
     assert len(points) > 4
     wrong = []
-    for number in range(len(points)):
+    for number in range(0, len(points), STRIDE.get(scenario, 1)):
         found = _killed(scenario, number, tmp_path)
         if found != wanted:
             wrong.append(
