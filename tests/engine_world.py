@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import selectors
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,6 +34,8 @@ from kamado.resources.heat import TYPES as HEAT_TYPES
 from kamado.store import Journal, Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+NESTED_TYPES = frozenset({"one.yaml", "two.yaml", "My::One"})
+"""Types of tests that stand for nested stacks."""
 
 
 class Killed(BaseException):
@@ -354,10 +357,14 @@ class World:
     def reborn(self) -> None:
         """Another process: nothing of the dead one is left but store and cloud."""
         passed = self.loop.passed
-        for task in self._tasks:
-            task.cancel()
-        with contextlib.suppress(BaseException):
-            self.loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        for _ in range(10):
+            tasks = [task for task in asyncio.all_tasks(self.loop) if not task.done()]
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            with contextlib.suppress(BaseException):
+                self.loop.run_until_complete(asyncio.wait(tasks, timeout=1))
         self.loop.close()
         self.loop = VirtualLoop(passed + 0.01)
         self.dead = False
@@ -384,10 +391,16 @@ class World:
         if "heat_template_version" not in resources:
             body = {"heat_template_version": "2018-08-31", "resources": resources}
         name = options.pop("name", "world")
-        environment = {"parameters": options.pop("parameters", {})}
-        if "entries" in options:
-            environment["resource_registry"] = {"resources": options.pop("entries")}
-        target = Target(self.store.templates.put(body), {}, environment)
+        environment = {
+            "parameters": options.pop("parameters", {}),
+            "resource_registry": {**options.pop("registry", {}), "resources": options.pop("entries", {})},
+            "parameter_defaults": options.pop("defaults", {}),
+        }
+        texts = {
+            name: text if isinstance(text, str) else json.dumps(text) for name, text in options.pop("files", {}).items()
+        }
+        files = {name: self.store.files.put(text) for name, text in texts.items()}
+        target = Target(self.store.templates.put(body), files, environment)
         now = self.clock.now()
         previous = None
         reason = events.started(action)
@@ -396,6 +409,8 @@ class World:
             before = self.store.stacks.get(stack_id)
             assert before is not None
             previous = before.target
+            if not resources:
+                target = previous
         operation = OperationRecord(
             id=new_id(),
             stack_id=key,
@@ -491,9 +506,31 @@ class World:
             if name is None or line.resource_name == name
         ]
 
+    def tree(self, stack_id: str) -> list[StackRecord]:
+        """The live stacks of a tree, parents first."""
+        return self.store.stacks.tree(stack_id)
+
+    def child(self, stack_id: str, name: str) -> StackRecord:
+        """The nested stack of a resource."""
+        key = self.rows(stack_id)[name].physical_id
+        assert key is not None
+        return self.stack(key)
+
+    def all_rows(self, stack_id: str) -> list[ResourceRecord]:
+        """The rows of a stack and of all that is nested in it."""
+        stacks = [stack_id, *(stack.id for stack in self.store.stacks.tree(stack_id, True) if stack.id != stack_id)]
+        return [row for key in stacks for row in self.store.resources.of_stack(key)]
+
     def check(self, stack_id: str) -> None:
-        """The cloud holds exactly what the rows say (or know that they cannot know), and nothing is in the middle."""
-        rows = self.store.resources.of_stack(stack_id)
+        """The cloud holds exactly what the rows say (or know that they cannot know), and nothing is in the middle.
+
+        Of a tree of stacks each nested one is held by exactly one row.
+        """
+        rows = self.all_rows(stack_id)
+        nested = [stack.id for stack in self.tree(stack_id) if stack.id != stack_id]
+        held_stacks = [row.physical_id for row in rows if row.type in NESTED_TYPES and row.physical_id is not None]
+        assert Counter(nested) == Counter(held_stacks), (nested, held_stacks)
+        assert not [stack.name for stack in self.tree(stack_id) if stack.status is Status.IN_PROGRESS]
         unsure = {
             row.physical_name
             for row in rows
@@ -512,7 +549,7 @@ class World:
 
     def summary(self, stack_id: str) -> dict[str, Any]:
         """How the world looks in the end, without what may differ from run to run (ids and times)."""
-        rows = self.store.resources.of_stack(stack_id)
+        rows = self.all_rows(stack_id)
         names = {row.id: row.name for row in rows}
         ids = {row.physical_id: f"<{row.name}>" for row in rows if row.physical_id}
         plain = lambda value: ids.get(value, ids.get(str(value).removeprefix("at "), value))  # noqa: E731
@@ -530,8 +567,17 @@ class World:
                 for row in rows
             ),
             "events": Counter(self.history(stack_id)),
+            "nested": sorted(
+                (s.parent_resource, s.action, s.status, s.reason) for s in self.tree(stack_id) if s.owner_id
+            ),
+            "nested events": Counter(
+                line.split(" ", 1)[1]
+                for s in self.store.stacks.tree(stack_id, True)
+                if s.owner_id
+                for line in self.history(s.id)
+            ),
             "cloud": sorted(
-                (thing["name"].split("-")[1], thing["size"], thing["kind"], plain(thing["peer"]))
+                (thing["name"].split("-")[-2], thing["size"], thing["kind"], plain(thing["peer"]))
                 for thing in self.cloud.things.values()
             ),
         }

@@ -199,6 +199,7 @@ def _sections(conf: Any) -> Settings:
             concurrent_steps=conf.kamado.concurrent_steps,
             worker_threads=conf.kamado.worker_threads,
             action_retry_limit=conf.action_retry_limit,
+            max_nested_stack_depth=conf.max_nested_stack_depth,
             stack_action_timeout=conf.stack_action_timeout,
             region=conf.region_name_for_services or "",
             alone=conf.kamado.alone,

@@ -16,16 +16,18 @@ def list_events(call: Call, resp: Response) -> None:
     name = call.path.get("resource_name")
     wanted = event_filter(call.req, name)
     stack = call.stack()
-    found = events.listing(call.services, stack, wanted)
+    depth = query.number(call.req, "nested_depth") or 0
+    found = events.listing(call.services, stack, wanted, depth)
     if name is not None and not found:
         raise NothingThere(f"No events found for resource {name}")
     base = call.base
-    resp.media = {"events": [views.event(base, stack, record) for record in found]}
+    resp.media = {
+        "events": [views.event(base, owner, record, root=stack if depth else None) for owner, record in found]
+    }
 
 
 def event_filter(req: Request, resource_name: str | None) -> EventFilter:
     """The filter that the query asks for."""
-    query.number(req, "nested_depth")
     names = (resource_name,) if resource_name is not None else query.values(req, "resource_name")
     return EventFilter(
         names=names,

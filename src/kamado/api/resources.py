@@ -16,7 +16,7 @@ _FILTERS = ("type", "status", "name", "action", "id", "physical_resource_id")
 def list_resources(call: Call, resp: Response) -> None:
     """GET …/resources; unknown query keys are refused here."""
     req = call.req
-    query.number(req, "nested_depth")
+    depth = query.number(req, "nested_depth") or 0
     detail = query.flag(req, "with_detail")
     query.only(req, (*_FILTERS, "nested_depth", "with_detail"))
     stack = call.stack()
@@ -28,9 +28,9 @@ def list_resources(call: Call, resp: Response) -> None:
         ids=query.values(req, "id"),
         physical_ids=query.values(req, "physical_resource_id"),
     )
-    found = resources.listing(call.services, call.context, stack, wanted, detail)
+    found = resources.listing(call.services, call.context, stack, wanted, detail, depth)
     base = call.base
-    resp.media = {"resources": [views.resource(base, stack, item) for item in found]}
+    resp.media = {"resources": [views.resource(base, item.stack or stack, item) for item in found]}
 
 
 def get_resource(call: Call, resp: Response) -> None:

@@ -142,6 +142,9 @@ def resource(base: str, stack: StackRecord, detail: ResourceDetail) -> JsonMap:
             {"href": url, "rel": "stack"},
         ],
     }
+    if detail.nested:
+        child = f"{base}/{stack.project_id}/stacks/{quoted(row.physical_name or row.name)}/{row.physical_id}"
+        item["links"].append({"href": child, "rel": "nested"})
     if stack.parent_resource:
         item["parent_resource"] = stack.parent_resource
     if detail.attributes is not None:
@@ -177,8 +180,10 @@ def planned(stack: StackRecord, detail: ResourceDetail, properties: Mapping[str,
     return item
 
 
-def event(base: str, stack: StackRecord, record: EventRecord, shown: bool = False) -> JsonMap:
-    """A line of the history; ``shown`` adds what only the single event has."""
+def event(
+    base: str, stack: StackRecord, record: EventRecord, shown: bool = False, root: StackRecord | None = None
+) -> JsonMap:
+    """A line of the history; ``shown`` adds what only the single event has, ``root`` a link to the stack that was asked for."""
     url = stack_url(base, stack)
     place = f"{url}/resources/{quoted(record.resource_name)}"
     item: JsonMap = {
@@ -195,6 +200,8 @@ def event(base: str, stack: StackRecord, record: EventRecord, shown: bool = Fals
         "resource_status": f"{record.action}_{record.status}",
         "resource_status_reason": record.reason,
     }
+    if root is not None:
+        item["links"].append({"href": stack_url(base, root), "rel": "root_stack"})
     if shown:
         item["resource_type"] = record.resource_type
         item["resource_properties"] = dict(record.properties or {})

@@ -9,14 +9,15 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from kamado.engine.effects import DURABLE, Call, Enter, Routine, Sleep, StepFailed
+from kamado.engine.effects import DURABLE, ON_DISK, Call, Enter, Fetch, Routine, Sleep, StepFailed
 from kamado.engine.ledger import Ledger
 from kamado.engine.ports import EngineSettings, Rows
+from kamado.engine.waiting import FALLBACK_SECONDS, Waiting
 from kamado.model.lifecycle import Action, Phase
 from kamado.model.records import ResourceRecord
 from kamado.plugin import lifecycle
@@ -85,6 +86,7 @@ class Caller:
     ledger: Ledger
     settings: EngineSettings
     rows: Rows
+    waiting: Waiting = field(default_factory=Waiting)
 
     def carry_out(
         self, resource: Resource, action: str, changes: Mapping[str, Any] | None = None, *, resume: bool = False
@@ -96,6 +98,7 @@ class Caller:
             called, token = yield from self._how_far(resource, action)
         attempt = 0
         unknown = False
+        fresh = False
         while True:
             try:
                 if unknown:
@@ -104,7 +107,11 @@ class Caller:
                 if not called:
                     token = yield from self._start(resource, action, changes)
                     called = True
-                yield from self._poll(resource, action, token, self.settings.poll_first)
+                    fresh = token is not None
+                if resource.composite and resource.physical_id is not None:
+                    yield from self._await_child(resource, action, token, fresh)
+                else:
+                    yield from self._poll(resource, action, token, self.settings.poll_first)
                 return
             except StepFailed:
                 raise
@@ -145,6 +152,30 @@ class Caller:
             yield DURABLE
             yield Sleep(max(wait, pause))
             wait = min(wait * self.settings.poll_growth, self.settings.poll_max)
+
+    def _await_child(self, resource: Resource, action: str, token: Any, fresh: bool) -> Routine[None]:
+        """Until the child stack has come to rest. ``fresh``: it was begun just now, so there is nothing to see yet."""
+        stack_id = str(resource.physical_id)
+        yield ON_DISK  # nobody may look for what is not there yet
+        bell = self.waiting.hang(stack_id)
+        try:
+            while True:
+                if not fresh:
+                    bell.clear()
+                    yield from self.patiently(resource, resource.refresh)
+                    before = copy.deepcopy(token)
+                    try:
+                        if (yield Call(partial(lifecycle.poll, resource, action, token))):
+                            return
+                    except Exception as error:
+                        raise StepFailed(lifecycle.outcome(error, resource.name), resource.id) from error
+                    if token != before:
+                        self._keep_token(resource, token)
+                fresh = False
+                yield ON_DISK
+                yield Sleep(FALLBACK_SECONDS, bell)
+        finally:
+            self.waiting.take_down(stack_id, bell)
 
     def _keep_token(self, resource: Resource, token: Any) -> None:
         row = self.ledger.rows[resource.id]
@@ -187,7 +218,7 @@ class Caller:
         attempt = 0
         while True:
             try:
-                return (yield Call(function))
+                return (yield Fetch(function) if resource.composite else Call(function))
             except Exception as error:
                 outcome = lifecycle.outcome(error, resource.name)
             attempt += 1

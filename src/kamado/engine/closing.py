@@ -15,6 +15,7 @@ from kamado.model.changes import (
     AppendEvent,
     Change,
     InsertOperation,
+    StopChildren,
     UpdateOperation,
     UpdateResource,
     UpdateSnapshot,
@@ -65,6 +66,8 @@ def failed(
         changes += stack_failed(stack, operation.action, reason, now)
     changes += _unfilled(operation, reason)
     changes.append(_ended(operation, OperationState.FAILED, reason, now))
+    # A rollback goes on with nested stacks; else nobody does.
+    changes.append(_children_too(stack, operation, Stop.SUPERSEDED if follows(operation) else Stop.CANCELLED, now))
     return changes
 
 
@@ -77,12 +80,14 @@ def stopped(
     """
     if why is Stop.SUPERSEDED:
         ended = _ended(operation, OperationState.SUPERSEDED, operation.reason, now)
-        return [*_unfilled(operation, events.cancelled(operation.action)), ended]
+        below = _children_too(stack, operation, why, now)
+        return [*_unfilled(operation, events.cancelled(operation.action)), ended, below]
     reason = events.cancelled(operation.action)
     changes = _unfilled(operation, reason)
     changes += _aborted(rows, "user triggered cancel", now)
     changes += stack_failed(stack, operation.action, reason, now)
     changes.append(_ended(operation, OperationState.CANCELLED, reason, now))
+    changes.append(_children_too(stack, operation, why, now))
     return changes
 
 
@@ -96,6 +101,11 @@ def _unfilled(operation: OperationRecord, reason: str) -> list[Change]:
     if SNAPSHOT_ID not in operation.options:
         return []
     return [UpdateSnapshot(str(operation.options[SNAPSHOT_ID]), {"status": Status.FAILED, "reason": reason})]
+
+
+def _children_too(stack: StackRecord, operation: OperationRecord, why: Stop, now: datetime) -> Change:
+    """What the operation began in nested stacks stops with it."""
+    return StopChildren(stack.id, operation.id, why, now)
 
 
 def follows(operation: OperationRecord) -> bool:

@@ -20,15 +20,18 @@ _HALF = 32
 """Characters of each half: what is written, and what is read from other resources."""
 
 
-def definition_digest(definition: Definition, parameters: Parameters | None) -> str:
-    """Stands for what is written of a resource and the parameters it reads; "" when one of them is hidden."""
+def definition_digest(definition: Definition, parameters: Parameters | None, version: str = "") -> str:
+    """Stands for what is written of a resource and the parameters it reads; "" when one of them is hidden.
+
+    ``version``: what a composite type consists of besides (`kamado.plugin.resource.Resource.version`).
+    """
     names = definition.parameters
     if parameters is None or not names:
-        return definition.digest[:_HALF]
+        return _hash(f"{definition.digest}\n{version}") if version else definition.digest[:_HALF]
     if not parameters.hidden.isdisjoint(names):
         return ""
     values = json.dumps([parameters[name] for name in sorted(names)], sort_keys=True, default=str)
-    return _hash(f"{definition.digest}\n{values}")
+    return _hash(f"{definition.digest}\n{values}\n{version}" if version else f"{definition.digest}\n{values}")
 
 
 def applied_digest(written: str, definition: Definition, scope: RowScope, is_secret: Callable[[str], bool]) -> str:

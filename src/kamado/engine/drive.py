@@ -16,7 +16,7 @@ from enum import Enum
 from functools import partial
 from graphlib import TopologicalSorter
 
-from kamado.engine.effects import Call, Durable, Effect, Enter, Routine, Sleep
+from kamado.engine.effects import Call, Durable, Effect, Enter, Fetch, Routine, Sleep
 from kamado.engine.ledger import Ledger
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import Calls, Clock, EngineSettings
@@ -190,17 +190,19 @@ class Driver:
         try:
             if isinstance(effect, Call):
                 result = effect.function() if local else await self._ports[1].run(effect.function)
+            elif isinstance(effect, Fetch):
+                result = await self._ports[1].run(effect.function)
             elif isinstance(effect, Sleep):
-                await self._sleep(effect.seconds)
-            elif isinstance(effect, Durable) and not local:
+                await self._sleep(effect)
+            elif isinstance(effect, Durable) and (effect.always or not local):
                 await settled(self._ledger.flush())
         except Exception as error:
-            if not isinstance(effect, Call):
+            if not isinstance(effect, Call | Fetch):
                 raise
             return _advance(partial(routine.throw, error))
         return _advance(partial(routine.send, result))
 
-    async def _sleep(self, seconds: float) -> None:
+    async def _sleep(self, effect: Sleep) -> None:
         self._hand_in()
         if self.halted is Halt.ABANDON:
             raise asyncio.CancelledError
@@ -208,7 +210,11 @@ class Driver:
         assert task is not None
         self._tasks[task] = True
         try:
-            await self._ports[0].sleep(seconds)
+            if effect.bell is None:
+                await self._ports[0].sleep(effect.seconds)
+            else:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(effect.bell.wait(), effect.seconds)
         finally:
             self._tasks[task] = False
 
@@ -259,7 +265,7 @@ def _inline(routine: Routine[bool]) -> Effect:
                 effect = routine.throw(error)
             else:
                 effect = routine.send(result)
-        elif isinstance(effect, Durable) or (isinstance(effect, Enter) and effect.local):
+        elif (isinstance(effect, Durable) and not effect.always) or (isinstance(effect, Enter) and effect.local):
             effect = routine.send(None)
         else:
             return effect

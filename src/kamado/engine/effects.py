@@ -7,6 +7,7 @@ once, and a simulation can drive it in one thread.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -32,20 +33,34 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Go on after so many seconds; a run that stops drops the step here, and whoever comes next goes on from its row."""
+    """Go on after so many seconds, or when ``bell`` rings.
+
+    A run that stops drops the step here, and whoever comes next goes on from its row.
+    """
 
     seconds: float
+    bell: asyncio.Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Durable:
-    """Go on when everything noted so far is committed."""
+    """Go on when everything noted so far is committed; code that touches nothing outside need not wait, unless ``always``."""
+
+    always: bool = False
 
 
-Effect = Enter | Call | Sleep | Durable
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """The same as `Call` for what only reads and may block, whoever asks for it: always in a thread."""
+
+    function: Callable[[], Any]
+
+
+Effect = Enter | Call | Fetch | Sleep | Durable
 Routine = Generator[Effect, Any, T]
 
 DURABLE = Durable()
+ON_DISK = Durable(always=True)
 
 
 class StepFailed(Exception):

@@ -17,6 +17,7 @@ from kamado.engine.executor import Execution
 from kamado.engine.leases import Leases
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.targets import TargetLoader
+from kamado.engine.waiting import Waiting
 from kamado.model.identifiers import new_id
 from kamado.model.records import EngineRecord, OperationRecord
 from kamado.store.errors import LeaseLost
@@ -42,7 +43,8 @@ class Engine:
         self._ports = ports
         self._settings = settings
         store = ports.store
-        self._loader = loader or TargetLoader(store.templates, store.files, ports.registry, settings.region)
+        loader = loader or TargetLoader(store.templates, store.files, ports.registry, settings.region)
+        self._execution = partial(Execution, ports, settings, loader, waiting=Waiting(self.wake))
         self._leases = Leases(self.id, store.operations, ports.clock, ports.store_calls, settings)
         self._binary = binary
         self._started_at = ports.clock.now()
@@ -116,7 +118,7 @@ class Engine:
 
     def _begin(self, operations: list[OperationRecord]) -> None:
         for operation in operations:
-            execution = Execution(self._ports, self._settings, self._loader, operation)
+            execution = self._execution(operation)
             self._leases.held[operation.id] = execution
             task = asyncio.get_running_loop().create_task(self._execute(execution))
             self._tasks.add(task)

@@ -26,8 +26,9 @@ from kamado.engine.planner import PlanRequest, plan
 from kamado.engine.planner.differences import ATTEMPTED
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.removing import remove
-from kamado.engine.run import Run
+from kamado.engine.run import Family, Run
 from kamado.engine.targets import Desired, TargetLoader
+from kamado.engine.waiting import Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status, Stop
 from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
@@ -43,13 +44,20 @@ class Execution:
     """One operation being executed. `stop` may be called while `run` runs, on the same loop."""
 
     def __init__(
-        self, ports: EnginePorts, settings: EngineSettings, loader: TargetLoader, operation: OperationRecord
+        self,
+        ports: EnginePorts,
+        settings: EngineSettings,
+        loader: TargetLoader,
+        operation: OperationRecord,
+        waiting: Waiting | None = None,
     ) -> None:
         self.operation = operation
         self._ports = ports
         self._settings = settings
         self._loader = loader
+        self._waiting = waiting or Waiting()
         self._driver: Driver | None = None
+        self._run: Run | None = None
         self._stop = operation.stop
         self._timed_out = False
         self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
@@ -86,12 +94,13 @@ class Execution:
         if stack is None:
             raise LookupError(f"operation {operation.id} has no stack {operation.stack_id}")
         rows = await call(partial(store.resources.of_stack, stack.id))
-        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows)
+        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._waiting.wake)
         if self._stop is Stop.NONE:
             try:
-                desired = await self._ports.store_calls.run(partial(self._desired, stack))
+                desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
                 plan_ = plan(self._request(desired, rows))
-                await self._drive(Run(self._ports, self._settings, operation, stack, desired, plan_, ledger))
+                family = Family(self._loader, self._waiting, self._deadline(stack))
+                await self._drive(Run(self._ports, self._settings, operation, stack, desired, plan_, ledger, family))
             except NotWritten:
                 raise
             except (TemplateInvalid, UnknownType) as error:
@@ -106,11 +115,21 @@ class Execution:
             return
         await self._close(stack, ledger)
 
-    def _desired(self, stack: StackRecord) -> Desired:
+    def _desired(self, stack: StackRecord, rows: list[ResourceRecord]) -> Desired:
         if self.operation.action in _DELETING:
             snapshots = self._ports.store.snapshots.of_stack(stack.id)
-            return replace(self._loader.nothing(self.operation.target), snapshots=snapshots)
-        return self._loader.desired(stack, self.operation.target)
+            desired = replace(self._loader.nothing(self.operation.target), snapshots=snapshots)
+        else:
+            desired = self._loader.desired(stack, self.operation.target)
+        for row in rows:
+            try:
+                desired.types.get(row.type, row.name)
+            except UnknownType:
+                # An alias that the environment has no more: what it made as a nested stack can be deleted all the same.
+                child = self._ports.store.stacks.get(row.physical_id, True) if row.physical_id else None
+                if child is not None and child.owner_id == stack.id:
+                    desired.types.stand_in(row.type)
+        return desired
 
     def _request(self, desired: Desired, rows: list[ResourceRecord]) -> PlanRequest:
         return PlanRequest(
@@ -140,12 +159,41 @@ class Execution:
             self._settings,
         )
         self._driver = driver
-        alarm = asyncio.get_running_loop().create_task(self._ring((deadline - run.now()).total_seconds()))
+        loop = asyncio.get_running_loop()
+        self._run = run
+        besides = [loop.create_task(self._ring((deadline - run.now()).total_seconds()))]
+        if any(run.desired.types.get(step.type, step.name).composite for step in chosen.steps):
+            besides.append(loop.create_task(self._look_after_children(run)))
         try:
             await driver.run()
         finally:
             self._driver = None
-            alarm.cancel()
+            self._run = None
+            for task in besides:
+                task.cancel()
+
+    @property
+    def only_waits(self) -> bool:
+        """Whether nested stacks are waited for: such an operation does not count among those that an engine can hold."""
+        return self._run is not None and bool(self._waiting.awaited(_children(self._run)))
+
+    async def _look_after_children(self, run: Run) -> None:
+        """Rings for nested stacks that another engine has brought to rest: one query for all of them, less and less often."""
+        wait = self._settings.poll_first * 5
+        while True:
+            await self._ports.clock.sleep(wait)
+            wait = min(wait * self._settings.poll_growth, self._settings.poll_max)
+            awaited = self._waiting.awaited(_children(run))
+            if not awaited:
+                continue
+            try:
+                busy = await self._ports.store_calls.run(partial(self._ports.store.stacks.busy, awaited))
+            except Exception:
+                LOG.exception("nested stacks could not be looked at", extra=run.log)
+                continue
+            for stack_id in awaited:
+                if stack_id not in busy:
+                    self._waiting.ring(stack_id)
 
     def _deadline(self, stack: StackRecord) -> datetime:
         operation = self.operation
@@ -219,7 +267,7 @@ class Execution:
             if closing.follows(operation):
                 changes += await self._rollback(stack, now)
         else:
-            if operation.action is Action.DELETE:
+            if operation.action is Action.DELETE and stack.owner_id is None:
                 await self._ports.calls.run(partial(self._forget, stack))
             changes = closing.completed(stack, operation, now)
             if SNAPSHOT_ID in operation.options:
@@ -231,6 +279,7 @@ class Execution:
         for change in changes:
             ledger.note(change)
         await settled(ledger.flush())
+        self._waiting.ring(stack.id)
 
     def _exported(self, stack: StackRecord, rows: list[ResourceRecord]) -> dict[str, Any]:
         store = self._ports.store
@@ -255,6 +304,11 @@ class Execution:
         except Exception:
             # What is left of a credential must not keep a stack from being deleted.
             LOG.exception("clean-up of a deleted stack failed", extra={"stack": stack.id})
+
+
+def _children(run: Run) -> list[str]:
+    """Ids of what rows hold; those of nested stacks are among them."""
+    return [row.physical_id for row in run.ledger.rows.values() if row.physical_id is not None]
 
 
 def _continuing(run: Run) -> Plan:

@@ -34,8 +34,9 @@ class Leases:
 
     @property
     def room(self) -> int:
-        """How many more operations this engine takes."""
-        return self.settings.concurrent_operations - len(self.held)
+        """How many more operations this engine takes; those that wait for nested stacks leave their place to these."""
+        working = sum(not execution.only_waits for execution in self.held.values())
+        return self.settings.concurrent_operations - working
 
     async def claim(self) -> list[OperationRecord]:
         """Takes what waits, as far as there is room."""

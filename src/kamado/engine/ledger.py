@@ -16,14 +16,37 @@ from dataclasses import replace
 from typing import Any
 
 from kamado.engine.ports import JournalPort
-from kamado.model.changes import AppendEvent, Change, InsertResource, RemoveResource, UpdateResource
+from kamado.model.changes import (
+    AppendEvent,
+    Change,
+    InsertOperation,
+    InsertResource,
+    InsertStack,
+    RemoveResource,
+    StartOperation,
+    StopChildren,
+    UpdateResource,
+)
 from kamado.model.records import EventRecord, ResourceRecord
+
+_NEWS = (InsertStack, StartOperation, StopChildren, InsertOperation)
 
 
 class Ledger:
-    """Rows by id, and the batch that gathers. ``submit`` is `JournalPort.submit`, bound to the operation and its epoch."""
+    """Rows by id, and the batch that gathers.
 
-    def __init__(self, journal: JournalPort, operation_id: str, epoch: int, rows: Iterable[ResourceRecord]) -> None:
+    ``announce`` is called, in any thread, when new work for engines is durable.
+    ``submit`` is `JournalPort.submit`, bound to the operation and its epoch.
+    """
+
+    def __init__(
+        self,
+        journal: JournalPort,
+        operation_id: str,
+        epoch: int,
+        rows: Iterable[ResourceRecord],
+        announce: Callable[[], None] | None = None,
+    ) -> None:
         self.rows: dict[str, ResourceRecord] = {row.id: row for row in rows}
         self._submit: Callable[[list[Change]], Future[None]] = lambda changes: journal.submit(
             operation_id, epoch, changes
@@ -32,6 +55,8 @@ class Ledger:
         self._inserted: dict[str, int] = {}
         self._updated: dict[str, int] = {}
         self._last: Future[None] | None = None
+        self._announce = announce
+        self._news = False
 
     def insert(self, record: ResourceRecord) -> None:
         """A new row."""
@@ -67,6 +92,7 @@ class Ledger:
 
     def note(self, change: Change) -> None:
         """Any other change."""
+        self._news = self._news or isinstance(change, _NEWS)
         self._batch.append(change)
 
     @property
@@ -80,6 +106,10 @@ class Ledger:
             batch, self._batch = self._batch, []
             self._inserted, self._updated = {}, {}
             self._last = self._submit(batch)
+            if self._news and self._announce is not None:
+                announce = self._announce
+                self._last.add_done_callback(lambda _: announce())
+            self._news = False
         return self._last
 
     def save(self, row_id: str, **values: Any) -> None:

@@ -50,11 +50,11 @@ def make(run: Run, step: Step) -> Routine[None]:
     elif row is None:
         yield from _create(wanted, step.replaces)
     elif step.kind is StepKind.CREATE:
-        yield from _finish(wanted, row)
+        yield from _finish(wanted, row, step)
     elif step.kind is StepKind.KEEP and not step.undecided:
         yield from _keep(wanted, row)
     else:
-        yield from _update(wanted, row, step.force)
+        yield from _update(wanted, row, step)
 
 
 class Wanted:
@@ -66,7 +66,7 @@ class Wanted:
         self.definition: Definition = run.desired.definitions[step.name]
         self.kind: type[Resource] = run.desired.types.get(step.type, step.name)
         self.schema: TypeSchema = run.desired.types.schema(step.type) or self.kind.schema
-        written = definition_digest(self.definition, run.desired.parameters)
+        written = definition_digest(self.definition, run.desired.parameters, self.kind.version)
         self.digest = applied_digest(written, self.definition, run.scope, run.keeps_secrets)
         self.requires = tuple(
             sorted(run.current[name] for name in run.plan.requires.get(step.name, ()) if name in run.current)
@@ -274,7 +274,7 @@ def _handed_over(wanted: Wanted, resource: Resource, *, resume: bool) -> Routine
         wanted.run.ledger.update(resource.id, metadata=wanted.metadata)
 
 
-def _finish(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
+def _finish(wanted: Wanted, row: ResourceRecord, step: Step) -> Routine[None]:
     """Goes on with a creation that an earlier engine had begun, then looks whether it is still what is wanted."""
     run = wanted.run
     run.current[wanted.name] = row.id
@@ -285,14 +285,15 @@ def _finish(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     if row.physical_id is None:
         yield from _make_way(run, row, row.replaces)
     resource = yield from _bring_up(wanted, row)
-    if wanted.problem is None and not property_changes(wanted.schema, row, wanted.properties, frozenset()):
+    unchanged = not property_changes(wanted.schema, row, wanted.properties, frozenset())
+    if wanted.problem is None and unchanged and not (wanted.kind.composite and row.definition != wanted.digest):
         yield from _complete(wanted, resource)
         if born:
             yield from _hold(run, row.id, "post-create", Action.CREATE)
         return
     finished = _completed(wanted, row.id, row.action)
     wanted.event(finished)
-    yield from _update(wanted, finished, frozenset())
+    yield from _update(wanted, finished, step)
 
 
 def _bring_up(wanted: Wanted, row: ResourceRecord) -> Routine[Resource]:
@@ -312,12 +313,19 @@ def _bring_up(wanted: Wanted, row: ResourceRecord) -> Routine[Resource]:
     return resource
 
 
-def _update(wanted: Wanted, row: ResourceRecord, force: frozenset[str]) -> Routine[None]:
+def _is_sound(wanted: Wanted, row: ResourceRecord, step: Step) -> bool:
+    """Whether a composite needs no look: it is complete, was made from the same, and only something before it may have moved."""
+    same = bool(wanted.digest) and wanted.digest == row.definition
+    return same and row.status is Status.COMPLETE and step.kind is StepKind.KEEP
+
+
+def _update(wanted: Wanted, row: ResourceRecord, step: Step) -> Routine[None]:
     """Decides between keep, update and replace now that every value is known."""
     run = wanted.run
     run.current[wanted.name] = row.id
     if wanted.problem is not None:
         raise StepFailed(wanted.problem, _begin(wanted, row, {}).id)
+    force = step.force if step.kind is not StepKind.CREATE else frozenset()
     changes = property_changes(wanted.schema, row, wanted.properties, force)
     if row.status is Status.FAILED:
         resource = run.resource(row, row.properties, row.metadata)
@@ -333,7 +341,8 @@ def _update(wanted: Wanted, row: ResourceRecord, force: frozenset[str]) -> Routi
     interrupted = row.action is Action.UPDATE and row.status is Status.IN_PROGRESS
     if wanted.kind.keeps_metadata:
         wanted.metadata = dict(row.metadata)
-    if not changes and wanted.metadata == dict(row.metadata) and not interrupted:
+    whole = wanted.kind.composite and not _is_sound(wanted, row, step)
+    if not changes and wanted.metadata == dict(row.metadata) and not interrupted and not whole:
         yield from _keep(wanted, row)
         return
     if not interrupted:
@@ -378,7 +387,7 @@ def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Rou
     row = _begin(wanted, row, changes.values)
     resource = wanted.resource(row)
     try:
-        if changes.values or again:
+        if changes.values or again or wanted.kind.composite:
             yield from run.caller.carry_out(resource, Action.UPDATE, changes.values, resume=again)
     except StepFailed as failed:
         if failed.outcome.kind is not OutcomeKind.REPLACE:
@@ -459,7 +468,9 @@ def _complete(wanted: Wanted, resource: Resource) -> Routine[None]:
 
 def _read(wanted: Wanted, resource: Resource, names: Any) -> Routine[dict[str, Any]]:
     """The named attributes, in one call, and the reference where it is not simply the physical id."""
-    plain: set[str] = set(resource.attrs) if None in names else set(names)
+    plain: set[str] = {name for name in names if name is not None}
+    if None in names:
+        plain.update(resource.attrs)
     attributes: dict[str, Any] = {}
 
     def read() -> dict[str, Any]:

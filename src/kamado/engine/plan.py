@@ -55,6 +55,7 @@ class Reason(StrEnum):
     IMMUTABLE_PROPERTY_CHANGED = "property changed that cannot be changed in place"
     MAY_CHANGE = "depends on a value that is only known later"
     METADATA_CHANGED = "metadata changed"
+    CONTENT_CHANGED = "what it consists of may have changed"
     DEFINITION_CHANGED = "definition changed without effect on the resource"
     DEPENDENCY_REPLACED = "something it depends on was replaced"
     DEPENDENCY_UPDATED = "something it depends on is updated, and may turn out to be replaced"

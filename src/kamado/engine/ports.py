@@ -15,7 +15,6 @@ from typing import Any, Protocol, TypeVar
 from kamado.model.changes import Change
 from kamado.model.lifecycle import Stop
 from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
-from kamado.plugin.context import Children
 from kamado.plugin.context import Clock as BlockingClock
 from kamado.plugin.resource import Resource
 from kamado.template.schema import TypeSchema
@@ -28,6 +27,9 @@ class Stacks(Protocol):
 
     def get(self, key: str, show_deleted: bool = False) -> StackRecord | None:
         """The stack, or None when it is gone."""
+
+    def busy(self, ids: Collection[str]) -> set[str]:
+        """Those of ``ids`` that are live and in the middle of an action."""
 
 
 class Bodies(Protocol):
@@ -56,6 +58,9 @@ class Rows(Protocol):
     def by_id(self, key: str) -> ResourceRecord | None:
         """One row as it is now."""
 
+    def named(self, stack_id: str, names: Collection[str]) -> list[ResourceRecord]:
+        """The rows of these names, those being replaced too."""
+
     def taken(self, physical_ids: Collection[str]) -> set[str]:
         """Those of ``physical_ids`` that some row holds: not to be adopted twice."""
 
@@ -81,6 +86,9 @@ class Queue(Protocol):
 
     def get(self, key: str) -> OperationRecord | None:
         """One operation as it is now."""
+
+    def live(self, stack_id: str) -> list[OperationRecord]:
+        """The operations of a stack that have not ended."""
 
 
 class Engines(Protocol):
@@ -173,12 +181,20 @@ class Types(Protocol):
     def schema(self, type_name: str) -> TypeSchema | None:
         """The schema of a type, None when there is no such type."""
 
+    def stand_in(self, type_name: str) -> None:
+        """Have a name that is not known stand for a nested stack that is only deleted."""
+
 
 class TypeSource(Protocol):
     """The registry, and views of it through an environment's ``resource_registry``."""
 
-    def for_environment(self, environment: Any) -> Types:
-        """Types as a stack with that `kamado.template.Environment` sees them."""
+    def for_environment(
+        self, environment: Any, files: Mapping[str, str] | None = None, *, lenient: bool = False
+    ) -> Types:
+        """Types as a stack with that `kamado.template.Environment` and those files sees them.
+
+        ``lenient``: a template that is used as a type need not be there.
+        """
 
 
 class CloudPort(Protocol):
@@ -188,19 +204,13 @@ class CloudPort(Protocol):
         """A `kamado.cloud.session.Cloud` acting for the stack's owner."""
 
 
-class ChildrenPort(Protocol):
-    """Makes the port through which one resource has child stacks."""
-
-    def __call__(self, stack: StackRecord, operation: OperationRecord, row: ResourceRecord) -> Children | None:
-        """The port, or None when there is none."""
-
-
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """How an engine behaves. Times in seconds.
 
     ``lease_seconds``: how long an operation stays ours without renewal (renewed every third of it). ``concurrent_operations`` and
-    ``concurrent_steps``: bounds per engine and per operation. ``poll_first``/``poll_max``: the growing wait between two polls.
+    ``concurrent_steps``: bounds per engine (those that wait for nested
+    stacks do not count) and per operation. ``poll_first``/``poll_max``: the growing wait between two polls.
     ``action_retry_limit``: how often a call that failed for a passing cause is repeated. ``claim_interval``: how often the queue is
     looked at without having been woken. ``stack_action_timeout``: the deadline of an operation whose stack names none. ``alone``: no
     other engine works on this database, so everything that runs at start is ours to go on with.
@@ -221,16 +231,13 @@ class EngineSettings:
     stack_action_timeout: float = 3600.0
     adoption_slack: float = 60.0
     burst: int = 200
+    max_nested_stack_depth: int = 5
     region: str = ""
     alone: bool = False
 
 
 def nothing_to_clean(stack: StackRecord) -> None:
     """The clean-up of a deleted stack that has nothing to clean."""
-
-
-def no_children(stack: StackRecord, operation: OperationRecord, row: ResourceRecord) -> Children | None:
-    """No child stacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,5 +255,4 @@ class EnginePorts:
     store_calls: Calls
     registry: TypeSource
     cloud: CloudPort
-    children: ChildrenPort = no_children
     on_deleted: Callable[[StackRecord], None] = nothing_to_clean

@@ -6,21 +6,34 @@ Made by the executor when it takes an operation up; dropped when that ends. It h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, partial
 from typing import Any
 
 from kamado.engine import events
 from kamado.engine.calling import Caller, LedgerSaver
+from kamado.engine.children import ChildStacks, Parent, stack_info
 from kamado.engine.ledger import Ledger
 from kamado.engine.plan import Plan
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.scope import RowScope
-from kamado.engine.targets import Desired
+from kamado.engine.targets import Desired, TargetLoader
+from kamado.engine.waiting import Waiting
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin import lifecycle
-from kamado.plugin.context import Ports, StackInfo
+from kamado.plugin.context import Ports
 from kamado.plugin.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What nested stacks of a run need: parsed templates, the bells of the engine, and when the operation runs out of time."""
+
+    loader: TargetLoader
+    waiting: Waiting
+    deadline: datetime
 
 
 class Run:
@@ -35,6 +48,7 @@ class Run:
         desired: Desired,
         plan: Plan,
         ledger: Ledger,
+        children: Family,
     ) -> None:
         self.ports = ports
         self.operation = operation
@@ -47,22 +61,17 @@ class Run:
             if step.kind.makes and step.row_id is not None:
                 self.current[step.name] = step.row_id
         self.scope = RowScope(desired.parameters, self._row)
-        self.caller = Caller(ledger, settings, ports.store.resources)
-        self.now = ports.clock.now
+        self.caller = Caller(ledger, settings, ports.store.resources, children.waiting)
         self._cloud: Any = None
-        self.info = StackInfo(
-            id=stack.id,
-            name=stack.name,
-            project_id=stack.project_id,
-            user_id=stack.user_id,
-            username=stack.username,
-            root_id=stack.root_id or stack.id,
-            nested_depth=stack.nested_depth,
-            region=settings.region,
-            tags=stack.tags,
-            stack_user_project_id=stack.stack_user_project_id,
-            timeout_secs=stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout,
-        )
+        timeout = stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout
+        self.info = stack_info(stack, settings.region, timeout)
+        parent = Parent(stack, operation, ledger, children.deadline, ports.clock.now)
+        reader = (ports.store, children.loader, ports.clock.blocking, self.cloud)
+        self._children_of = partial(ChildStacks, parent, reader=reader, settings=settings)
+
+    def now(self) -> datetime:
+        """The time of day, aware, UTC."""
+        return self.ports.clock.now()
 
     def _row(self, name: str) -> ResourceRecord | None:
         row_id = self.current.get(name)
@@ -88,7 +97,7 @@ class Run:
             clock=self.ports.clock.blocking,
             cloud=self.cloud,
             saver=saver,
-            children=self.ports.children(self.stack, self.operation, row),
+            children=self._children_of(row),
         )
         types = self.desired.types
         resource = lifecycle.build(types, row, self.info, ports, properties=properties, metadata=metadata)

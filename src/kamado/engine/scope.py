@@ -52,7 +52,8 @@ class RowScope:
             return None
         if not path:
             return {name: value for name, value in row.attributes.items() if name != REFERENCE}
-        return walk(row.attributes.get(str(path[0])), tuple(path[1:]))
+        name, rest = attribute_place(path)
+        return walk(row.attributes.get(name), rest)
 
     def facade(self, key: str) -> Any:
         """What ``resource_facade`` gives in a nested template."""
@@ -63,5 +64,16 @@ def attribute_names(paths: Iterable[tuple[str, tuple[Any, ...]]]) -> dict[str, s
     """Resource name → names of its attributes that are read somewhere; None stands for all of them."""
     names: dict[str, set[str | None]] = {}
     for resource, path in paths:
-        names.setdefault(resource, set()).add(str(path[0]) if path else None)
+        names.setdefault(resource, set()).add(attribute_place(path)[0] if path else None)
     return names
+
+
+def attribute_place(path: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The name of the attribute that a path begins with, and what is left of the path.
+
+    ``resource.<name>`` with something after it is an attribute of a resource in a nested stack: that is one name.
+    """
+    name = str(path[0])
+    if len(path) > 1 and isinstance(path[1], str) and name.startswith("resource.") and name.count(".") == 1:
+        return f"{name}.{path[1]}", tuple(path[2:])
+    return name, tuple(path[1:])

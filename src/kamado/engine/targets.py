@@ -14,6 +14,7 @@ from typing import Any
 
 from kamado.engine.ports import Bodies, Files, Types, TypeSource
 from kamado.model.records import SnapshotRecord, StackRecord, Target
+from kamado.plugin.errors import PermanentError
 from kamado.template import Definition, Environment, Limits, Output, Parameters, PseudoParameters, Template, load
 
 _ACCEPTED = Limits(max_bytes=2**31)
@@ -52,6 +53,7 @@ class TargetLoader:
         self._registry = registry
         self._region = region
         self._kept: OrderedDict[tuple[Any, ...], Template] = OrderedDict()
+        self._of_files: dict[str, str] = {}  # id of a file that is a template → id of its body
         self._lock = Lock()
 
     def template(self, target: Target) -> Template:
@@ -81,16 +83,32 @@ class TargetLoader:
         parameters = template.bind(environment, PseudoParameters(stack.name, stack.id, stack.project_id, self._region))
         return Desired(
             template=template,
+            environment=environment,
             parameters=parameters,
             definitions=template.definitions(parameters),
             outputs=template.active_outputs(parameters),
-            types=self._registry.for_environment(environment),
-            environment=environment,
+            types=self._registry.for_environment(environment, template.files, lenient=True),
             entries=environment.registry.get("resources") or {},
         )
 
     def nothing(self, target: Target) -> Desired:
         """What a deletion wants: no resource; only types are needed, so a template that can no longer be read is no hindrance."""
         environment = Environment.load(dict(target.environment))
-        entries = environment.registry.get("resources") or {}
-        return Desired(types=self._registry.for_environment(environment), entries=entries)
+        files = {name: self._files.get(file_id) for name, file_id in target.files.items()}
+        return Desired(
+            types=self._registry.for_environment(environment, files, lenient=True),
+            entries=environment.registry.get("resources") or {},
+        )
+
+    def child_target(self, parent: Target, template: str | Mapping[str, Any], environment: Mapping[str, Any]) -> Target:
+        """The target of a nested stack: a file of the parent's, or a whole template, with all files of the parent's. May write."""
+        if not isinstance(template, str):
+            return Target(self._templates.put(template), parent.files, environment)
+        file_id = parent.files.get(template)
+        if file_id is None:
+            raise PermanentError(f'The template "{template}" of a nested stack is not among the files', "NotFound")
+        template_id = self._of_files.get(file_id)
+        if template_id is None:
+            loaded = load(self._files.get(file_id), file=template, limits=_ACCEPTED)
+            template_id = self._of_files[file_id] = self._templates.put(loaded.raw)
+        return Target(template_id, parent.files, environment)

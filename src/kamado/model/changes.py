@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from kamado.model.records import EventRecord, OperationRecord, ResourceRecord
+from kamado.model.lifecycle import Stop
+from kamado.model.records import EventRecord, OperationRecord, ResourceRecord, StackRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,45 @@ class RemoveSnapshot:
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class InsertStack:
+    """A nested stack with its first operation and the line of history that says so.
+
+    Written by the operation of its parent, so it is there exactly when the parent's row knows of it. When that operation is
+    superseded already, the first operation is recorded as ended: whoever comes next starts it again.
+    """
+
+    stack: StackRecord
+    operation: OperationRecord
+    event: EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StartOperation:
+    """An operation on a nested stack, accepted as `kamado.store.stacks.Stacks.start` does: it supersedes what runs there.
+
+    Nothing happens when the nested stack is gone, or when the operation that asks for it is superseded.
+    """
+
+    operation: OperationRecord
+    values: Mapping[str, Any]
+    event: EventRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StopChildren:
+    """What the operation ``operation_id`` on the stack ``stack_id`` has started in nested stacks stops, for the reason ``stop``.
+
+    SUPERSEDED: a newer operation on the parent comes and goes on with them. CANCELLED: nobody comes, so nested stacks in the middle of
+    something that no operation works on get one that closes them as failed.
+    """
+
+    stack_id: str
+    operation_id: str
+    stop: Stop
+    now: datetime
+
+
 Change = (
     InsertResource
     | UpdateResource
@@ -91,4 +132,7 @@ Change = (
     | InsertOperation
     | UpdateSnapshot
     | RemoveSnapshot
+    | InsertStack
+    | StartOperation
+    | StopChildren
 )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from kamado.model.records import EventRecord, StackRecord
+from kamado.orchestrator import resources
 from kamado.orchestrator.context import Services
 from kamado.store.events import EventFilter
 
 
-def listing(services: Services, stack: StackRecord, wanted: EventFilter) -> Sequence[EventRecord]:
-    """A page of a stack's events."""
-    return services.store.events.page((stack.id,), wanted)
+def listing(
+    services: Services, stack: StackRecord, wanted: EventFilter, depth: int = 0
+) -> list[tuple[StackRecord, EventRecord]]:
+    """A page of the events of a stack and of those nested in it down to ``depth``, each with its stack."""
+    stacks = {found.id: found for found in (stack, *resources.nested_in(services, stack, depth))}
+    return [(stacks[event.stack_id], event) for event in services.store.events.page(tuple(stacks), wanted)]
 
 
 def show(services: Services, stack: StackRecord, resource_name: str, event_id: str) -> EventRecord | None:

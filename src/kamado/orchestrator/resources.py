@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kamado.engine.children import ChildReader
+from kamado.engine.children import stack_info as facts
 from kamado.engine.scope import REFERENCE
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
@@ -22,6 +24,7 @@ from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.registry import Registry, UnknownType
 from kamado.plugin.resource import Resource
 from kamado.store.resources import in_use
+from kamado.template import TemplateInvalid
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,6 +37,10 @@ class ResourceDetail:
     required_by: Sequence[str] = ()
     description: str = ""
     attributes: Mapping[str, Any] | None = None
+    nested: bool = False
+    """Whether its physical id is that of a nested stack."""
+    stack: StackRecord | None = None
+    """The stack that it belongs to, when that is nested in the one that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +68,57 @@ class ResourceFilter:
 
 
 def listing(
-    services: Services, context: RequestContext, stack: StackRecord, wanted: ResourceFilter, detail: bool = False
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    wanted: ResourceFilter,
+    detail: bool = False,
+    depth: int = 0,
 ) -> list[ResourceDetail]:
-    """The stack's resources; with ``detail`` descriptions and attributes too."""
+    """The stack's resources, and those of stacks nested in it down to ``depth``; with ``detail`` descriptions and attributes too."""
+    found = _of_one(services, context, stack, wanted, detail)
+    for nested in nested_in(services, stack, depth):
+        found += [replace(item, stack=nested) for item in _of_one(services, context, nested, wanted, detail)]
+    return found
+
+
+def nested_in(services: Services, stack: StackRecord, depth: int) -> list[StackRecord]:
+    """The live stacks that are nested in a stack, down to ``depth`` levels (never more than stacks may nest)."""
+    depth = min(depth, services.settings.max_nested_stack_depth)
+    if depth <= 0:
+        return []
+    inside = {stack.id}
+    found: list[StackRecord] = []
+    for other in services.store.stacks.tree(stack.root_id or stack.id):
+        if other.owner_id in inside and other.nested_depth <= stack.nested_depth + depth:
+            inside.add(other.id)
+            found.append(other)
+    return found
+
+
+def _is_nested(types: Registry, row: ResourceRecord) -> bool:
+    try:
+        return row.physical_id is not None and types.get(row.type, row.name).composite
+    except (UnknownType, TemplateInvalid):
+        return False
+
+
+def _of_one(
+    services: Services, context: RequestContext, stack: StackRecord, wanted: ResourceFilter, detail: bool
+) -> list[ResourceDetail]:
     standing, users = _standing(services, stack)
     kept = [row for row in standing.values() if wanted.lets_through(row)]
-    if not detail:
-        return [ResourceDetail(row, users.get(row.name, ())) for row in kept]
-    texts = _descriptions(services, stack)
     types = types_of(services, stack)
+    if not detail:
+        return [ResourceDetail(row, users.get(row.name, ()), nested=_is_nested(types, row)) for row in kept]
+    texts = _descriptions(services, stack)
     return [
         ResourceDetail(
-            row, users.get(row.name, ()), texts.get(row.name, ""), _attributes(services, context, stack, types, row, ())
+            row,
+            users.get(row.name, ()),
+            texts.get(row.name, ""),
+            _attributes(services, context, stack, types, row, ()),
+            _is_nested(types, row),
         )
         for row in kept
     ]
@@ -92,6 +138,7 @@ def show(
         users.get(name, ()),
         _descriptions(services, stack).get(name, ""),
         _attributes(services, context, stack, types, row, with_attr),
+        _is_nested(types, row),
     )
 
 
@@ -162,7 +209,7 @@ def with_live_attributes(
     wanted = sorted(name for name in asked if name in schema.live_attributes or name not in row.attributes)
     if not wanted:
         return row
-    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
+    ports = reading_ports(services, context)
     found = _read(lifecycle.build(types, row, stack_info(services, stack), ports), wanted)
     fresh = {name: value for name, value in found.items() if value is not None}
     return replace(row, attributes={**row.attributes, **fresh})
@@ -182,23 +229,24 @@ def _descriptions(services: Services, stack: StackRecord) -> dict[str, str]:
 
 def types_of(services: Services, stack: StackRecord) -> Registry:
     """Resource types as the stack's environment names them."""
-    return services.registry.for_environment(templates.environment_of(stack.target))
+    files = templates.files_of(services, stack.target)
+    return services.registry.for_environment(templates.environment_of(stack.target), files, lenient=True)
+
+
+def reading_ports(services: Services, context: RequestContext) -> Ports:
+    """What a resource is given that is only looked at, with the token of the request."""
+
+    def cloud() -> Any:
+        return services.clouds.for_token(context)
+
+    # Of the port for nested stacks only reading is used: nobody but the engine begins anything.
+    children: Any = ChildReader(services.store, services.targets, services.clock, cloud, services.settings.region_name)
+    return Ports(clock=services.clock, cloud=cloud, children=children)
 
 
 def stack_info(services: Services, stack: StackRecord) -> StackInfo:
     """The facts about a stack that a resource type may know."""
-    return StackInfo(
-        id=stack.id,
-        name=stack.name,
-        project_id=stack.project_id,
-        user_id=stack.user_id,
-        username=stack.username,
-        root_id=stack.root_id,
-        nested_depth=stack.nested_depth,
-        region=services.settings.region_name,
-        tags=stack.tags,
-        stack_user_project_id=stack.stack_user_project_id,
-    )
+    return facts(stack, services.settings.region_name)
 
 
 def _attributes(
@@ -217,14 +265,14 @@ def _attributes(
     declared = [name for name in cls.schema.attributes if name != "show"]
     if row.physical_id is None:
         return dict.fromkeys([*declared, *more])
-    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
+    ports = reading_ports(services, context)
     resource = lifecycle.build(types, row, stack_info(services, stack), ports)
     shown = None if resource.local else _read(resource, ("show",)).get("show")
     if isinstance(shown, Mapping):
         found = {**shown}
         missing = [name for name in more if name not in found]
     else:
-        found = _stored(row) if resource.local else {}
+        found = _stored(row) if resource.local and not resource.composite else {}
         missing = [name for name in [*declared, *more] if name not in found]
     return {**found, **_read(resource, missing)}
 

@@ -17,7 +17,7 @@ from kamado.model.records import SNAPSHOT_ID, ResourceRecord, SnapshotRecord, St
 from kamado.orchestrator import credentials, stacks, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import ActionInProgress, NotFound, NotSupported, RequestLimitExceeded
-from kamado.orchestrator.resources import stack_info
+from kamado.orchestrator.resources import stack_info, types_of
 from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports
 from kamado.plugin.registry import Registry, UnknownType
@@ -96,7 +96,7 @@ def delete(services: Services, context: RequestContext, stack: StackRecord, snap
 
 def _drop(services: Services, context: RequestContext, stack: StackRecord, snapshot: SnapshotRecord) -> None:
     """The cloud is told to remove what the types kept; it need not have finished."""
-    types = services.registry.for_environment(templates.environment_of(stack.target))
+    types = types_of(services, stack)
     standing = in_use(services.store.resources.of_stack(stack.id))
     ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
     for name, data in (snapshot.data.get("resources") or {}).items():
@@ -134,8 +134,8 @@ def restore(services: Services, context: RequestContext, stack: StackRecord, sna
     if found.status is not Status.COMPLETE:
         raise NotSupported.of("Restoring incomplete snapshot")
     environment = Environment.load(dict(found.data["environment"]))
-    types = services.registry.for_environment(environment)
     files = dict(found.data.get("files") or {})
+    types = services.registry.for_environment(environment, files)
     template = templates.parse(services, restored(found.data, types), files)
     prepared = templates.prepare(services, context, stack, template, environment, files)
     credential = stack.credential_id if prepared.local else credentials.ensure(services, context)

@@ -14,6 +14,7 @@ from kamado.model.records import StackRecord, Target
 from kamado.orchestrator.constraints import asking, rule_problems
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import Forbidden, Refused, RequestLimitExceeded
+from kamado.orchestrator.nested import Level, Tree
 from kamado.plugin.registry import Registry, UnknownType
 from kamado.plugin.resource import Resource
 from kamado.template import (
@@ -93,12 +94,17 @@ def prepare(
     limit = services.settings.max_resources_per_stack
     if limit != -1 and len(definitions) > limit:
         raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
-    types = services.registry.for_environment(environment)
+    types = services.registry.for_environment(environment, files)
     allow_types(services, context, {definition.type for definition in definitions.values()})
     _refuse_unavailable(services, context, types, {(found.type, found.name) for found in definitions.values()})
     refuse(check(template, parameters, types, environment, custom=ask))
     refuse(rule_problems(types, definitions, parameters))
-    return Prepared(template, environment, files, parameters, definitions, types, all_local(types, definitions))
+    tree = Tree(services.registry, files, services.settings.max_nested_stack_depth, ask)
+    inside = tree.look(Level(template, parameters, definitions, environment, types, stack.nested_depth))
+    refuse(inside.problems)
+    if limit != -1 and inside.resources > limit:
+        raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
+    return Prepared(template, environment, files, parameters, definitions, types, inside.local)
 
 
 def _refuse_unavailable(
@@ -150,11 +156,6 @@ def _as_stack_fault(problem: Problem) -> Problem:
     if problem.error_type not in _FAULTS_OF_THE_STACK:
         return problem
     return replace(problem, error_type="StackValidationFailed")
-
-
-def all_local(types: Registry, definitions: Mapping[str, Definition]) -> bool:
-    """Whether no resource touches a cloud."""
-    return all(types.get(found.type, found.name).local for found in definitions.values())
 
 
 def allow_types(services: Services, context: RequestContext, types: Iterable[str]) -> None:

@@ -57,7 +57,7 @@ def validate(
     for name in environment.parameters:
         if name not in template.parameters:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
-    types = services.registry.for_environment(environment)
+    types = services.registry.for_environment(environment, request.files)
     problems = [found for found in check(template, None, types, environment) if found.severity == "error"]
     whole = [found for found in problems if _stops(found)]
     if whole:

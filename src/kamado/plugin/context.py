@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from kamado.cloud.session import Cloud
+from kamado.model.lifecycle import Action, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +58,55 @@ class Saver(Protocol):
         """The resource's metadata, whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class ChildTemplate:
+    """What a child stack is made from.
+
+    ``template``: the name of one of the stack's files, or a whole template. ``parameters``: values for it. ``hides``: a name that the
+    child's ``resource_registry`` loses, so that a template which stands for a type may use the type that it stands for.
+    """
+
+    template: str | Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    hides: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildState:
+    """A child stack as it is. ``working``: an operation on it has not ended."""
+
+    action: Action
+    status: Status
+    reason: str
+    working: bool
+    deleted: bool
+
+
 class Children(Protocol):
-    """The port through which a type makes child stacks (groups, nested templates)."""
+    """The port through which a type makes child stacks (groups, nested templates).
 
-    def create(self, name: str, template: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
-        """Accepts the creation of a child stack; its id."""
+    What starts something gives the id of an operation and does not wait; it becomes durable together with what the handler
+    saves and returns, so it is there after a crash exactly when the resource knows of it. Handlers of such types run on the engine's
+    loop (`Resource.composite`); what reads may be called from any thread.
+    """
 
-    def update(self, stack_id: str, template: Mapping[str, Any], parameters: Mapping[str, Any]) -> None:
-        """Accepts an update of a child stack."""
+    def create(self, name: str, child: ChildTemplate) -> tuple[str, str]:
+        """Begins a child stack: its id and the operation's. Raises PermanentError when stacks would nest too deep."""
 
-    def delete(self, stack_id: str) -> None:
-        """Accepts the deletion of a child stack."""
+    def update(self, stack_id: str, child: ChildTemplate) -> str:
+        """Begins an update of a child stack; what runs there is superseded."""
 
-    def state(self, stack_id: str) -> tuple[str, str, str]:
-        """Action, status and reason of a child stack."""
+    def start(self, stack_id: str, action: Action) -> str:
+        """Begins an action that needs no template (delete, suspend, resume, check), or goes on with one that nobody works on."""
+
+    def state(self, stack_id: str) -> ChildState | None:
+        """A child stack as it is, None when there is none."""
 
     def outputs(self, stack_id: str) -> Mapping[str, Any]:
-        """The child's outputs."""
+        """The child's outputs by name, from what was last read of its resources; None for one that cannot be worked out."""
+
+    def attribute(self, stack_id: str, resource: str, name: str | None) -> Any:
+        """An attribute of a resource of the child, without a name its reference; None when there is none."""
 
 
 def no_cloud() -> Cloud:

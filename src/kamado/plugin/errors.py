@@ -7,7 +7,11 @@ not the Python name.
 
 from __future__ import annotations
 
+import re
+
 from kamado.cloud.failures import CloudError, FailureKind
+
+_STACK_REASON = re.compile(r"Resource \w+ failed: (?P<name>\w+): (?P<place>resources\.[^:]+): (?P<words>.*)", re.DOTALL)
 
 _BY_KIND: dict[FailureKind, str] = {
     FailureKind.NOT_FOUND: "NotFound",
@@ -53,6 +57,22 @@ class PermanentError(PluginError):
         super().__init__(message)
         if heat_name:
             self.heat_name = heat_name
+
+
+class ChildFailed(PermanentError):
+    """A child stack failed; ``place`` is where in it, ``heat_name`` empty when it was not a resource that failed."""
+
+    heat_name = ""
+
+    def __init__(self, message: str, heat_name: str = "", place: str = "") -> None:
+        super().__init__(message, heat_name)
+        self.place = place
+
+    @classmethod
+    def of(cls, reason: str) -> ChildFailed:
+        """From the reason of the child stack's state, such as ``Resource CREATE failed: Error: resources.one: words``."""
+        found = _STACK_REASON.fullmatch(reason)
+        return cls(reason) if found is None else cls(found["words"], found["name"], found["place"])
 
 
 class ResourceInError(PermanentError):
@@ -126,4 +146,6 @@ def heat_name(error: BaseException) -> str:
 
 def describe(error: BaseException, path: str) -> str:
     """``{ErrorClass}: {path}: {message}``, the reason format of Heat; ``path`` is like ``resources.net``."""
+    if isinstance(error, ChildFailed):
+        return ": ".join(part for part in (error.heat_name, f"{path}.{error.place}".rstrip("."), str(error)) if part)
     return f"{heat_name(error)}: {path}: {error}"

@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import hashlib
+import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any
 
 from kamado.plugin.declare import DeclarationError
 from kamado.plugin.resource import Resource
+from kamado.plugin.template_resource import ENDINGS, template_type, unreadable_type
+from kamado.template import Problem, TemplateInvalid
 from kamado.template.schema import TypeSchema
 
 GROUP = "kamado.resource_types"
@@ -42,6 +47,92 @@ class UnknownType(LookupError):
         self.type_name = type_name
 
 
+class TemplateFiles:
+    """The files of a stack as resource types: each class is made when it is first asked for."""
+
+    def __init__(
+        self,
+        files: Mapping[str, str] | None = None,
+        section: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+        lenient: bool = False,
+    ) -> None:
+        self._files = files or {}
+        self._section = section or {}
+        self._defaults = defaults or {}
+        self._lenient = lenient
+        self._made: dict[str, type[Resource]] = {}
+
+    def find(self, name: str) -> type[Resource] | None:
+        """The type that a file is, None when the name is no file's. Raises TemplateInvalid."""
+        found = self._made.get(name)
+        if found is None:
+            made = self._make(name)
+            if made is None:
+                return None
+            found = self._made[name] = made
+        return found
+
+    def stand_in(self, name: str) -> None:
+        """Take a name that means nothing any more for a nested stack's, so that this can be deleted."""
+        self._made[name] = unreadable_type(name)
+
+    def _make(self, name: str) -> type[Resource] | None:
+        text = self._files.get(name)
+        if text is None:
+            if not name.endswith(ENDINGS):
+                return None
+            if self._lenient:
+                return unreadable_type(name)
+            raise TemplateInvalid(Problem("KT403", _not_there(name), path=("resources",)))
+        try:
+            return template_type(name, text, self._version(name))
+        except TemplateInvalid as error:
+            if self._lenient:
+                return unreadable_type(name)
+            raise TemplateInvalid([_of_file(problem, name) for problem in error.problems]) from error
+
+    def _version(self, name: str) -> str:
+        """A digest of all that the template may use: files that it or one of those names, and the environment."""
+        mapped = [target for target in _texts(self._section) if target in self._files]
+        used: set[str] = set()
+        found = [name, *mapped]
+        while found:
+            text = self._files[found.pop()]
+            more = [other for other in self._files if other not in used and other in text]
+            used.update(more)
+            found += more
+        used.update((name, *mapped))
+        body = [self._section, self._defaults, sorted((other, self._files[other]) for other in used)]
+        return hashlib.blake2b(json.dumps(body, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
+
+
+def _texts(section: Mapping[str, Any]) -> Iterator[str]:
+    for value in section.values():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            yield from _texts(value)
+
+
+def _of_file(problem: Problem, name: str) -> Problem:
+    """A problem of a file that is used as a type, as Heat words it."""
+    message = problem.message.removeprefix("Template not in valid format: ")
+    if problem.code == "KT007":
+        return replace(problem, message=message, error_type="StackValidationFailed", line=None, column=None)
+    if message != problem.message:
+        message = f"Error parsing template {name} {message}"
+    return replace(problem, message=message, error_type="StackValidationFailed")
+
+
+def _not_there(name: str) -> str:
+    """Heat's sentence on a template that it was not given: it would have fetched it."""
+    scheme = name.split(":", 1)[0] if ":" in name else ""
+    if scheme in ("http", "https"):
+        return f'Could not fetch remote template "{name}": Failed to retrieve template from {name}'
+    return f'Could not fetch remote template "{name}": Invalid URL scheme {scheme}'
+
+
 class Registry:
     """All resource types of the process, with the names that an environment gives them."""
 
@@ -50,6 +141,7 @@ class Registry:
         types: Iterable[type[Resource]],
         names: Mapping[str, str] = STANDARD_NAMES,
         resources: Mapping[str, Any] | None = None,
+        files: TemplateFiles | None = None,
     ) -> None:
         self._types: dict[str, type[Resource]] = {}
         for cls in types:
@@ -58,6 +150,7 @@ class Registry:
             self._types[cls.type_name] = cls
         self._names = dict(names)
         self._resources = resources or {}
+        self._files = files or TemplateFiles()
 
     @classmethod
     def load(cls) -> Registry:
@@ -82,9 +175,11 @@ class Registry:
     def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
         """The class of a type.
 
-        ``resource_name`` matters where an environment treats single resources. Raises UnknownType.
+        ``resource_name`` matters where an environment treats single resources. Raises UnknownType, and TemplateInvalid
+        for a file that is no template.
         """
-        found = self._types.get(self.resolve(type_name, resource_name))
+        resolved = self.resolve(type_name, resource_name)
+        found = self._types.get(resolved) or self._files.find(resolved)
         if found is None:
             raise UnknownType(type_name)
         return found
@@ -110,25 +205,35 @@ class Registry:
 
     def schema(self, type_name: str, resource_name: str = "") -> TypeSchema | None:
         """The schema of a type, None when there is no such type."""
-        found = self._types.get(self.resolve(type_name, resource_name))
+        resolved = self.resolve(type_name, resource_name)
+        found = self._types.get(resolved) or self._files.find(resolved)
         return None if found is None else found.schema
 
     def suggestions(self, type_name: str) -> Sequence[str]:
         """Names that may have been meant."""
         return difflib.get_close_matches(type_name, self._types, n=3, cutoff=0.75)
 
-    def for_environment(self, environment: Any) -> Registry:
-        """A view with the mappings of an environment's ``resource_registry`` on top (an Environment.
+    def for_environment(
+        self, environment: Any, files: Mapping[str, str] | None = None, *, lenient: bool = False
+    ) -> Registry:
+        """A view with the mappings of an environment's ``resource_registry`` on top (an Environment, or the mapping itself).
 
-        Or the mapping itself).
+        ``files``: those that come with the template; some may be templates that are used as types. ``lenient``: for what is
+        only deleted, a file need not be there.
         """
         section: Mapping[str, Any] = environment if isinstance(environment, Mapping) else environment.registry
-        if not section:
+        if not section and not files and not lenient:
             return self
         names = {name: target for name, target in section.items() if isinstance(target, str) and name != "base_url"}
-        view = Registry((), {**self._names, **names}, section.get("resources") or {})
+        defaults = {} if isinstance(environment, Mapping) else environment.parameter_defaults
+        own = TemplateFiles(files or {}, section, defaults, lenient)
+        view = Registry((), {**self._names, **names}, section.get("resources") or {}, own)
         view._types = self._types
         return view
+
+    def stand_in(self, type_name: str) -> None:
+        """Have a name that this view does not know stand for a nested stack that is only deleted; views for engines only."""
+        self._files.stand_in(self.resolve(type_name))
 
     def _for_resource(self, type_name: str, resource_name: str) -> str:
         if not resource_name:

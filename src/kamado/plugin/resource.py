@@ -53,6 +53,13 @@ class Resource(Kind):
     An instance may say otherwise.
     """
     can_find: ClassVar[bool] = False
+    composite: ClassVar[bool] = False
+    """Consists of a child stack: any difference is handed to ``handle_update``, which finds out what there is to do.
+
+    Its handlers run inline, `refresh` and everything that reads in a thread; a wait ends as soon as the child stack does.
+    """
+    version: ClassVar[str] = ""
+    """What besides its properties makes a composite what it is (templates, mappings), as a digest."""
     secret: ClassVar[bool] = False
     """What the type keeps (data, attributes, properties) is encrypted at rest."""
     physical_name_limit: ClassVar[int] = 255
@@ -119,6 +126,9 @@ class Resource(Kind):
         """Replaces the metadata; returns when it is durable."""
         self.ports.saver.save_metadata(metadata)
         self.metadata = dict(metadata)
+
+    def refresh(self) -> None:
+        """Reads what the next poll looks at; asked of composites only."""
 
     def reference(self) -> str:
         """What get_resource and Ref give."""

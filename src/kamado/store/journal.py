@@ -21,8 +21,11 @@ from kamado.model.changes import (
     Change,
     InsertOperation,
     InsertResource,
+    InsertStack,
     RemoveResource,
     RemoveSnapshot,
+    StartOperation,
+    StopChildren,
     UpdateOperation,
     UpdateResource,
     UpdateSnapshot,
@@ -30,7 +33,7 @@ from kamado.model.changes import (
 )
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import OperationState, Stop
-from kamado.store import bulk, schema
+from kamado.store import bulk, nested, schema
 from kamado.store.crypt import Cipher
 from kamado.store.errors import JournalClosed, LeaseLost
 from kamado.store.events import event_row
@@ -79,6 +82,9 @@ class _Batch:
     new_operations: list[dict[str, Any]] = field(default_factory=list)
     snapshots: dict[str, dict[str, Any]] = field(default_factory=dict)
     removed_snapshots: list[str] = field(default_factory=list)
+    new_stacks: list[nested.NewStack] = field(default_factory=list)
+    starts: list[nested.Start] = field(default_factory=list)
+    stops: list[StopChildren] = field(default_factory=list)
 
     def write(self, connection: Connection) -> None:
         """Write everything, a statement a table and set of columns."""
@@ -93,6 +99,10 @@ class _Batch:
         bulk.insert(connection, schema.operation, self.new_operations)
         bulk.update(connection, schema.snapshot, self.snapshots)
         bulk.delete(connection, schema.snapshot, self.removed_snapshots)
+        nested.insert(connection, self.new_stacks)
+        nested.start(connection, self.starts)
+        for stop in self.stops:
+            nested.stop_children(connection, stop)
 
 
 _Entry = tuple[Callable[[_Batch, Any, Any, bool], None], Any, Any]
@@ -345,6 +355,19 @@ def _remove_snapshot(batch: _Batch, key: str, _: None, __: bool) -> None:
     batch.removed_snapshots.append(key)
 
 
+def _insert_stack(batch: _Batch, _: str, new: nested.NewStack, superseded: bool) -> None:
+    batch.new_stacks.append(new.ended() if superseded else new)
+
+
+def _start_operation(batch: _Batch, _: str, start: nested.Start, superseded: bool) -> None:
+    if not superseded:
+        batch.starts.append(start)
+
+
+def _stop_children(batch: _Batch, _: str, stop: StopChildren, __: bool) -> None:
+    batch.stops.append(stop)
+
+
 def _encode_stack(change: UpdateStack, cipher: Cipher) -> _Entry:
     return _update_stack, change.id, (stack_columns(change.values, cipher), change.values.get("tags"))
 
@@ -359,4 +382,7 @@ _ENCODE: Mapping[type[Any], Callable[[Any, Cipher], _Entry]] = {
     UpdateSnapshot: lambda c, cipher: (_update_snapshot, c.id, snapshot_columns(c.values, cipher)),
     RemoveSnapshot: lambda c, _: (_remove_snapshot, c.id, None),
     InsertOperation: lambda c, cipher: (_insert_operation, c.record.id, operation_row(c.record, cipher)),
+    InsertStack: lambda c, cipher: (_insert_stack, c.stack.id, nested.new_stack(c, cipher)),
+    StartOperation: lambda c, cipher: (_start_operation, c.operation.id, nested.new_start(c, cipher)),
+    StopChildren: lambda c, _: (_stop_children, c.operation_id, c),
 }

@@ -5,7 +5,7 @@ Called by the orchestrator (accept, show, list) and by the engine's ports. Betwe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -397,6 +397,20 @@ class Stacks:
         """A root stack and all that is nested in it, whole: parents before children, then oldest first."""
         return self._many(schema.stack.c.root_id == root_id, show_deleted)
 
+    def busy(self, ids: Collection[str]) -> set[str]:
+        """Those of ``ids`` that are live and in the middle of an action. 1 query for each 500."""
+        table = schema.stack.c
+        keys = list(ids)
+        found: set[str] = set()
+        for begin in range(0, len(keys), 500):
+            statement = select(table.id).where(
+                table.id.in_(keys[begin : begin + 500]),
+                table.deleted_at == 0,
+                table.status == str(Status.IN_PROGRESS),
+            )
+            found.update(self._ids(statement))
+        return found
+
     def tags(self, key: str) -> tuple[str, ...]:
         """The tags of a stack, in order."""
         statement = select(schema.stack.c.tags).where(schema.stack.c.id == key)
@@ -419,6 +433,9 @@ class Stacks:
             return len(ids)
 
         return self._store.write(work)
+
+    def _ids(self, statement: Any) -> Sequence[str]:
+        return self._store.read(lambda connection: connection.scalars(statement).all())
 
     def _one(self, *conditions: Any) -> StackRecord | None:
         statement = select(*_WHOLE).where(*conditions).order_by(schema.stack.c.created_at.desc()).limit(1)

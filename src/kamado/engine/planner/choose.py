@@ -36,9 +36,9 @@ def choose(draft: Draft) -> None:
         if usable:
             best = usable[0]
             if len(usable) > 1:
-                best = _best(
-                    usable, definition.type, definition_digest(definition, request.parameters), request.operation_id
-                )
+                version = request.types.get(definition.type, name).version
+                digest = definition_digest(definition, request.parameters, version)
+                best = _best(usable, definition.type, digest, request.operation_id)
             draft.chosen[name] = best
             rows = [row for row in rows if row is not best]
         draft.leftovers.extend((row, Reason.LEFT_OVER) for row in rows)

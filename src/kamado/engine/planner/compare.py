@@ -15,7 +15,7 @@ from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
-from kamado.engine.scope import RowScope, attribute_names
+from kamado.engine.scope import RowScope, attribute_names, attribute_place
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.resource import Resource
@@ -46,10 +46,10 @@ class DraftScope(RowScope):
             return UNKNOWN
         if not path:
             return super().attribute(resource, path)
-        name = str(path[0])
+        name, rest = attribute_place(path)
         if name not in decision.row.attributes:
             return UNKNOWN
-        return walk(decision.row.attributes[name], tuple(path[1:]))
+        return walk(decision.row.attributes[name], rest)
 
 
 def compare(draft: Draft) -> None:
@@ -75,15 +75,15 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
         return Decision(StepKind.REPLACE, Reason.EXTERNAL, row)  # until now somebody else's, from now on one of our own
     if row.type != definition.type:
         return Decision(StepKind.REPLACE, Reason.TYPE_CHANGED, row)
-    written = definition_digest(definition, draft.request.parameters)
+    kind = draft.request.types.get(definition.type, row.name)
+    written = definition_digest(definition, draft.request.parameters, kind.version)
     digest = applied_digest(written, definition, scope, lambda name: _keeps_secrets(draft, name))
     if row.status is Status.COMPLETE:
-        if digest and digest == row.definition:
+        if digest and digest == row.definition and row.physical_id not in draft.request.unsound:
             return _kept(draft, definition, row, digest)
     elif row.action in _MAKING:
         return _unmade(draft, definition, row, written)
     elif row.status is Status.FAILED:
-        kind = draft.request.types.get(definition.type, row.name)
         found_broken = row.action is Action.CHECK and kind.always_replace_on_check_failed
         if row.physical_id is None or found_broken or kind.needs_replace_failed is Resource.needs_replace_failed:
             return Decision(StepKind.REPLACE, Reason.FAILED_BEFORE, row)
@@ -110,7 +110,8 @@ def _unmade(draft: Draft, definition: Definition, row: ResourceRecord, written: 
         return Decision(StepKind.CREATE, Reason.INTERRUPTED, row)
     kind = draft.request.types.get(definition.type, row.name)
     may_stay = kind.needs_replace_failed is not Resource.needs_replace_failed
-    if row.status is Status.FAILED and row.physical_id is not None and may_stay:
+    over = row.status is Status.FAILED or kind.composite
+    if over and row.physical_id is not None and may_stay:
         return Decision(StepKind.UPDATE, Reason.FAILED_BEFORE, row, undecided=True)
     reason = Reason.FAILED_BEFORE if row.status is Status.FAILED else Reason.INTERRUPTED
     return Decision(StepKind.REPLACE, reason, row)
@@ -176,7 +177,9 @@ def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
         only_maybe = len(changes.undecided) == len(changes.values)
         reason = Reason.MAY_CHANGE if only_maybe else Reason.PROPERTY_CHANGED
         return Decision(StepKind.UPDATE, reason, row, shown, undecided=bool(changes.undecided), force=force)
-    own = draft.request.types.get(definition.type, row.name).keeps_metadata
-    if not own and (contains_unknown(metadata) or metadata != dict(row.metadata)):
+    kind = draft.request.types.get(definition.type, row.name)
+    if kind.composite:
+        return Decision(StepKind.UPDATE, Reason.CONTENT_CHANGED, row)
+    if not kind.keeps_metadata and (contains_unknown(metadata) or metadata != dict(row.metadata)):
         return Decision(StepKind.UPDATE, Reason.METADATA_CHANGED, row, undecided=contains_unknown(metadata))
     return _kept(draft, definition, row, digest)

@@ -22,6 +22,7 @@ class PlanRequest:
     """The live rows of a stack and what it should become.
 
     ``definitions`` is empty for a deletion. ``operation_id`` tells our own interrupted rows from those of earlier operations.
+    ``unsound`` are ids of nested stacks in which something is not in order, so that an update must look at them.
     ``facade`` is what ``resource_facade`` reads in a nested template.
     """
 
@@ -33,6 +34,7 @@ class PlanRequest:
     outputs: Mapping[str, Output] = field(default_factory=dict)
     operation_id: str = ""
     facade: Mapping[str, Any] = field(default_factory=dict)
+    unsound: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

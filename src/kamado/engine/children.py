@@ -1,0 +1,234 @@
+"""Child stacks of one resource: begun through the books of the parent's operation, read from the store.
+
+`ChildStacks` is the port that a running operation gives its resources; `ChildReader` the half that only reads, for showing. What is
+begun here is a change like any other of the running batch: a child is there exactly when its parent's row knows of it. The trap: only
+what reads may be called in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from kamado.engine import events
+from kamado.engine.ledger import Ledger
+from kamado.engine.ports import EngineSettings, StorePort
+from kamado.engine.scope import RowScope, reference_of
+from kamado.engine.targets import TargetLoader
+from kamado.model.changes import InsertStack, StartOperation
+from kamado.model.identifiers import new_id
+from kamado.model.lifecycle import Action, OperationState, Status
+from kamado.model.records import OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.plugin import lifecycle
+from kamado.plugin.context import ChildState, ChildTemplate, Clock, Ports, StackInfo
+from kamado.plugin.errors import PermanentError
+from kamado.template import ResolveError, Template, contains_unknown, resolve
+
+TOO_DEEP = "Request limit exceeded: Recursion depth exceeds {}."
+"""Heat's sentence on stacks that nest too deep."""
+
+
+def stack_info(stack: StackRecord, region: str, timeout_secs: float | None = None) -> StackInfo:
+    """The facts about a stack that a resource type may know."""
+    return StackInfo(
+        id=stack.id,
+        name=stack.name,
+        project_id=stack.project_id,
+        user_id=stack.user_id,
+        username=stack.username,
+        root_id=stack.root_id or stack.id,
+        nested_depth=stack.nested_depth,
+        region=region,
+        tags=stack.tags,
+        stack_user_project_id=stack.stack_user_project_id,
+        timeout_secs=timeout_secs,
+    )
+
+
+def in_use(rows: list[ResourceRecord]) -> ResourceRecord | None:
+    """Of the rows of one name the one that stands for it."""
+    return max(rows, key=lambda row: (row.replaced_by is None, row.created_at)) if rows else None
+
+
+def child_environment(parent: Mapping[str, Any], resource: str, child: ChildTemplate) -> dict[str, Any]:
+    """The environment of a child: the parent's registry and defaults, with what is said of the resource itself on top."""
+    registry = dict(parent.get("resource_registry") or {})
+    singles = registry.get("resources") or {}
+    inner = singles.get(resource) if isinstance(singles, Mapping) else None
+    registry["resources"] = dict(inner) if isinstance(inner, Mapping) else {}
+    if child.hides is not None and registry.get(child.hides) == child.template:
+        del registry[child.hides]
+    kept = {name: parent[name] for name in ("parameter_defaults", "event_sinks") if parent.get(name)}
+    return {**kept, "resource_registry": registry, "parameters": dict(child.parameters)}
+
+
+class ChildReader:
+    """Reads child stacks. ``cloud``: for attributes that nobody has read yet. Safe from any thread."""
+
+    def __init__(
+        self, store: StorePort, loader: TargetLoader, clock: Clock, cloud: Callable[[], Any], region: str = ""
+    ) -> None:
+        self._store = store
+        self._loader = loader
+        self._clock = clock
+        self._cloud = cloud
+        self._region = region
+
+    def state(self, stack_id: str) -> ChildState | None:
+        """See `kamado.plugin.context.Children`."""
+        stack = self._store.stacks.get(stack_id, True)
+        if stack is None:
+            return None
+        working = stack.status is not Status.IN_PROGRESS or bool(self._store.operations.live(stack_id))
+        return ChildState(stack.action, stack.status, stack.reason, working, stack.deleted_at is not None)
+
+    def outputs(self, stack_id: str) -> Mapping[str, Any]:
+        """See `kamado.plugin.context.Children`."""
+        stack = self._store.stacks.get(stack_id)
+        if stack is None:
+            return {}
+        desired = self._loader.desired(stack, stack.target)
+        needed = sorted({name for output in desired.outputs.values() for name in output.requires})
+        found: dict[str, list[ResourceRecord]] = {}
+        for row in self._store.resources.named(stack_id, needed) if needed else ():
+            found.setdefault(row.name, []).append(row)
+        rows = {name: in_use(several) for name, several in found.items()}
+        scope = RowScope(desired.parameters, rows.get)
+        return {name: _value(output.value, scope) for name, output in desired.outputs.items()}
+
+    def attribute(self, stack_id: str, resource: str, name: str | None) -> Any:
+        """See `kamado.plugin.context.Children`."""
+        stack = self._store.stacks.get(stack_id)
+        row = in_use(self._store.resources.named(stack_id, [resource])) if stack is not None else None
+        if stack is None or row is None:
+            return None
+        if name is None:
+            return reference_of(row)
+        if name in row.attributes:
+            return row.attributes[name]
+        types = self._loader.desired(stack, stack.target).types
+        reader: Any = self  # of what the port offers only reading is used
+        ports = Ports(clock=self._clock, cloud=self._cloud, children=reader)
+        built = lifecycle.build(types, row, stack_info(stack, self._region), ports)
+        return built.read_attributes([name]).get(name)
+
+
+def _value(value: Any, scope: RowScope) -> Any:
+    try:
+        found = resolve(value, scope)
+    except (ResolveError, ValueError, LookupError, TypeError):
+        return None
+    return None if contains_unknown(found) else found
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The running operation that children belong to: its records, books and deadline."""
+
+    stack: StackRecord
+    operation: OperationRecord
+    ledger: Ledger
+    deadline: datetime
+    now: Callable[[], datetime]
+
+
+class ChildStacks(ChildReader):
+    """The port of one resource of a running operation."""
+
+    def __init__(
+        self,
+        parent: Parent,
+        row: ResourceRecord,
+        reader: tuple[StorePort, TargetLoader, Clock, Callable[[], Any]],
+        settings: EngineSettings,
+    ) -> None:
+        super().__init__(*reader, settings.region)
+        self._parent = parent
+        self._row = row
+        self._most_deep = settings.max_nested_stack_depth
+
+    def create(self, name: str, child: ChildTemplate) -> tuple[str, str]:
+        """See `kamado.plugin.context.Children`."""
+        above = self._parent.stack
+        if above.nested_depth >= self._most_deep:
+            raise PermanentError(TOO_DEEP.format(self._most_deep), "RequestLimitExceeded")
+        target, template = self._target(child)
+        now = self._parent.now()
+        stack_id = new_id()
+        operation = self._operation(stack_id, Action.CREATE, target, now)
+        stack = StackRecord(
+            id=stack_id,
+            name=name,
+            project_id=above.project_id,
+            action=Action.CREATE,
+            status=Status.IN_PROGRESS,
+            reason=events.started(Action.CREATE),
+            target=target,
+            created_at=now,
+            owner_id=above.id,
+            root_id=above.root_id or above.id,
+            nested_depth=above.nested_depth + 1,
+            parent_resource=self._row.name,
+            timeout_mins=above.timeout_mins,
+            disable_rollback=True,
+            description=template.description or "",
+            user_id=above.user_id,
+            username=above.username,
+            credential_id=operation.credential_id,
+            stack_user_project_id=above.stack_user_project_id,
+            operation_id=operation.id,
+        )
+        event = events.stack_event(stack, Action.CREATE, Status.IN_PROGRESS, stack.reason, now)
+        self._parent.ledger.note(InsertStack(stack, operation, event))
+        return stack_id, operation.id
+
+    def update(self, stack_id: str, child: ChildTemplate) -> str:
+        """See `kamado.plugin.context.Children`."""
+        target, template = self._target(child)
+        return self._begin(
+            stack_id, Action.UPDATE, target, {"target": target, "description": template.description or ""}
+        )
+
+    def start(self, stack_id: str, action: Action) -> str:
+        """See `kamado.plugin.context.Children`."""
+        stack = self._store.stacks.get(stack_id, True)
+        target = self._parent.operation.target if stack is None else stack.target
+        return self._begin(stack_id, action, target, {})
+
+    def _begin(self, stack_id: str, action: Action, target: Target, values: Mapping[str, Any]) -> str:
+        now = self._parent.now()
+        operation = self._operation(stack_id, action, target, now)
+        reason = events.started(action)
+        state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
+        about = replace(self._parent.stack, id=stack_id, name=self._row.physical_name or self._row.name)
+        event = events.stack_event(about, action, Status.IN_PROGRESS, reason, now)
+        self._parent.ledger.note(StartOperation(operation, state, event))
+        return operation.id
+
+    def _operation(self, stack_id: str, action: Action, target: Target, now: datetime) -> OperationRecord:
+        above = self._parent.operation
+        return OperationRecord(
+            id=new_id(),
+            stack_id=stack_id,
+            action=action,
+            state=OperationState.PENDING,
+            target=target,
+            created_at=now,
+            parent_id=above.id,
+            deadline=self._parent.deadline,
+            credential_id=above.credential_id or self._parent.stack.credential_id,
+            request_id=above.request_id,
+        )
+
+    def _target(self, child: ChildTemplate) -> tuple[Target, Template]:
+        above = self._parent.operation.target
+        environment = child_environment(above.environment, self._row.name, child)
+        target = self._loader.child_target(above, child.template, environment)
+        template = self._loader.template(target)
+        hidden = {name for name, one in template.parameters.items() if one.hidden or self._row.secret}
+        hidden |= set(above.environment.get("encrypted_param_names") or ())
+        if hidden:
+            target = replace(target, environment={**environment, "encrypted_param_names": sorted(hidden)})
+        return target, template

@@ -1,0 +1,187 @@
+"""What is nested in a template, looked through before anything is made: problems at every depth, how deep, how many, and
+whether a cloud is needed.
+
+Called by `templates.prepare` and by validation. The trap: values that only a run will know are UNKNOWN here, so a nested stack whose
+template depends on one cannot be looked into; the engine meets its limits again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kamado.engine.children import TOO_DEEP, child_environment
+from kamado.plugin.context import ChildTemplate
+from kamado.plugin.registry import Registry
+from kamado.plugin.stack_resource import StackResource
+from kamado.template import (
+    UNKNOWN,
+    Definition,
+    Environment,
+    Parameters,
+    Problem,
+    ResolveError,
+    Template,
+    TemplateInvalid,
+    ValuesInvalid,
+    check,
+    contains_unknown,
+    load,
+    resolve,
+)
+from kamado.template.conditions import ParameterScope
+from kamado.template.properties import coerce_properties
+from kamado.template.schema import CustomCheck
+
+_LOCATED = re.compile(r"(?:(?P<kind>\w[\w ]*): : )?(?P<path>resources\.\S*): : (?P<words>.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A stack of the tree as far as it is known: what it wants, and what its names mean."""
+
+    template: Template
+    parameters: Parameters
+    definitions: Mapping[str, Definition]
+    environment: Environment
+    types: Registry
+    depth: int = 0
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """What was found inside a level: problems, resources (its own too), and whether none of them touches a cloud."""
+
+    problems: tuple[Problem, ...] = ()
+    resources: int = 0
+    local: bool = True
+
+
+@dataclass
+class Tree:
+    """Looks through one request's tree. ``most_deep``: the limit; ``custom``: checks custom constraints."""
+
+    registry: Registry
+    files: Mapping[str, str]
+    most_deep: int
+    custom: CustomCheck | None = None
+    _templates: dict[str, Template] = field(default_factory=dict)
+    _known: dict[str, Inside] = field(default_factory=dict)
+
+    def look(self, level: Level) -> Inside:
+        """Everything below a level whose own problems are known already."""
+        problems: list[Problem] = []
+        count, local = 0, True
+        for definition in level.definitions.values():
+            cls = level.types.get(definition.type, definition.name)
+            count += 1
+            if not issubclass(cls, StackResource):
+                local = local and cls.local is True
+                continue
+            inside = self._child(level, definition, cls)
+            problems += inside.problems
+            count += inside.resources
+            local = local and inside.local
+        return Inside(tuple(problems), count, local)
+
+    def children(self, level: Level) -> Iterator[tuple[Definition, Level]]:
+        """The nested stacks of a level that can be looked into."""
+        for definition in level.definitions.values():
+            cls = level.types.get(definition.type, definition.name)
+            if issubclass(cls, StackResource):
+                child = _wanted(level, definition, cls)
+                if child is not None:
+                    yield definition, self._level(level, definition, child)
+
+    def _child(self, level: Level, definition: Definition, cls: type[StackResource]) -> Inside:
+        child = _wanted(level, definition, cls)
+        if child is None:
+            return Inside()
+        label = child.template if isinstance(child.template, str) else definition.type
+        place = f"{level.place}.resources.{definition.name}<{label}>".lstrip(".")
+        if level.depth >= self.most_deep:
+            words = f"RequestLimitExceeded: : {place}: : {TOO_DEEP.format(self.most_deep)}"
+            return Inside((Problem("KO002", words, file=level.template.file),))
+        key = json.dumps(
+            [place if level.place else label, level.depth, child.parameters, _single(level, definition)], default=str
+        )
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._look_into(level, definition, child, place)
+        return found
+
+    def _look_into(self, level: Level, definition: Definition, child: ChildTemplate, place: str) -> Inside:
+        try:
+            below = self._level(level, definition, child, place)
+            wrong = [
+                problem
+                for problem in check(
+                    below.template, below.parameters, below.types, below.environment, custom=self.custom
+                )
+                if problem.severity == "error"
+            ]
+            if wrong:
+                return Inside(tuple(_placed(problem, place) for problem in wrong))
+            return self.look(below)
+        except TemplateInvalid as error:
+            return Inside(tuple(_placed(problem, place) for problem in error.problems))
+
+    def _level(self, level: Level, definition: Definition, child: ChildTemplate, place: str = "") -> Level:
+        template = self._template(child, definition)
+        body = child_environment(level.environment.as_dict(), definition.name, child)
+        environment = replace(
+            level.environment,
+            parameters=body["parameters"],
+            registry=body["resource_registry"],
+            encrypted_param_names=(),
+        )
+        parameters = template.bind(environment)
+        types = self.registry.for_environment(environment, self.files)
+        return Level(template, parameters, template.definitions(parameters), environment, types, level.depth + 1, place)
+
+    def _template(self, child: ChildTemplate, definition: Definition) -> Template:
+        if not isinstance(child.template, str):
+            return load(child.template, file=definition.type, files=self.files)
+        found = self._templates.get(child.template)
+        if found is None:
+            text = self.files.get(child.template, "")
+            found = self._templates[child.template] = load(text, file=child.template, files=self.files)
+        return found
+
+
+def _wanted(level: Level, definition: Definition, cls: type[StackResource]) -> ChildTemplate | None:
+    """What a nested stack is made from, values not yet known UNKNOWN."""
+    try:
+        values = coerce_properties(cls.schema, resolve(definition.properties, ParameterScope(level.parameters)) or {})
+        found = cls.template_for(definition.type, values)
+    except (ResolveError, ValuesInvalid):
+        return None
+    if found is None:
+        return None
+    given = {name: UNKNOWN if contains_unknown(value) else value for name, value in found.parameters.items()}
+    return replace(found, parameters=given)
+
+
+def _single(level: Level, definition: Definition) -> Any:
+    singles = level.environment.registry.get("resources")
+    return singles.get(definition.name) if isinstance(singles, Mapping) else None
+
+
+def _placed(problem: Problem, place: str) -> Problem:
+    """A problem of a nested template as Heat tells it: with the way to it."""
+    found = _LOCATED.fullmatch(problem.message)
+    if found is not None:
+        head = f"{found['kind']}: : " if found["kind"] else ""
+        below = found["path"]
+        path = below if below.startswith(place) else f"{place}.{below}"
+        message = f"{head}{path}: : {found['words']}"
+    else:
+        plain = problem.error_type in ("StackValidationFailed", "EntityNotFound", "InvalidTemplateSection")
+        head = "" if plain else f"{problem.error_type}: : "
+        message = f"{head}{place}: : {problem.message}"
+    # The text says where it is, in a text of another file than the one that was sent.
+    return replace(problem, message=message, error_type="StackValidationFailed", path=(), line=None, column=None)
