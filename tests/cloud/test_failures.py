@@ -50,5 +50,9 @@ def test_what_heats_users_are_used_to() -> None:
     )
     assert str(neutron) == "no\nNeutron server returns request_ids: ['req-1']"
     assert neutron.error_class == "OverQuotaClient"
+    glance = classify(
+        400, '{"message": "no<br /><br />\\n\\n", "code": "400 Bad Request"}', headers=headers, service="image"
+    )
+    assert (str(glance), glance.error_class) == ("HTTP 400 Bad Request: no", "HTTPBadRequest")
     assert classify(503, "", headers={"Retry-After": "Fri, 01 Jan 2027 00:00:00 GMT"}).retry_after is None
     assert str(CloudError(FailureKind.LOST, "cut")) == "cut"

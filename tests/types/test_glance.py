@@ -110,7 +110,9 @@ def test_an_address_that_glance_refuses_fails_but_keeps_the_id(rig: Rig) -> None
     rig.made.append(made)
     with pytest.raises(Exception, match="HTTP 400") as refused:
         rig.run(made, Action.CREATE)
-    assert lifecycle.outcome(refused.value, "it").reason.startswith("BadRequest: resources.it: ")
+    assert lifecycle.outcome(refused.value, "it").reason.startswith(
+        "HTTPBadRequest: resources.it: HTTP 400 Bad Request: "
+    )
     assert shown(rig, made)["status"] == "queued"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Any
 
 
@@ -55,7 +56,7 @@ _NEUTRON_CLASSES = frozenset(
 Others go by their status.
 """
 
-_WITH_STATUS = frozenset({"compute", "volume", "volumev3", "block-storage", "image", "identity"})
+_WITH_STATUS = frozenset({"compute", "volume", "volumev3", "block-storage", "identity"})
 
 
 class CloudError(Exception):
@@ -97,6 +98,8 @@ class CloudError(Exception):
             return self.message
         if self.service in _WITH_STATUS:
             return f"{self.message} (HTTP {self.status}) (Request-ID: {self.request_id})"
+        if self.service == "image":
+            return f"HTTP {self.status} {_phrase(self.status)}: {self.message}"
         if self.service == "network":
             return f"{self.message}\nNeutron server returns request_ids: ['{self.request_id}']"
         return self.message
@@ -143,7 +146,17 @@ def classify(
         error.error_class = f"{error_type}Client"
     elif status == 413 and service == "compute":
         error.error_class = "OverLimit"
+    elif service == "image":
+        error.error_class = f"HTTP{_phrase(status).replace(' ', '')}"
     return error
+
+
+def _phrase(status: int) -> str:
+    """What a status is called."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
 
 
 def _seconds(value: str | None) -> float | None:
@@ -171,6 +184,7 @@ def _dig(parsed: Mapping[str, Any]) -> tuple[str, str]:
     for key in ("message", "faultstring", "error_message", "detail", "title"):
         value = parsed.get(key)
         if isinstance(value, str) and value:
+            value = value.partition("<br />")[0].rstrip()  # Glance says it for a browser
             extra = parsed.get("detail") if key == "message" else None
             message = f"{value}\n{extra}" if isinstance(extra, str) and extra and extra != value else value
             return message, str(parsed.get("type") or "")
