@@ -391,9 +391,10 @@ class World:
         if "heat_template_version" not in resources:
             body = {"heat_template_version": "2018-08-31", "resources": resources}
         name = options.pop("name", "world")
+        entries = options.pop("entries", {})
         environment = {
             "parameters": options.pop("parameters", {}),
-            "resource_registry": {**options.pop("registry", {}), "resources": options.pop("entries", {})},
+            "resource_registry": {**options.pop("registry", {}), "resources": entries},
             "parameter_defaults": options.pop("defaults", {}),
         }
         texts = {
@@ -410,7 +411,7 @@ class World:
             assert before is not None
             previous = before.target
             if not resources:
-                target = previous
+                target = replace(previous, environment=environment) if entries else previous
         operation = OperationRecord(
             id=new_id(),
             stack_id=key,
