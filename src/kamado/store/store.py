@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -57,6 +58,10 @@ class Store:
         self.dialect = self.url.get_backend_name()
         self.cipher = Cipher(key)
         self._write_lock = threading.Lock() if self.dialect == "sqlite" else None
+        # SQLite lets go of the interpreter at each row: readers side by side would wait for each other row by row.
+        self._read_turn: AbstractContextManager[object] = (
+            threading.RLock() if self.dialect == "sqlite" else nullcontext()
+        )
         if self.dialect == "sqlite":
             self.writer, self.reader = _sqlite_engines(self.url, durable)
         else:
@@ -108,7 +113,7 @@ class Store:
         return _again(lambda: self._write(work), patience)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self.reader.connect() as connection:
+        with self._read_turn, self.reader.connect() as connection:
             return work(connection)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
