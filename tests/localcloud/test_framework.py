@@ -522,12 +522,10 @@ def test_a_port_that_is_taken_is_an_error(start_cloud):
         start_cloud(services=GARDEN, identity_port=port)
 
 
-def test_start_is_quick_and_requests_are_cheap(start_cloud, connect):
-    started = time.monotonic()
-    cloud = start_cloud()
-    assert time.monotonic() - started < 0.5
-    admin = connect(cloud, "admin")
-    before = time.thread_time(), time.monotonic()
-    for number in range(100):
+def test_kept_connections_are_not_delayed(start_cloud, connect):
+    """A delayed acknowledgement would cost 40 ms each; the bound is far from both that and a busy machine's requests."""
+    admin = connect(start_cloud(), "admin")
+    before = time.monotonic()
+    for number in range(500):
         assert admin.post("identity", "/v3/groups", {"group": {"name": f"g{number}"}}).status_code == 201
-    assert time.monotonic() - before[1] < 2.0, "a request takes milliseconds, not a delayed acknowledgement"
+    assert time.monotonic() - before < 500 * 0.030

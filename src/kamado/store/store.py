@@ -55,7 +55,6 @@ class Store:
 
     def __init__(self, url: str, key: str, *, durable: bool = True) -> None:
         self.url = _normal(url)
-        self.dialect = self.url.get_backend_name()
         self.cipher = Cipher(key)
         self._write_lock = threading.Lock() if self.dialect == "sqlite" else None
         # SQLite lets go of the interpreter at each row: readers side by side would wait for each other row by row.
@@ -74,6 +73,11 @@ class Store:
         self.operations = Operations(self)
         self.credentials = Credentials(self)
         self.engines = Engines(self)
+
+    @property
+    def dialect(self) -> str:
+        """The kind of database: ``sqlite``, ``postgresql`` or ``mysql``."""
+        return self.url.get_backend_name()
 
     @property
     def snapshots(self) -> Snapshots:
