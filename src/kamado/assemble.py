@@ -56,7 +56,7 @@ class Clouds:
 
 
 def store(settings: Settings) -> Store:
-    """The store of the configured database; its schema is not touched."""
+    """The store of the configured database, its schema brought up to this release."""
     return Store.open(settings.store.url, settings.store.key)
 
 
@@ -217,7 +217,6 @@ class Installation:
     def start(self) -> Self:
         """Start everything, then write the file of variables. Raises OSError when a port is taken."""
         try:
-            self._parts.store.migrate()
             engine = self._parts.engine()
             server = WebServer(self._parts.api(engine.wake), self.settings.api)
             worker = EngineThread(engine)

@@ -109,12 +109,12 @@ def test_a_port_lets_its_address_go_for_a_replacement_and_takes_it_back(rig: Rig
     known = subnet(rig)
     wanted = [{"subnet": known["subnet"], "ip_address": "10.81.0.77"}]
     old = rig.make("OS::Neutron::Port", {"network": known["net"], "fixed_ips": wanted})
-    lifecycle.prepare_for_replace(old)
-    lifecycle.prepare_for_replace(old)
+    lifecycle.make_way(old)
+    lifecycle.make_way(old)
     new = rig.make("OS::Neutron::Port", {"network": known["net"], "fixed_ips": wanted})
     assert new.attribute("fixed_ips")[0]["ip_address"] == "10.81.0.77"
     rig.run(new, Action.DELETE)
-    lifecycle.restore_prev_rsrc(old)
+    lifecycle.take_back(old)
     assert old.show()["fixed_ips"][0]["ip_address"] == "10.81.0.77"
 
 

@@ -18,9 +18,5 @@ def sync(ctx: click.Context) -> None:
     """Bring the database to this version's schema; safe to repeat, and while engines of the version before are running."""
     from kamado import assemble
 
-    store = assemble.store(settings_of(ctx.find_root()))
-    try:
-        store.migrate()
-    finally:
-        store.close()
+    assemble.store(settings_of(ctx.find_root())).close()
     click.echo("The database is up to date.")

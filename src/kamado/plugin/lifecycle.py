@@ -186,16 +186,6 @@ def take_back(resource: Resource) -> None:
     resource.restore_prev_rsrc()
 
 
-def prepare_for_replace(resource: Resource) -> None:
-    """Tells the old one that a replacement is about to be made, so that it lets go of what only one can have."""
-    resource.prepare_for_replace()
-
-
-def restore_prev_rsrc(resource: Resource) -> None:
-    """Tells the old one that it stays after all (a rollback took the replacement away)."""
-    resource.restore_prev_rsrc()
-
-
 def find(resource: Resource, since: datetime, taken: Collection[str]) -> str | None:
     """What a create with an unknown outcome has made; None also for a type that cannot look."""
     return resource.find_existing(since, taken) if resource.can_find else None

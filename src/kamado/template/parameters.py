@@ -7,12 +7,12 @@ faces, the typed one that functions see (`parameters[name]`) and the text that H
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from kamado.template.problems import Problem, did_you_mean
-from kamado.template.schema import Constraint, Custom, CustomCheck, to_number
+from kamado.template.schema import Constraint, CustomCheck, to_number
 from kamado.template.unknown import UNKNOWN
 
 ParameterType = Literal["string", "number", "comma_delimited_list", "json", "boolean"]
@@ -316,8 +316,3 @@ def _bound(schema: ParameterSchema, value: Any, typed: dict[str, Any], custom: C
     if wrong is None:
         return None
     return Problem("KT203", f"Parameter '{schema.name}' is invalid: {wrong}", path=("parameters", schema.name))
-
-
-def custom_names(schemas: Mapping[str, ParameterSchema]) -> Sequence[str]:
-    """The custom constraints that the declarations name."""
-    return [c.name for schema in schemas.values() for c in schema.constraints if isinstance(c, Custom)]

@@ -84,11 +84,6 @@ class Constraint(Protocol):
         """The rule as `resource-type show` writes it."""
 
 
-def number_text(value: Any) -> str:
-    """A bound as Heat prints it."""
-    return str(value)
-
-
 def _bounds(low: float | None, high: float | None) -> dict[str, Any]:
     bounds: dict[str, Any] = {}
     if low is not None:

@@ -18,7 +18,7 @@ from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
 from kamado.template.limits import Limits
-from kamado.template.problems import Path, Place, Problem, TemplateInvalid, dotted
+from kamado.template.problems import Path, Place, Problem, TemplateInvalid
 
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
 
@@ -484,8 +484,3 @@ def _merged(own: dict[str, Any], merges: list[tuple[int, Any]]) -> dict[str, Any
         made.update(part)
     made.update(own)
     return made
-
-
-def place_text(path: Path) -> str:
-    """A path for a message."""
-    return dotted(path)

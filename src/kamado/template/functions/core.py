@@ -237,9 +237,4 @@ def walk(value: Any, path: tuple[Any, ...]) -> Any:
     return value
 
 
-def items_of(args: Any, count: int | None = None) -> bool:
-    """Whether the arguments are a list (of so many items)."""
-    return isinstance(args, list | tuple) and (count is None or len(args) == count)
-
-
 Table = Mapping[str, type[Function]]
