@@ -7,11 +7,11 @@ before the first poll. So after a crash the row tells how far it had come, and `
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from random import Random
 from typing import Any
 
 from kamado.engine.effects import DURABLE, ON_DISK, Call, Enter, Fetch, Routine, Sleep, StepFailed
@@ -86,6 +86,7 @@ class Caller:
     ledger: Ledger
     settings: EngineSettings
     rows: Rows
+    random: Random
     waiting: Waiting = field(default_factory=Waiting)
 
     def carry_out(
@@ -233,7 +234,7 @@ class Caller:
         """Seconds to wait before trying again for the ``attempt``-th time: growing, spread, at least what the cloud asks for."""
         settings = self.settings
         wait: float = min(settings.retry_first * 2 ** (attempt - 1), settings.retry_max)
-        wait *= random.uniform(0.75, 1.25)  # so that a thousand that failed together do not come back together
+        wait *= self.random.uniform(0.75, 1.25)  # so that a thousand that failed together do not come back together
         return max(wait, outcome.after or 0.0)
 
 

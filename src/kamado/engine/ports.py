@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any, Protocol, TypeVar
 
 from kamado.model.changes import Change
@@ -245,7 +246,8 @@ class EnginePorts:
     """Everything an engine is given.
 
     ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``on_deleted`` removes what a
-    deleted stack leaves behind (credentials); it may be called more than once.
+    deleted stack leaves behind (credentials); it may be called more than once. ``random`` spreads waits; a simulation
+    gives one with a seed.
     """
 
     store: StorePort
@@ -256,3 +258,4 @@ class EnginePorts:
     registry: TypeSource
     cloud: CloudPort
     on_deleted: Callable[[StackRecord], None] = nothing_to_clean
+    random: Random = field(default_factory=Random)

@@ -61,7 +61,7 @@ class Run:
             if step.kind.makes and step.row_id is not None:
                 self.current[step.name] = step.row_id
         self.scope = RowScope(desired.parameters, self._row)
-        self.caller = Caller(ledger, settings, ports.store.resources, children.waiting)
+        self.caller = Caller(ledger, settings, ports.store.resources, ports.random, children.waiting)
         self._cloud: Any = None
         timeout = stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout
         self.info = stack_info(stack, settings.region, timeout)
