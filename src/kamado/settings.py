@@ -65,6 +65,10 @@ _DEFAULT = [
     cfg.IntOpt("max_resources_per_stack", default=1000, help="Resources in a whole stack tree; -1: any number."),
     cfg.IntOpt("max_stacks_per_tenant", default=512, help="Top-level stacks of a project; -1: any number."),
     cfg.IntOpt("max_snapshots_per_stack", default=32, help="Snapshots of one stack; -1: any number."),
+    cfg.IntOpt("max_software_configs_per_tenant", default=4096, help="Software configs of a project; -1: any number."),
+    cfg.IntOpt(
+        "max_software_deployments_per_tenant", default=4096, help="Software deployments of a project; -1: any number."
+    ),
     cfg.BoolOpt("enable_stack_abandon", default=False, help="Let stacks be abandoned and exported."),
     cfg.BoolOpt("enable_stack_adopt", default=False, help="Let new stacks take existing resources over."),
     cfg.IntOpt("max_nested_stack_depth", default=5, help="How deep stacks may nest."),
@@ -185,6 +189,8 @@ def _sections(conf: Any) -> Settings:
             max_template_size=conf.max_template_size,
             max_stacks_per_tenant=conf.max_stacks_per_tenant,
             max_snapshots_per_stack=conf.max_snapshots_per_stack,
+            max_software_configs_per_tenant=conf.max_software_configs_per_tenant,
+            max_software_deployments_per_tenant=conf.max_software_deployments_per_tenant,
             enable_stack_abandon=conf.enable_stack_abandon,
             enable_stack_adopt=conf.enable_stack_adopt,
             max_nested_stack_depth=conf.max_nested_stack_depth,

@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "{resource_name}": {"mark_unhealthy": True},
 }
 OF_A_STACK = [route for route in ROUTES if "{stack_id}" in route.path]
+OF_SOFTWARE = [route for route in ROUTES if "{config_id}" in route.path or "{deployment_id}" in route.path]
 OF_A_NAME = [route for route in ROUTES if "{stack_name}" in route.path and "{stack_id}" not in route.path]
 
 
@@ -32,6 +33,9 @@ def idle(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Any:
     made = stand.ask("POST", "/stacks", {"stack_name": "mine", "template": LOCAL})
     assert made.status_code == 201
     stand.mine = made.json()["stack"]["id"]  # type: ignore[attr-defined]
+    config = stand.ask("POST", "/software_configs", {"name": "mine"}).json()["software_config"]["id"]
+    made = stand.ask("POST", "/software_deployments", {"config_id": config, "server_id": "s-1"})
+    stand.config, stand.deployment = config, made.json()["software_deployment"]["id"]  # type: ignore[attr-defined]
     yield stand
     stand.close()
 
@@ -47,6 +51,9 @@ def url(stand: Any, route: Route, project: str) -> str:
         "snapshot_id": "s",
         "type_name": "OS::Heat::Value",
         "template_version": "heat_template_version.2013-05-23",
+        "config_id": stand.config,
+        "deployment_id": stand.deployment,
+        "server_id": "s-1",
         "arn": f"arn:openstack:heat::{project}:stacks%2Fmine%2F{stand.mine}",
     }
     return stand.endpoint + re.sub(r"\{(\w+)\}", lambda found: names[found[1]], route.path)
@@ -72,6 +79,20 @@ def test_another_projects_stack_is_not_there(idle: Any, route: Route) -> None:
     answer = idle.ask(route.verb, url(idle, route, project), body(route), user="alt_demo")
     assert answer.status_code == 404, answer.text
     assert answer.json()["error"]["type"] == "EntityNotFound"
+
+
+@pytest.mark.parametrize("route", OF_SOFTWARE, ids=lambda route: f"{route.verb} {route.path}")
+def test_another_projects_software_is_not_there(idle: Any, route: Route) -> None:
+    _, project = idle.token("alt_demo")
+    answer = idle.ask(route.verb, url(idle, route, project), {"status": "COMPLETE"}, user="alt_demo")
+    assert answer.status_code == 404, answer.text
+    assert answer.json()["error"]["type"] == "NotFound"
+
+
+def test_an_administrator_sees_software_of_all_projects(idle: Any) -> None:
+    listed = idle.ask("GET", "/software_configs", user="admin").json()["software_configs"]
+    assert {"id": idle.config, "project": idle.token("demo")[1]}.items() <= listed[0].items()
+    assert idle.ask("GET", f"/software_deployments/{idle.deployment}", user="admin").status_code == 200
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=[f"{route.verb} {route.path}" for route in ROUTES])

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from falcon import Request
+from jsonschema.exceptions import ValidationError, best_match
 
 from kamado.api.errors import BadRequest
 from kamado.api.query import truth, whole
+from kamado.api.schemas import Body
 from kamado.orchestrator.errors import NotSupported, Refused, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
 from kamado.template import Environment, TemplateInvalid, load
@@ -61,6 +63,32 @@ def _drain(req: Request, length: int, most: int = 16 * 1024 * 1024) -> None:
 def too_large(length: int, limit: int) -> RequestLimitExceeded:
     """The refusal for a body over the limit."""
     return RequestLimitExceeded.of(f"JSON body size ({length} bytes) exceeds maximum allowed size ({limit} bytes).")
+
+
+def checked(body: dict[str, Any], expected: Body) -> dict[str, Any]:
+    """The body, refused when it does not fit; says where and what was expected.
+
+    :raises BadRequest: it does not.
+    """
+    wrong = best_match(expected.validator.iter_errors(body))
+    if wrong is not None:
+        place = ".".join(str(part) for part in wrong.absolute_path)
+        raise BadRequest(f"{place}: {_expected(wrong)}" if place else _expected(wrong))
+    return body
+
+
+def _expected(wrong: ValidationError) -> str:
+    """What a schema wants, without what was sent: that may be long, or secret."""
+    wanted: Any = wrong.validator_value
+    if wrong.validator == "type":
+        kinds = [wanted] if isinstance(wanted, str) else wanted
+        return "expected " + " or ".join(_KINDS.get(kind, kind) for kind in kinds if kind != "null")
+    if wrong.validator == "maxLength":
+        return f"at most {wanted} characters"
+    return f"does not fit {wrong.validator} {json.dumps(wanted)}"
+
+
+_KINDS = {"string": "text", "object": "a map", "array": "a list", "boolean": "true or false"}
 
 
 def needed(body: dict[str, Any] | None) -> dict[str, Any]:

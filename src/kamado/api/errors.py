@@ -50,6 +50,7 @@ STATUSES: Mapping[str, int] = {
     "Invalid": 400,
     "InvalidBreakPointHook": 400,
     "InvalidGlobalResource": 500,
+    "InvalidRestrictedAction": 409,
     "InvalidSchemaError": 400,
     "InvalidTemplateReference": 400,
     "InvalidTemplateSection": 400,

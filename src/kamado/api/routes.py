@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kamado.api import events, resources, service, snapshots, stacks, types
+from kamado.api import events, resources, service, snapshots, software, stacks, types
 from kamado.api.call import Handler
 
 P = "/v1/{tenant_id}"
 STACKS = f"{P}/stacks"
 STACK = f"{STACKS}/{{stack_name}}/{{stack_id}}"
 RESOURCE = f"{STACK}/resources/{{resource_name}}"
+CONFIGS = f"{P}/software_configs"
+CONFIG = f"{CONFIGS}/{{config_id}}"
+DEPLOYMENTS = f"{P}/software_deployments"
+DEPLOYMENT = f"{DEPLOYMENTS}/{{deployment_id}}"
 SNAPSHOT = f"{STACK}/snapshots/{{snapshot_id}}"
 
 
@@ -89,5 +93,17 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{RESOURCE}/events", events.list_events, "events:index"),
     Route("GET", f"{RESOURCE}/events/{{event_id}}", events.get_event, "events:show"),
     Route("GET", f"{P}/build_info", service.get_build_info, "build_info:build_info"),
+    Route("GET", CONFIGS, software.list_configs, "software_configs:index"),
+    Route("POST", CONFIGS, software.create_config, "software_configs:create"),
+    Route("GET", CONFIG, software.get_config, "software_configs:show"),
+    Route("DELETE", CONFIG, software.delete_config, "software_configs:delete", 204),
+    Route("GET", DEPLOYMENTS, software.list_deployments, "software_deployments:index"),
+    Route("POST", DEPLOYMENTS, software.create_deployment, "software_deployments:create"),
+    Route(
+        "GET", f"{DEPLOYMENTS}/metadata/{{server_id}}", software.get_server_metadata, "software_deployments:metadata"
+    ),
+    Route("GET", DEPLOYMENT, software.get_deployment, "software_deployments:show"),
+    Route("PUT", DEPLOYMENT, software.update_deployment, "software_deployments:update"),
+    Route("DELETE", DEPLOYMENT, software.delete_deployment, "software_deployments:delete", 204),
     Route("GET", f"{P}/services", service.list_services, "service:index"),
 )

@@ -12,7 +12,14 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from kamado.model.records import EngineRecord, EventRecord, SnapshotRecord, StackRecord
+from kamado.model.records import (
+    EngineRecord,
+    EventRecord,
+    SnapshotRecord,
+    SoftwareConfigRecord,
+    SoftwareDeploymentRecord,
+    StackRecord,
+)
 from kamado.orchestrator.resources import ResourceDetail
 from kamado.orchestrator.stacks import StackDetail
 
@@ -219,6 +226,37 @@ def snapshot(record: SnapshotRecord) -> JsonMap:
         "data": dict(record.data),
         "creation_time": stamp(record.created_at),
     }
+
+
+def config_brief(record: SoftwareConfigRecord, with_project: bool = False) -> JsonMap:
+    """A software config in a list."""
+    item: JsonMap = {
+        "id": record.id,
+        "name": record.name,
+        "group": record.group,
+        "creation_time": stamp(record.created_at),
+    }
+    if with_project:
+        item["project"] = record.project_id
+    return item
+
+
+def deployment(record: SoftwareDeploymentRecord) -> JsonMap:
+    """A software deployment."""
+    item: JsonMap = {
+        "id": record.id,
+        "server_id": record.server_id,
+        "config_id": record.config_id,
+        "input_values": dict(record.input_values),
+        "output_values": None if record.output_values is None else dict(record.output_values),
+        "action": record.action,
+        "status": record.status,
+        "status_reason": record.status_reason,
+        "creation_time": stamp(record.created_at),
+    }
+    if record.updated_at is not None:
+        item["updated_time"] = stamp(record.updated_at)
+    return item
 
 
 def service(record: EngineRecord, now: datetime) -> JsonMap:

@@ -173,6 +173,46 @@ class SnapshotRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SoftwareConfigRecord:
+    """A piece of configuration for servers, never changed once made. Encrypted at rest: values of inputs may be secret.
+
+    ``config`` is text or a map; ``inputs`` and ``outputs`` are lists in the form that `kamado.plugin.software` makes.
+    """
+
+    id: str
+    project_id: str
+    name: str | None
+    group: str | None
+    created_at: datetime
+    config: Any = field(default=None, repr=False)
+    inputs: tuple[JsonMap, ...] = field(default=(), repr=False)
+    outputs: tuple[JsonMap, ...] = ()
+    options: JsonMap = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftwareDeploymentRecord:
+    """A configuration on a server. ``action`` and ``status`` are whatever the one who deploys says.
+
+    ``stack_user_project_id``: a second project that may see it, that of the stack user on the server. ``output_values`` is None
+    until the server has told any.
+    """
+
+    id: str
+    project_id: str
+    config_id: str
+    server_id: str
+    created_at: datetime
+    input_values: JsonMap = field(default_factory=dict, repr=False)
+    output_values: JsonMap | None = field(default=None, repr=False)
+    action: str | None = None
+    status: str | None = None
+    status_reason: str | None = None
+    stack_user_project_id: str | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialRecord:
     """The right to act for a user after the request is over. ``trust_id`` is encrypted at rest.
 

@@ -79,7 +79,7 @@ class OrchestratorSettings:
     """Limits of the service; names and defaults are Heat's options of the same names.
 
     ``max_resources_per_stack`` -1: no limit. ``max_template_size`` in bytes. ``max_stacks_per_tenant`` counts live
-    root stacks; ``max_snapshots_per_stack`` -1: any number.
+    root stacks; of snapshots, software configs and deployments -1: any number.
     ``region_name`` is what stacks get for OS::region where the token does not say. ``revision`` is
     shown by build_info. ``max_nested_stack_depth`` caps nested_depth. ``stack_action_timeout`` in seconds.
     ``max_events_per_stack``: the oldest beyond it go when an operation is accepted; -1 keeps all.
@@ -91,6 +91,8 @@ class OrchestratorSettings:
     max_snapshots_per_stack: int = 32
     max_nested_stack_depth: int = 5
     max_events_per_stack: int = 1000
+    max_software_configs_per_tenant: int = 4096
+    max_software_deployments_per_tenant: int = 4096
     stack_action_timeout: int = 3600
     enable_stack_abandon: bool = False
     enable_stack_adopt: bool = False

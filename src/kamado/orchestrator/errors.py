@@ -131,6 +131,10 @@ class InvalidBreakPointHook(HeatError):
     """There is no such hook, or the resource does not wait at it."""
 
 
+class InvalidRestrictedAction(HeatError):
+    """Something cannot be done because something else stands on it."""
+
+
 class PhysicalResourceIDAmbiguity(HeatError):
     """Several resources of the stack stand for the same thing."""
 

@@ -4,6 +4,8 @@ Callers use `Store` and `Journal`; everything else of this package is reached th
 """
 
 from kamado.store.errors import (
+    ConfigGone,
+    ConfigInUse,
     JournalClosed,
     KeyMissing,
     LeaseLost,
@@ -19,6 +21,8 @@ from kamado.store.stacks import StackFilter
 from kamado.store.store import Store
 
 __all__ = [
+    "ConfigGone",
+    "ConfigInUse",
     "EventFilter",
     "Journal",
     "JournalClosed",

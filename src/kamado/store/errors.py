@@ -27,6 +27,22 @@ class StackGone(StoreError):
         self.stack_id = stack_id
 
 
+class ConfigInUse(StoreError):
+    """The software config has a deployment; nothing was written."""
+
+    def __init__(self, config_id: str) -> None:
+        super().__init__(f"software config {config_id} has deployments")
+        self.config_id = config_id
+
+
+class ConfigGone(StoreError):
+    """The software config is not there; nothing was written."""
+
+    def __init__(self, config_id: str) -> None:
+        super().__init__(f"software config {config_id} is gone")
+        self.config_id = config_id
+
+
 class LeaseLost(StoreError):
     """The operation is no longer this engine's (or has ended); nothing of these changes was written."""
 

@@ -232,6 +232,43 @@ snapshot = Table(
     **_MYSQL,
 )
 
+software_config = Table(
+    "software_config",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("project_id", NAME, nullable=False),
+    Column("name", NAME),
+    Column("group_name", NAME),
+    Column("created_at", TIME, nullable=False),
+    # Config, inputs, outputs and options as one map, encrypted: values of inputs may be secret.
+    Column("data", LONG, nullable=False),
+    Index(None, "project_id", "created_at", "id"),
+    **_MYSQL,
+)
+
+software_deployment = Table(
+    "software_deployment",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("project_id", NAME, nullable=False),
+    Column("config_id", ID, ForeignKey("software_config.id"), nullable=False),
+    Column("server_id", NAME, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    # Both encrypted, as the inputs of a config are.
+    Column("input_values", LONG, nullable=False),
+    Column("output_values", LONG),
+    Column("action", NAME),
+    Column("status", NAME),
+    Column("status_reason", LONG),
+    Column("stack_user_project_id", NAME),
+    Column("updated_at", TIME),
+    Index(None, "project_id", "created_at", "id"),
+    Index(None, "server_id"),
+    Index(None, "config_id"),
+    Index(None, "stack_user_project_id"),
+    **_MYSQL,
+)
+
 credential = Table(
     "credential",
     metadata,

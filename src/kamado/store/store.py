@@ -25,6 +25,7 @@ from kamado.store.events import Events
 from kamado.store.operations import Operations
 from kamado.store.resources import Resources
 from kamado.store.snapshots import Snapshots
+from kamado.store.software import SoftwareConfigs, SoftwareDeployments
 from kamado.store.stacks import Stacks
 from kamado.store.templates import Files, Templates
 
@@ -83,6 +84,16 @@ class Store:
     def snapshots(self) -> Snapshots:
         """Snapshots of stacks."""
         return Snapshots(self)
+
+    @property
+    def software_configs(self) -> SoftwareConfigs:
+        """Configuration for servers."""
+        return SoftwareConfigs(self)
+
+    @property
+    def software_deployments(self) -> SoftwareDeployments:
+        """Which configuration is on which server."""
+        return SoftwareDeployments(self)
 
     @classmethod
     def open(cls, url: str, key: str, *, durable: bool = True) -> Self:

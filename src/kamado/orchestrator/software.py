@@ -1,0 +1,246 @@
+"""What can be asked of software configs and deployments: make, list, show, change, remove, and what a server is to have.
+
+Called by the REST API and, for resource types, by their port. The trap: a server that reads its metadata from Kamado learns of a
+deployment through the metadata of its resource, so whatever changes which configs are on a server writes that anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kamado.model.identifiers import new_id
+from kamado.model.records import SoftwareConfigRecord, SoftwareDeploymentRecord
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import InvalidRestrictedAction, NotFound, Refused, RequestLimitExceeded
+from kamado.plugin import software
+from kamado.store.errors import ConfigGone, ConfigInUse
+
+DEPLOYMENTS = "deployments"
+"""The key of a server's metadata under which its configs are."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewConfig:
+    """A config that is asked for; ``inputs`` and ``outputs`` as they were sent."""
+
+    name: str | None = None
+    group: str | None = None
+    config: Any = None
+    inputs: Any = None
+    outputs: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeployment:
+    """A deployment that is asked for."""
+
+    config_id: str
+    server_id: str
+    input_values: Mapping[str, Any] = field(default_factory=dict)
+    action: str | None = None
+    status: str | None = None
+    status_reason: str | None = None
+    stack_user_project_id: str | None = None
+
+
+def _project(context: RequestContext) -> str | None:
+    """Whose things the caller sees: an administrator everybody's."""
+    return None if context.is_admin else context.project_id
+
+
+# --- configs -------------------------------------------------------------------------------------------------------
+
+
+def create_config(services: Services, context: RequestContext, wanted: NewConfig) -> SoftwareConfigRecord:
+    """Make a config.
+
+    :raises Refused: inputs or outputs are not as they should be.
+    :raises RequestLimitExceeded: the project has all that it may have.
+    """
+    try:
+        inputs, outputs = software.inputs(wanted.inputs or []), software.outputs(wanted.outputs or [])
+    except ValueError as error:
+        raise Refused("ValueError", str(error)) from error
+    most = services.settings.max_software_configs_per_tenant
+    if not context.is_admin and most != -1 and services.store.software_configs.count(context.project_id) >= most:
+        raise RequestLimitExceeded.of(
+            f"You have reached the maximum software configs per tenant, {most}. Please delete some software configs."
+        )
+    record = SoftwareConfigRecord(
+        id=new_id(),
+        project_id=context.project_id,
+        name=wanted.name,
+        group=wanted.group,
+        created_at=services.clock.now(),
+        config=wanted.config,
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        options=wanted.options,
+    )
+    services.store.software_configs.create(record)
+    return record
+
+
+def list_configs(
+    services: Services, project_id: str | None, limit: int | None, marker: str | None
+) -> list[SoftwareConfigRecord]:
+    """A page of a project's configs, newest first; ``project_id`` None: of all projects."""
+    return services.store.software_configs.page(project_id, limit, marker)
+
+
+def show_config(services: Services, context: RequestContext, config_id: str) -> SoftwareConfigRecord:
+    """One config.
+
+    :raises NotFound: there is none, or it is another project's.
+    """
+    found = services.store.software_configs.get(config_id, _project(context))
+    if found is None:
+        raise _no_config(config_id)
+    return found
+
+
+def delete_config(services: Services, context: RequestContext, config_id: str) -> None:
+    """Remove a config.
+
+    :raises InvalidRestrictedAction: a deployment has it.
+    """
+    show_config(services, context, config_id)
+    try:
+        services.store.software_configs.remove(config_id)
+    except ConfigInUse as error:
+        raise InvalidRestrictedAction(
+            f"Software config with id {config_id} can not be deleted as it is referenced."
+        ) from error
+
+
+def _no_config(config_id: str) -> NotFound:
+    return NotFound(f"Software config with id {config_id} not found")
+
+
+# --- deployments ---------------------------------------------------------------------------------------------------
+
+
+def create_deployment(services: Services, context: RequestContext, wanted: NewDeployment) -> SoftwareDeploymentRecord:
+    """Put a config on a server.
+
+    :raises NotFound: the config is not there.
+    :raises RequestLimitExceeded: the project has all the deployments that it may have.
+    """
+    show_config(services, context, wanted.config_id)
+    most = services.settings.max_software_deployments_per_tenant
+    if not context.is_admin and most != -1 and services.store.software_deployments.count(context.project_id) >= most:
+        raise RequestLimitExceeded.of(
+            f"You have reached the maximum software deployments per tenant, {most}."
+            " Please delete some software deployments."
+        )
+    record = SoftwareDeploymentRecord(
+        id=new_id(),
+        project_id=context.project_id,
+        config_id=wanted.config_id,
+        server_id=wanted.server_id,
+        created_at=services.clock.now(),
+        input_values=wanted.input_values,
+        action=wanted.action,
+        status=wanted.status,
+        status_reason=wanted.status_reason,
+        stack_user_project_id=wanted.stack_user_project_id,
+    )
+    try:
+        services.store.software_deployments.create(record)
+    except ConfigGone as error:
+        raise _no_config(wanted.config_id) from error
+    _tell_server(services, record)
+    return record
+
+
+def list_deployments(
+    services: Services, context: RequestContext, server_id: str | None
+) -> list[SoftwareDeploymentRecord]:
+    """The deployments that the caller may see, or those on one server; oldest first."""
+    return services.store.software_deployments.listing(_project(context), server_id)
+
+
+def show_deployment(services: Services, context: RequestContext, deployment_id: str) -> SoftwareDeploymentRecord:
+    """One deployment.
+
+    :raises NotFound: there is none, or it is another project's.
+    """
+    found = services.store.software_deployments.get(deployment_id, _project(context))
+    if found is None:
+        raise NotFound(f"Deployment with id {deployment_id} not found")
+    return found
+
+
+def update_deployment(
+    services: Services, context: RequestContext, deployment_id: str, values: Mapping[str, Any]
+) -> SoftwareDeploymentRecord:
+    """Give a deployment new values: ``config_id``, ``input_values``, ``output_values``, ``action``, ``status``, ``status_reason``.
+
+    What is empty stays as it was.
+
+    :raises NotFound: the deployment or its new config is not there.
+    """
+    show_deployment(services, context, deployment_id)
+    said = {name: value for name, value in values.items() if value}
+    if "config_id" in said:
+        show_config(services, context, said["config_id"])
+    now = services.clock.now()
+    try:
+        found = services.store.software_deployments.change(deployment_id, lambda _: {**said, "updated_at": now})
+    except ConfigGone as error:
+        raise _no_config(said["config_id"]) from error
+    if found is None:
+        raise NotFound(f"Deployment with id {deployment_id} not found")
+    if "config_id" in said:
+        _tell_server(services, found)
+    return found
+
+
+def delete_deployment(services: Services, context: RequestContext, deployment_id: str) -> None:
+    """Take a config off its server."""
+    found = show_deployment(services, context, deployment_id)
+    services.store.software_deployments.remove(deployment_id)
+    _tell_server(services, found)
+
+
+# --- servers -------------------------------------------------------------------------------------------------------
+
+
+def server_metadata(services: Services, project_id: str | None, server_id: str) -> list[SoftwareConfigRecord]:
+    """The configs that a server is to have, by name."""
+    deployments = services.store.software_deployments.listing(project_id, server_id)
+    configs = services.store.software_configs.many([deployment.config_id for deployment in deployments])
+    found = [configs[deployment.config_id] for deployment in deployments if deployment.config_id in configs]
+    return sorted(found, key=lambda config: config.name or "")
+
+
+def metadata_for(services: Services, context: RequestContext, server_id: str) -> list[SoftwareConfigRecord]:
+    """The same for whoever asks."""
+    return server_metadata(services, _project(context), server_id)
+
+
+def told(config: SoftwareConfigRecord) -> dict[str, Any]:
+    """A config as servers are told of it, and as the API shows it."""
+    return {
+        "id": config.id,
+        "name": config.name,
+        "group": config.group,
+        "creation_time": config.created_at.isoformat()[:19] + "Z",
+        "config": config.config,
+        "inputs": [dict(one) for one in config.inputs],
+        "outputs": [dict(one) for one in config.outputs],
+        "options": dict(config.options),
+    }
+
+
+def _tell_server(services: Services, deployment: SoftwareDeploymentRecord) -> None:
+    """Write into the metadata of the server's resource what it is to have."""
+    rows = services.store.resources.by_physical_id(deployment.project_id, deployment.server_id)
+    if not rows:
+        return
+    configs = [told(one) for one in server_metadata(services, deployment.project_id, deployment.server_id)]
+    for row in rows:
+        services.store.resources.change(row.id, lambda now: ({"metadata": {**now.metadata, DEPLOYMENTS: configs}}, ()))
