@@ -27,7 +27,7 @@ from kamado.model.changes import Change
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, OperationState, Phase, Status
 from kamado.model.records import OperationRecord, ResourceRecord, StackRecord, Target
-from kamado.plugin.declare import BOOLEAN, INTEGER, STRING, Attr, Prop, resource_type
+from kamado.plugin.declare import BOOLEAN, INTEGER, STRING, Attr, Blocker, Prop, resource_type
 from kamado.plugin.errors import NotFoundInCloud, PermanentError, ReplacementNeeded, ResourceInError, TemporaryError
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
@@ -232,6 +232,30 @@ class Holder(Thing):
         self.cloud.update(self.physical_id, place=self.properties.get("place"))
 
 
+@resource_type("Test::Clinging")
+class Clinging(Thing):
+    """Its deletion takes until ``lets_go`` is set on the thing; ``held_by`` are ids of what is in its way."""
+
+    properties = Thing.properties
+    attributes = Thing.attributes
+
+    def handle_delete(self) -> Any:
+        assert self.physical_id is not None
+        self.cloud.update(self.physical_id, deleting=True)
+
+    def check_delete_complete(self, token: Any) -> bool:
+        assert self.physical_id is not None
+        if not self.cloud.get(self.physical_id).get("lets_go"):
+            return False
+        self.cloud.delete(self.physical_id)
+        return True
+
+    def blockers(self) -> list[Blocker]:
+        assert self.physical_id is not None
+        held_by = self.cloud.get(self.physical_id).get("held_by", ())
+        return [Blocker(key, f"thing {key}") for key in held_by]
+
+
 @resource_type("Test::Named")
 class Named(Thing):
     """Known in the cloud by its name, as a key pair is: its replacement of the same name has the same id."""
@@ -334,7 +358,7 @@ class World:
         self.clock = VirtualClock(self)
         self.cloud = Cloud(self.clock.now)
         self.cloud.point = self.point
-        self.registry = Registry((*HEAT_TYPES, Thing, Sturdy, Holder, Named))
+        self.registry = Registry((*HEAT_TYPES, Thing, Sturdy, Holder, Named, Clinging))
         self.settings = EngineSettings(**{"alone": True, **settings})
         self._tasks: list[asyncio.Task[Any]] = []
         self.points: list[str] = []

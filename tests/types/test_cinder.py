@@ -211,3 +211,15 @@ def test_one_that_is_in_use_is_deleted_later(rig: Rig) -> None:
         rig.run(made, Action.DELETE)
     assert lifecycle.outcome(busy.value).kind is OutcomeKind.RETRY
     put_status(rig, made, "available")
+
+
+def test_what_keeps_a_volume_from_going_is_named(rig: Rig) -> None:
+    volume = rig.make("OS::Cinder::Volume", {"size": 1})
+    body = {"volume_id": volume.physical_id, "name": "of-yesterday"}
+    snapshot = volume.call("POST", "/snapshots", json={"snapshot": body})["snapshot"]["id"]
+    assert [(one.id, one.words) for one in volume.blockers()] == [
+        (snapshot, f"snapshot {snapshot} (name of-yesterday)")
+    ]
+    with pytest.raises(TemporaryError, match="Invalid volume"):
+        volume.handle_delete()
+    volume.call("DELETE", f"/snapshots/{snapshot}")

@@ -290,3 +290,17 @@ def test_what_a_cloud_cannot_have(rig: Rig) -> None:
         rest = Rest("network", path="/v2.0/far", envelope="far", extension=("far-away",))
 
     assert str(Far.unavailable(rig.cloud)).endswith("Required extension far-away in neutron service is not available.")
+
+
+def test_what_keeps_a_network_from_going_is_named(rig: Rig) -> None:
+    net = rig.make("OS::Neutron::Net", {})
+    range_ = rig.make("OS::Neutron::Subnet", {"network": net.physical_id, "cidr": "10.9.0.0/24"})
+    group = rig.make("OS::Neutron::SecurityGroup", {})
+    body = {"network_id": net.physical_id, "name": "foreign", "security_groups": [group.physical_id]}
+    port = net.call("POST", "/v2.0/ports", json={"port": body | {"device_owner": "compute:nova"}})["port"]["id"]
+    for thing in (net, range_, group):
+        assert [(one.id, one.words) for one in thing.blockers()] == [
+            (port, f"port {port} (name foreign, device_owner compute:nova)")
+        ]
+    net.call("DELETE", f"/v2.0/ports/{port}")
+    assert net.blockers() == []

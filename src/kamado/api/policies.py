@@ -35,7 +35,12 @@ BASE = {
 
 _SINCE_W: tuple[tuple[str, str, str, str], ...] = (
     # family, names, check, the older check that is or-ed in unless enforce_new_defaults is on
-    ("actions", "action snapshot suspend resume cancel_update cancel_without_rollback", MEMBER, NO_STACK_USER),
+    (
+        "actions",
+        "action snapshot suspend resume cancel_update cancel_without_rollback retry rollback",
+        MEMBER,
+        NO_STACK_USER,
+    ),
     ("actions", "check", READER, NO_STACK_USER),
     ("build_info", "build_info", READER, NO_STACK_USER),
     ("cloudformation", "CreateStack DeleteStack UpdateStack CancelUpdateStack", MEMBER, NO_STACK_USER),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
 from falcon import Request, Response
@@ -11,12 +12,21 @@ from kamado.api import bodies, query, views
 from kamado.api.call import Call
 from kamado.api.errors import BadRequest, page
 from kamado.model.lifecycle import Action
-from kamado.orchestrator import previews, stacks, validation
+from kamado.model.records import StackRecord
+from kamado.orchestrator import actions, previews, stacks, validation
+from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.stacks import StackFilter
 
 ACTIONS: dict[str, Action] = {"check": Action.CHECK, "suspend": Action.SUSPEND, "resume": Action.RESUME}
-"""What POST …/actions can start; cancelling has functions of its own."""
+"""What POST …/actions can start."""
+WAYS_OUT: dict[str, Callable[[Services, RequestContext, StackRecord], None]] = {
+    "cancel_update": actions.cancel_update,
+    "cancel_without_rollback": actions.cancel,
+    "retry": actions.retry,
+    "rollback": actions.roll_back,
+}
+"""What POST …/actions can do to get a stack out of the state it is in; the last two are Kamado's."""
 
 
 _TEXTS = views.BriefTexts()
@@ -211,8 +221,9 @@ def _preview(call: Call, resp: Response, request: StackRequest) -> None:
 
 
 def delete_stack(call: Call, resp: Response) -> None:
-    """DELETE the stack."""
-    stacks.delete(call.services, call.context, call.stack())
+    """DELETE the stack; ``retain`` names resources that stay (a comma list), ``force`` lets go of what cannot be deleted."""
+    retain, force = query.listed(call.req, "retain"), query.flag(call.req, "force")
+    actions.delete(call.services, call.context, call.stack(), retain, force)
     resp.status = 204
 
 
@@ -234,16 +245,14 @@ def act_on_stack(call: Call, resp: Response) -> None:
     if len(body) > 1:
         raise BadRequest("Multiple actions specified")
     name = next(iter(body))
-    if name not in ACTIONS and name not in ("cancel_update", "cancel_without_rollback"):
+    if name not in ACTIONS and name not in WAYS_OUT:
         raise BadRequest(f"Invalid action {name} specified")
     call.must(f"actions:{name}")
     stack = call.stack()
     if name in ACTIONS:
-        stacks.act(call.services, call.context, stack, ACTIONS[name])
-    elif name == "cancel_without_rollback":
-        stacks.cancel_without_rollback(call.services, stack)
+        actions.act(call.services, call.context, stack, ACTIONS[name])
     else:
-        stacks.cancel(call.services, call.context, stack)
+        WAYS_OUT[name](call.services, call.context, stack)
     resp.text = "null"
     resp.content_type = "application/json"
 

@@ -8,13 +8,19 @@ from kamado.engine import events
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
+from kamado.model.records import AFTER_SUSPEND, ResourceRecord
 from kamado.plugin import lifecycle
 from kamado.plugin.lifecycle import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
     from kamado.engine.run import Run
 
-_RESUMABLE = {(Action.SUSPEND, Status.COMPLETE), (Action.RESUME, Status.FAILED), (Action.RESUME, Status.COMPLETE)}
+_RESUMABLE = {
+    (Action.SUSPEND, Status.COMPLETE),
+    (Action.SUSPEND, Status.FAILED),
+    (Action.RESUME, Status.FAILED),
+    (Action.RESUME, Status.COMPLETE),
+}
 
 
 def act(run: Run, step: Step) -> Routine[None]:
@@ -24,7 +30,8 @@ def act(run: Run, step: Step) -> Routine[None]:
     if row is None:
         return
     again = run.is_ours(row, action)
-    refusal = None if again else _refusal(action, row.action, row.status, row.name)
+    awake = not again and _is_awake(run, row)
+    refusal = None if again or awake else _refusal(action, row.action, row.status, row.name)
     if not again:
         row = run.ledger.update(
             row.id,
@@ -40,7 +47,9 @@ def act(run: Run, step: Step) -> Routine[None]:
         raise StepFailed(Outcome(OutcomeKind.FAIL, refusal), row.id)
     resource = run.resource(row, row.properties, row.metadata)
     reason = events.STATE_CHANGED
-    if lifecycle.supports(resource, action):
+    if awake:
+        pass
+    elif lifecycle.supports(resource, action):
         yield from run.caller.carry_out(resource, action, resume=again)
     elif action is Action.CHECK:
         reason = f"CHECK not supported for {row.type}"
@@ -48,6 +57,16 @@ def act(run: Run, step: Step) -> Routine[None]:
         row.id, status=Status.COMPLETE, reason=reason, phase=Phase.NONE, progress=None, updated_at=run.now()
     )
     run.row_event(row)
+
+
+def _is_awake(run: Run, row: ResourceRecord) -> bool:
+    """Whether it is to be resumed and was never suspended: a suspension that failed or was cancelled had not come to it."""
+    return (
+        run.plan.action is Action.RESUME
+        and bool(run.operation.options.get(AFTER_SUSPEND))
+        and row.status is Status.COMPLETE
+        and row.action not in (Action.SUSPEND, Action.RESUME)
+    )
 
 
 def _refusal(action: Action, last: Action, status: Status, name: str) -> str | None:

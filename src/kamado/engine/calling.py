@@ -35,6 +35,9 @@ DELETE_SNAPSHOT = "delete_snapshot"
 
 _DELETES = frozenset({DELETE, SNAPSHOT_DELETE})
 
+_GOES_BY_ITSELF = frozenset({ErrorKind.CONFLICT, ErrorKind.BROKEN, ErrorKind.TROUBLE})
+"""What a deletion meets and tries again: still in use or busy, gone wrong on the way, a service in trouble."""
+
 
 class LedgerSaver:
     """Keeps what a handler has learned: in the running batch for ``local`` code, durable at once for code in a thread."""
@@ -88,6 +91,8 @@ class Caller:
     rows: Rows
     random: Random
     waiting: Waiting = field(default_factory=Waiting)
+    patience: float | None = None
+    """Seconds that a deletion may take at most; None for as long as the operation may."""
 
     def carry_out(
         self, resource: Resource, action: str, changes: Mapping[str, Any] | None = None, *, resume: bool = False
@@ -118,6 +123,8 @@ class Caller:
                 raise
             except Exception as error:
                 outcome = lifecycle.outcome(error, resource.name)
+            if action == DELETE and outcome.kind is not OutcomeKind.RETRY:
+                called = False  # what went wrong while it was waited for is asked for again
             unknown = not called and action == Action.CREATE and outcome.unknown
             attempt += 1
             if not _passes(outcome, action) or attempt > self.settings.action_retry_limit:
@@ -133,8 +140,12 @@ class Caller:
         return token
 
     def _poll(self, resource: Resource, action: str, token: Any, wait: float) -> Routine[None]:
-        """Until it is over. Only failures in a row count: a long build may meet many passing ones."""
+        """Until it is over. Only failures in a row count: a long build may meet many passing ones.
+
+        Raises StepFailed, or for a deletion that must be asked for again what the handler raised.
+        """
         failures = 0
+        waited = 0.0
         while True:
             before = copy.deepcopy(token) if isinstance(token, dict) else token
             pause = 0.0
@@ -145,14 +156,23 @@ class Caller:
             except Exception as error:
                 outcome = lifecycle.outcome(error, resource.name)
                 failures += 1
+                if action == DELETE and outcome.error in _GOES_BY_ITSELF and outcome.kind is not OutcomeKind.RETRY:
+                    raise
                 if outcome.kind is not OutcomeKind.RETRY or failures > self.settings.action_retry_limit:
                     raise StepFailed(outcome, resource.id) from error
                 pause = self.pause(failures, outcome)
             if token != before:
                 self._keep_token(resource, token)
             yield DURABLE
+            self._lose_patience(resource, action, waited)
             yield Sleep(max(wait, pause))
+            waited += max(wait, pause)
             wait = min(wait * self.settings.poll_growth, self.settings.poll_max)
+
+    def _lose_patience(self, resource: Resource, action: str, waited: float) -> None:
+        if self.patience is not None and action in _DELETES and waited >= self.patience:
+            said = f"Error: resources.{resource.name}: it is still there {self.patience:g} seconds after it was deleted"
+            raise StepFailed(Outcome(OutcomeKind.FAIL, said), resource.id)
 
     def _await_child(self, resource: Resource, action: str, token: Any, fresh: bool) -> Routine[None]:
         """Until the child stack has come to rest. ``fresh``: it was begun just now, so there is nothing to see yet."""
@@ -240,4 +260,4 @@ class Caller:
 
 def _passes(outcome: Outcome, action: str) -> bool:
     """Whether it may be otherwise in a moment. What still uses a thing often goes by itself, so a delete waits for that."""
-    return outcome.kind is OutcomeKind.RETRY or (action in _DELETES and outcome.error is ErrorKind.CONFLICT)
+    return outcome.kind is OutcomeKind.RETRY or (action in _DELETES and outcome.error in _GOES_BY_ITSELF)

@@ -20,7 +20,7 @@ from kamado.engine.targets import TargetLoader
 from kamado.model.changes import InsertStack, StartOperation
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, OperationState, Status
-from kamado.model.records import OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import AFTER_SUSPEND, FORCE, RETAIN, OperationRecord, ResourceRecord, StackRecord, Target
 from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildState, ChildTemplate, Clock, Ports, StackInfo
 from kamado.plugin.errors import PermanentError
@@ -123,6 +123,13 @@ def _value(value: Any, scope: RowScope) -> Any:
     return None if contains_unknown(found) else found
 
 
+def handed_down(options: Mapping[str, Any], resource: str) -> dict[str, Any]:
+    """What of an operation's options holds for the same action on the nested stack of a resource."""
+    found = {name: options[name] for name in (FORCE, AFTER_SUSPEND) if options.get(name)}
+    inside = [path.removeprefix(f"{resource}/") for path in options.get(RETAIN, ()) if path.startswith(f"{resource}/")]
+    return {**found, RETAIN: inside} if inside else found
+
+
 @dataclass(frozen=True, slots=True)
 class Parent:
     """The running operation that children belong to: its records, books and deadline."""
@@ -195,11 +202,18 @@ class ChildStacks(ChildReader):
         """See `kamado.plugin.context.Children`."""
         stack = self._store.stacks.get(stack_id, True)
         target = self._parent.operation.target if stack is None else stack.target
-        return self._begin(stack_id, action, target, {})
+        return self._begin(stack_id, action, target, {}, handed_down(self._parent.operation.options, self._row.name))
 
-    def _begin(self, stack_id: str, action: Action, target: Target, values: Mapping[str, Any]) -> str:
+    def _begin(
+        self,
+        stack_id: str,
+        action: Action,
+        target: Target,
+        values: Mapping[str, Any],
+        options: Mapping[str, Any] | None = None,
+    ) -> str:
         now = self._parent.now()
-        operation = self._operation(stack_id, action, target, now)
+        operation = replace(self._operation(stack_id, action, target, now), options=options or {})
         reason = events.started(action)
         state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
         about = replace(self._parent.stack, id=stack_id, name=self._row.physical_name or self._row.name)

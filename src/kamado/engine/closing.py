@@ -26,10 +26,10 @@ from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, OperationStat
 from kamado.model.records import ABANDON, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord, Target
 
 
-def completed(stack: StackRecord, operation: OperationRecord, now: datetime) -> list[Change]:
-    """The operation did what it was to do."""
+def completed(stack: StackRecord, operation: OperationRecord, now: datetime, besides: str = "") -> list[Change]:
+    """The operation did what it was to do; ``besides`` is told after that."""
     action = operation.action
-    reason = events.completed(action)
+    reason = f"{events.completed(action)}; {besides}" if besides else events.completed(action)
     values: dict[str, Any] = {"action": action, "status": Status.COMPLETE, "reason": reason}
     if action is Action.DELETE:
         values["deleted_at"] = now

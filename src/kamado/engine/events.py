@@ -25,6 +25,8 @@ REQUIRES_REPLACEMENT = "The Resource {} requires replacement."
 RESTRICTED = "{} is restricted for resource."
 """The end of an update that the environment does not allow."""
 TIMED_OUT = "Timed out"
+LET_GO = "let go of, and perhaps still in the cloud: "
+"""What follows the reason of a forced deletion, before the names."""
 
 
 def started(action: Action) -> str:

@@ -61,6 +61,7 @@ class Execution:
         self._stop = operation.stop
         self._timed_out = False
         self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
+        self._besides = ""
         self._lost = False
         self.paused = False
 
@@ -167,6 +168,7 @@ class Execution:
         try:
             await driver.run()
         finally:
+            self._besides = run.let_go
             self._driver = None
             self._run = None
             for task in besides:
@@ -269,7 +271,7 @@ class Execution:
         else:
             if operation.action is Action.DELETE and stack.owner_id is None:
                 await self._ports.calls.run(partial(self._forget, stack))
-            changes = closing.completed(stack, operation, now)
+            changes = closing.completed(stack, operation, now, self._besides)
             if SNAPSHOT_ID in operation.options:
                 data = await self._ports.store_calls.run(partial(self._exported, stack, list(ledger.rows.values())))
                 changes.insert(0, closing.filled(operation, data))

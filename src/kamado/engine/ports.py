@@ -212,7 +212,8 @@ class EngineSettings:
     ``lease_seconds``: how long an operation stays ours without renewal (renewed every third of it). ``concurrent_operations`` and
     ``concurrent_steps``: bounds per engine (those that wait for nested
     stacks do not count) and per operation. ``poll_first``/``poll_max``: the growing wait between two polls.
-    ``action_retry_limit``: how often a call that failed for a passing cause is repeated. ``claim_interval``: how often the queue is
+    ``action_retry_limit``: how often a call that failed for a passing cause is repeated. ``forced_delete_patience``: how long a forced
+    deletion waits for one resource before it lets go of it. ``claim_interval``: how often the queue is
     looked at without having been woken. ``stack_action_timeout``: the deadline of an operation whose stack names none. ``alone``: no
     other engine works on this database, so everything that runs at start is ours to go on with.
     """
@@ -230,6 +231,7 @@ class EngineSettings:
     retry_max: float = 30.0
     claim_interval: float = 2.0
     stack_action_timeout: float = 3600.0
+    forced_delete_patience: float = 300.0
     adoption_slack: float = 60.0
     burst: int = 200
     max_nested_stack_depth: int = 5

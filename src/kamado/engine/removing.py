@@ -6,21 +6,29 @@ without our knowing its id is looked for first. Called by the executor.
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from kamado.engine import events
 from kamado.engine.calling import DELETE, DELETE_SNAPSHOT, SNAPSHOT_DELETE
-from kamado.engine.effects import DURABLE, Enter, Routine, Sleep, StepFailed
+from kamado.engine.effects import DURABLE, Call, Enter, Routine, Sleep, StepFailed
 from kamado.engine.hooks import wait_at
 from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
-from kamado.model.records import ABANDON, ResourceRecord
+from kamado.model.records import ABANDON, FORCE, RETAIN, ResourceRecord
 from kamado.plugin import lifecycle
-from kamado.plugin.lifecycle import OutcomeKind
+from kamado.plugin.lifecycle import ErrorKind, OutcomeKind
+from kamado.plugin.resource import Resource
 
 if TYPE_CHECKING:
     from kamado.engine.run import Run
+
+LOG = logging.getLogger(__name__)
+
+_NAMED = 5
+"""So many of the things that are in the way of a deletion are named."""
 
 UNCERTAIN = "uncertain"
 """Key in a row's progress: a creation was begun and its outcome is not known."""
@@ -51,18 +59,43 @@ def remove(run: Run, step: Step) -> Routine[None]:
             operation_id=run.operation.id,
         )
         run.row_event(row)
-    stays = row.deletion_policy == "Retain" or bool(run.operation.options.get(ABANDON))
-    if not stays:
-        yield from _snapshots_of(run, row)
-    if not stays and not untouched and row.external_id is None:
-        yield from _from_cloud(run, row, again, uncertain)
+    try:
+        if not _stays(run, row):
+            yield from _snapshots_of(run, row)
+            if not untouched and row.external_id is None:
+                yield from _from_cloud(run, row, again, uncertain)
+    except StepFailed as failed:
+        if not run.operation.options.get(FORCE):
+            raise
+        _let_go(run, run.ledger.rows[row.id], failed.outcome.reason)
+        return
     if whole:
         yield from wait_at(run, row.id, "post-delete", Action.DELETE)
     row = run.ledger.update(row.id, status=Status.COMPLETE)
     run.row_event(row)
+    _forget(run, row)
+
+
+def _stays(run: Run, row: ResourceRecord) -> bool:
+    """Whether it goes from the books only."""
+    options = run.operation.options
+    return row.deletion_policy == "Retain" or bool(options.get(ABANDON)) or row.name in options.get(RETAIN, ())
+
+
+def _forget(run: Run, row: ResourceRecord) -> None:
     run.ledger.remove(row.id)
     if run.current.get(row.name) == row.id:
         del run.current[row.name]
+
+
+def _let_go(run: Run, row: ResourceRecord, reason: str) -> None:
+    """A forced deletion goes on without what cannot be deleted: the history and the operation's reason tell what may still be there."""
+    thing = f"{row.name} ({row.type} {row.physical_id or row.physical_name})"
+    LOG.warning("a resource was let go of: %s", thing, extra={**run.log, "resource": row.name, "reason": reason})
+    row = run.ledger.update(row.id, status=Status.FAILED, reason=f"Let go of by a forced deletion: {reason}")
+    run.row_event(row)
+    _forget(run, row)
+    run.note_let_go(thing)
 
 
 def _snapshots_of(run: Run, row: ResourceRecord) -> Routine[None]:
@@ -99,8 +132,27 @@ def _from_cloud(run: Run, row: ResourceRecord, again: bool, uncertain: bool) -> 
     try:
         yield from run.caller.carry_out(resource, action, resume=again)
     except StepFailed as failed:
-        if failed.outcome.kind is not OutcomeKind.GONE:
+        if failed.outcome.kind is OutcomeKind.GONE:
+            return
+        if failed.outcome.error is not ErrorKind.CONFLICT and failed.outcome.kind is not OutcomeKind.RETRY:
             raise
+        named = yield from _blockers(run, resource)
+        if not named:
+            raise
+        raise StepFailed(replace(failed.outcome, reason=f"{failed.outcome.reason} {named}"), failed.row_id) from failed
+
+
+def _blockers(run: Run, resource: Resource) -> Routine[str]:
+    """A sentence on what stands in the way of a deletion, as far as the type can find that out; empty when it cannot."""
+    try:
+        found = yield Call(resource.blockers)
+    except Exception as error:
+        LOG.info("what is in the way of a deletion could not be found: %s", error, extra=run.log)
+        return ""
+    ours = {row.physical_id: row.name for row in run.ledger.rows.values() if row.physical_id is not None}
+    named = [f"{one.words} (resource {ours[one.id]} of this stack)" if one.id in ours else one.words for one in found]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"In the way: {', '.join(named[:_NAMED])}{more}." if named else ""
 
 
 def _held_by_another(run: Run, row: ResourceRecord) -> bool:

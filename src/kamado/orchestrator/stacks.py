@@ -1,4 +1,4 @@
-"""What can be asked of stacks: create, preview, update, delete, act, show, list. One function a request.
+"""What can be asked of stacks: create, update, export, show, list. One function a request; see `actions` for the others.
 
 Called by the APIs. The trap: the order of checks is the promise that a refusal leaves nothing behind: everything is
 checked, then a credential is found or made, then the row, its operation and its first event go in in one transaction,
@@ -344,16 +344,6 @@ def changes_nothing(request: StackRequest) -> bool:
     }  # fmt: skip
 
 
-def delete(services: Services, context: RequestContext, stack: StackRecord) -> None:
-    """Accept the deletion of a stack, in whatever state it is; asking again while it runs changes nothing."""
-    if stack.deleted_at is not None or (stack.action is Action.DELETE and stack.status is Status.COMPLETE):
-        raise EntityNotFound.of("Stack", stack.name)
-    if stack.action is Action.DELETE and stack.status is Status.IN_PROGRESS:
-        return
-    now = services.clock.now()
-    _start(services, stack, _operation(services, context, stack, Action.DELETE, stack.target, now), {}, now)
-
-
 def export(services: Services, stack: StackRecord) -> dict[str, Any]:
     """The stack as data that `create` can adopt.
 
@@ -375,36 +365,6 @@ def abandon(services: Services, context: RequestContext, stack: StackRecord) -> 
     found = export(services, stack)
     begin(services, context, stack, Action.DELETE, options={ABANDON: True})
     return found
-
-
-def act(services: Services, context: RequestContext, stack: StackRecord, action: Action) -> None:
-    """Start an action that leaves the target as it is: check, suspend, resume."""
-    if (stack.action is Action.DELETE) or stack.deleted_at is not None:
-        raise NotSupported.of(f"{action.capitalize()} of a stack when it is {_SUSPENDED[Action.DELETE]}")
-    if action in (Action.SUSPEND, Action.RESUME) and (stack.action, stack.status) == (action, Status.COMPLETE):
-        return
-    now = services.clock.now()
-    _start(services, stack, _operation(services, context, stack, action, stack.target, now), {}, now)
-
-
-def cancel(services: Services, context: RequestContext, stack: StackRecord) -> None:
-    """Stop a running update and go back to what was before it: a rollback that supersedes the update."""
-    if (stack.action, stack.status) != (Action.UPDATE, Status.IN_PROGRESS):
-        raise NotSupported.of(f"Cancelling update when stack is {stack.action}_{stack.status}")
-    now = services.clock.now()
-    target = last_reached(services, stack)
-    _start(services, stack, _operation(services, context, stack, Action.ROLLBACK, target, now), {"target": target}, now)
-
-
-def cancel_without_rollback(services: Services, stack: StackRecord) -> None:
-    """End a running creation or update where it is: what has not begun does not begin, and the stack has failed.
-
-    :raises NotSupported: neither is running.
-    """
-    if stack.action not in (Action.CREATE, Action.UPDATE) or stack.status is not Status.IN_PROGRESS:
-        raise NotSupported.of(f"Cancelling update when stack is {stack.action}_{stack.status}")
-    services.store.operations.cancel(stack.id)
-    services.wake()
 
 
 def begin(

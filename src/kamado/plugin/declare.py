@@ -234,6 +234,31 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Blocker:
+    """A thing that keeps another from being deleted: its id, and what it is in words."""
+
+    id: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockedBy:
+    """Things whose existence forbids to delete one of a type: what ``query`` finds are of ``kind`` ("port").
+
+    ``says``: keys of such a thing that are told beside its id, where they have a value.
+    """
+
+    kind: str
+    query: Query
+    says: tuple[str, ...] = ("name",)
+
+    def named(self, thing: Mapping[str, Any]) -> Blocker:
+        """One of them in words, such as ``port 4711 (name web, device_owner compute:nova)``."""
+        found = ", ".join(f"{key} {thing[key]}" for key in self.says if thing.get(key))
+        return Blocker(str(thing["id"]), f"{self.kind} {thing['id']}" + (f" ({found})" if found else ""))
+
+
+@dataclass(frozen=True, slots=True)
 class Attr:
     """One attribute. ``key``: where it lies in the thing's body (dotted.
 

@@ -59,6 +59,8 @@ class ErrorKind(StrEnum):
     """The cloud says that something stands in the way: it may go by itself."""
     BROKEN = "broken"
     """The thing is there and in error: another one may do better."""
+    TROUBLE = "trouble"
+    """The service failed by itself (500): what may be done twice may be asked for again."""
     OTHER = "other"
 
 
@@ -221,7 +223,11 @@ def outcome(error: BaseException, resource_name: str = "") -> Outcome:
 def _kind(error: BaseException) -> ErrorKind:
     if isinstance(error, ResourceInError):
         return ErrorKind.BROKEN
-    return ErrorKind.CONFLICT if heat_name(error) == "Conflict" or _conflict(error) else ErrorKind.OTHER
+    if heat_name(error) == "Conflict" or _conflict(error):
+        return ErrorKind.CONFLICT
+    if isinstance(error, CloudError) and error.kind is FailureKind.SERVER_ERROR:
+        return ErrorKind.TROUBLE
+    return ErrorKind.OTHER
 
 
 def _conflict(error: BaseException | None) -> bool:

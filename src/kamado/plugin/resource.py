@@ -22,7 +22,7 @@ from kamado.model.identifiers import physical_name
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.context import Ports, StackInfo
-from kamado.plugin.declare import Attr, Prop, Properties, ResourceSchema, SideCall
+from kamado.plugin.declare import Attr, Blocker, Prop, Properties, ResourceSchema, SideCall
 from kamado.plugin.kind import Kind
 from kamado.template.schema import SUPPORTED, Support
 
@@ -168,6 +168,10 @@ class Resource(Kind):
         ``since``: when the intent was recorded; ``taken``: ids that other resources own.
         """
         return None
+
+    def blockers(self) -> list[Blocker]:
+        """What is known to stand in the way when the cloud refuses to delete it; asked before such a deletion fails."""
+        return []
 
     def handle_metadata_reset(self) -> None:
         """Called when one that was marked unhealthy is healthy again."""

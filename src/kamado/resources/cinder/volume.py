@@ -20,8 +20,11 @@ from kamado.plugin.declare import (
     PHYSICAL_NAME,
     STRING,
     Attr,
+    BlockedBy,
+    Blocker,
     Prop,
     Properties,
+    Query,
     Ready,
     Rest,
     resource_type,
@@ -49,6 +52,7 @@ class Volume(RestResource):
         waits_for_absence=True,
         beside=("OS-SCH-HNT:scheduler_hints",),
     )
+    blocked_by = (BlockedBy("snapshot", Query("/snapshots/detail", "snapshots", {"volume_id": "{id}"})),)
     ready = Ready(
         "status",
         pending={"creating", "restoring-backup", "downloading"},
@@ -224,7 +228,22 @@ class Volume(RestResource):
             return {"gone": True}
         if body["status"] in ("in-use", "detaching"):
             raise TemporaryError("Volume in use")
-        return None if body["status"] == "deleting" else super().handle_delete()
+        if body["status"] == "deleting":
+            return None
+        try:
+            return super().handle_delete()
+        except CloudError as error:
+            if error.status == 400:  # Cinder's way to say that its state, or a snapshot of it, forbids it now
+                raise TemporaryError(str(error)) from error
+            raise
+
+    def blockers(self) -> list[Blocker]:
+        """Servers that it is attached to, and snapshots of it."""
+        attached = [
+            Blocker(str(one["server_id"]), f"server {one['server_id']} ({one.get('device') or 'attached'})")
+            for one in self.show().get("attachments", ())
+        ]
+        return [*attached, *super().blockers()]
 
     def is_deleted(self, body: Mapping[str, Any]) -> bool:
         """Cinder keeps what it could not delete."""

@@ -8,10 +8,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kamado.plugin.declare import LIST, MAP, MERGED, NOT_SENT, PHYSICAL_NAME, STRING, Prop, Ready
+from kamado.plugin.declare import (
+    LIST,
+    MAP,
+    MERGED,
+    NOT_SENT,
+    PHYSICAL_NAME,
+    STRING,
+    BlockedBy,
+    Prop,
+    Query,
+    Ready,
+)
 from kamado.plugin.rules import alike, at
 
 READY = Ready("status", pending={"BUILD"}, done={"ACTIVE", "DOWN"}, bad={"ERROR", "DEGRADED"})
+
+
+def ports_with(**where: str) -> BlockedBy:
+    """Ports that keep a thing from being deleted, told with what they belong to."""
+    return BlockedBy("port", Query("/v2.0/ports", "ports", where), ("name", "device_owner", "device_id"))
+
 
 NAME = Prop("name", STRING, "Name; need not be unique.", update=True, fallback=PHYSICAL_NAME)
 VALUE_SPECS = Prop("value_specs", MAP, "Extra request keys.", update=True, default={}, body=MERGED)

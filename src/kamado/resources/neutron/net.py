@@ -15,7 +15,7 @@ from kamado.plugin.declare import (
 )
 from kamado.plugin.rest import RestResource
 from kamado.plugin.side_calls import Call, Members, Tags
-from kamado.resources.neutron.family import NAME, READY, TAGS, VALUE_SPECS
+from kamado.resources.neutron.family import NAME, READY, TAGS, VALUE_SPECS, ports_with
 
 DHCP_AGENTS = Members(
     "dhcp_agent_ids",
@@ -32,6 +32,7 @@ class Net(RestResource):
 
     rest = Rest("network", path="/v2.0/networks", envelope="network")
     ready = READY
+    blocked_by = (ports_with(network_id="{id}"),)
     properties = Properties(
         NAME,
         VALUE_SPECS,

@@ -24,7 +24,7 @@ from kamado.plugin.errors import TemporaryError
 from kamado.plugin.rest import CloudResource, RestResource
 from kamado.plugin.rules import Excludes, Finding, OneOf
 from kamado.plugin.side_calls import Call, Members, Tags
-from kamado.resources.neutron.family import NAME, READY, TAGS, VALUE_SPECS
+from kamado.resources.neutron.family import NAME, READY, TAGS, VALUE_SPECS, ports_with
 
 L3_AGENTS = Members(
     "l3_agent_ids",
@@ -46,6 +46,7 @@ class Router(RestResource):
 
     rest = Rest("network", path="/v2.0/routers", envelope="router", extension=("router",))
     ready = READY
+    blocked_by = (ports_with(device_id="{id}"),)
     properties = Properties(
         NAME,
         Prop("external_gateway_info", MAP, "The way out.", update=True, fields=(

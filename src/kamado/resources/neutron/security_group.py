@@ -21,7 +21,7 @@ from kamado.plugin.declare import (
 from kamado.plugin.rest import RestResource
 from kamado.plugin.rules import Excludes, Finding
 from kamado.plugin.side_calls import By
-from kamado.resources.neutron.family import DIRECTIONS, ETHERTYPES, NAME, PROTOCOLS
+from kamado.resources.neutron.family import DIRECTIONS, ETHERTYPES, NAME, PROTOCOLS, ports_with
 from kamado.template.unknown import is_unknown
 
 _RULES = "/v2.0/security-group-rules"
@@ -94,6 +94,7 @@ class SecurityGroup(RestResource):
     """A set of rules on which traffic may pass."""
 
     rest = Rest("network", path="/v2.0/security-groups", envelope="security_group", extension=("security-group",))
+    blocked_by = (ports_with(security_groups="{id}"),)
     properties = Properties(
         NAME,
         Prop("description", STRING, "What it is for.", update=True, unset=""),

@@ -10,7 +10,7 @@ from kamado.plugin.declare import BOOLEAN, INTEGER, LIST, STRING, Attr, Prop, Pr
 from kamado.plugin.rest import RestResource
 from kamado.plugin.rules import Excludes, Finding, OneOf
 from kamado.plugin.side_calls import Tags
-from kamado.resources.neutron.family import NAME, TAGS, VALUE_SPECS
+from kamado.resources.neutron.family import NAME, TAGS, VALUE_SPECS, ports_with
 from kamado.template.unknown import is_unknown
 
 _MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
@@ -21,6 +21,7 @@ class Subnet(RestResource):
     """A range of addresses on a network."""
 
     rest = Rest("network", path="/v2.0/subnets", envelope="subnet")
+    blocked_by = (ports_with(fixed_ips="subnet_id={id}"),)
     properties = Properties(
         Prop("network_id", STRING, "Old name of network.", since="5.0.0", status="HIDDEN", instead="network",
              refers="neutron.network"),
