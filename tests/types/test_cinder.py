@@ -9,7 +9,7 @@ from tests.types.rig import Died, Rig, Saver
 
 from kamado.model.lifecycle import Action
 from kamado.plugin import lifecycle
-from kamado.plugin.errors import PermanentError, ResourceInError
+from kamado.plugin.errors import PermanentError, ResourceInError, TemporaryError
 from kamado.plugin.lifecycle import OutcomeKind
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
