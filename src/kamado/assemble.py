@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +24,10 @@ from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts
 from kamado.engine.system import BlockingSystemClock, SystemClock, ThreadCalls
 from kamado.engine.targets import TargetLoader
+from kamado.engine.waiting import nobody_else
 from kamado.localcloud.server import LocalCloud
+from kamado.messaging.bus import Bus
+from kamado.model.identifiers import new_id
 from kamado.model.records import CredentialRecord, OperationRecord, StackRecord
 from kamado.orchestrator import credentials
 from kamado.orchestrator.context import Services
@@ -102,6 +104,12 @@ class Parts:
         """The engine's way of writing."""
         return Journal(self.store)
 
+    @cached_property
+    def bus(self) -> Bus | None:
+        """The way to other processes; None when there is no ``transport_url``."""
+        settings = self.settings.messaging
+        return Bus(settings, new_id()) if settings.transport_url else None
+
     def engine(self) -> Engine:
         """An engine, not yet running."""
         settings = self.settings.engine
@@ -114,12 +122,24 @@ class Parts:
             registry=self.registry,
             cloud=self._cloud_of,
             on_deleted=self._sweep_credentials,
+            tell=self.bus.tell if self.bus else nobody_else,
         )
-        return Engine(ports, settings, loader=self.loader)
+        engine = Engine(ports, settings, loader=self.loader)
+        if self.bus:
+            self.bus.listen(engine.hear)
+        return engine
 
-    def api(self, wake: Callable[[], None]) -> WsgiApp:
-        """The REST API; ``wake`` tells the engines that there is work."""
+    def api(self, engine: Engine | None = None) -> WsgiApp:
+        """The REST API; ``engine``: that of the same process, which is told of work at once."""
         settings = self.settings
+        bus = self.bus
+
+        def wake() -> None:
+            if engine:
+                engine.wake()
+            if bus:
+                bus.tell()
+
         services = Services(
             store=self.store,
             registry=self.registry,
@@ -136,6 +156,8 @@ class Parts:
     def close(self) -> None:
         """Let go of everything that was made."""
         made = self.__dict__
+        if "bus" in made and self.bus:
+            self.bus.close()
         if "journal" in made:
             self.journal.close()
         if "clouds" in made:
@@ -218,7 +240,7 @@ class Installation:
         """Start everything, then write the file of variables. Raises OSError when a port is taken."""
         try:
             engine = self._parts.engine()
-            server = WebServer(self._parts.api(engine.wake), self.settings.api)
+            server = WebServer(self._parts.api(engine), self.settings.api)
             worker = EngineThread(engine)
             for part in (worker, server):
                 part.start()

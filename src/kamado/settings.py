@@ -19,6 +19,7 @@ from oslo_policy import opts as oslo_policy_opts
 from kamado.api.call import ApiSettings as ApiLimits
 from kamado.cloud.session import CloudSettings, ServiceUser
 from kamado.engine.ports import EngineSettings
+from kamado.messaging.transport import MessagingSettings
 from kamado.orchestrator.context import OrchestratorSettings
 
 
@@ -51,6 +52,7 @@ class Settings:
     orchestrator: OrchestratorSettings
     engine: EngineSettings
     cloud: CloudSettings
+    messaging: MessagingSettings
     raw: Any = field(repr=False)
 
 
@@ -85,6 +87,11 @@ _DEFAULT = [
     cfg.StrOpt("stack_domain_admin", help="User who administers that domain."),
     cfg.StrOpt("stack_domain_admin_password", secret=True, help="That user's password."),
     cfg.StrOpt("heat_stack_user_role", default="heat_stack_user", help="Role of stack users."),
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        help="Message bus over which processes wake each other, as oslo.messaging writes it: rabbit://user:password@host:5672/.",
+    ),
     cfg.IntOpt("periodic_interval", default=60, help="Seconds between an engine's entries in the service list."),
 ]
 _HEAT_API = [
@@ -116,6 +123,7 @@ _TOKENS = [
 ]
 _KAMADO = [
     cfg.FloatOpt("lease_seconds", default=30.0, min=1.0, help="After this an engine that fell silent loses its work."),
+    cfg.FloatOpt("claim_interval", default=2.0, min=0.01, help="Seconds between looks at the queue without a wake-up."),
     cfg.IntOpt("concurrent_steps", default=200, min=1, help="Resources that one operation works on at the same time."),
     cfg.BoolOpt("alone", default=False, help="No other engine works on this database: take everything over at start."),
     cfg.IntOpt("worker_threads", default=32, min=1, help="Blocking calls at the same time in one engine."),
@@ -158,12 +166,19 @@ def load(config_files: Sequence[str] = (), overrides: Mapping[tuple[str, str], A
         conf([], project="kamado", default_config_files=list(config_files), default_config_dirs=[])
         for (group, name), value in (overrides or {}).items():
             conf.set_override(name, value, group=None if group == "DEFAULT" else group)
-        return _sections(conf)
+        return _sections(conf, _messaging(conf.transport_url, config_files))
     except cfg.Error as error:
         raise SettingsError(str(error)) from error
 
 
-def _sections(conf: Any) -> Settings:
+def _messaging(transport_url: str | None, config_files: Sequence[str]) -> MessagingSettings:
+    """oslo.messaging defines ``transport_url`` and others itself, in another way: it is given the same files, parsed for it alone."""
+    conf = cfg.ConfigOpts()
+    conf([], project="kamado", default_config_files=list(config_files), default_config_dirs=[])
+    return MessagingSettings(transport_url=transport_url, conf=conf)
+
+
+def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
     if not conf.database.connection:
         raise SettingsError("[database] connection is not set: give the SQLAlchemy URL of the database")
     if not conf.auth_encryption_key:
@@ -201,6 +216,7 @@ def _sections(conf: Any) -> Settings:
         ),
         engine=EngineSettings(
             lease_seconds=conf.kamado.lease_seconds,
+            claim_interval=conf.kamado.claim_interval,
             heartbeat_seconds=conf.periodic_interval,
             concurrent_steps=conf.kamado.concurrent_steps,
             worker_threads=conf.kamado.worker_threads,
@@ -221,6 +237,7 @@ def _sections(conf: Any) -> Settings:
             stack_domain_admin=_domain_admin(conf, service),
             stack_user_role=conf.heat_stack_user_role,
         ),
+        messaging=messaging,
         raw=conf,
     )
 

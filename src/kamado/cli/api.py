@@ -12,6 +12,7 @@ from kamado.cli.main import settings_of
 def api(ctx: click.Context) -> None:
     """Serve the REST API at [heat_api] bind_host and bind_port until SIGTERM; any number may run on one database."""
     from kamado import assemble
+    from kamado.messaging.transport import MessagingMissing
     from kamado.processes import WebServer, wait_for_signal
     from kamado.settings import set_up_logging
 
@@ -19,12 +20,12 @@ def api(ctx: click.Context) -> None:
     set_up_logging(settings)
     parts = assemble.Parts(settings)
     try:
-        server = WebServer(parts.api(wake=lambda: None), settings.api)
+        server = WebServer(parts.api(), settings.api)
         server.start()
         click.echo(f"Kamado's API answers at http://{settings.api.host}:{server.port}")
         wait_for_signal()
         server.stop()
-    except OSError as error:
+    except (OSError, MessagingMissing) as error:
         raise click.ClickException(str(error)) from error
     finally:
         parts.close()

@@ -12,6 +12,7 @@ from kamado.cli.main import settings_of
 def engine(ctx: click.Context) -> None:
     """Work on stacks until SIGTERM; any number may run on one database, each takes what is free."""
     from kamado import assemble
+    from kamado.messaging.transport import MessagingMissing
     from kamado.processes import EngineThread, wait_for_signal
     from kamado.settings import set_up_logging
 
@@ -24,5 +25,7 @@ def engine(ctx: click.Context) -> None:
         click.echo("Kamado's engine is at work.")
         wait_for_signal()
         worker.stop()
+    except MessagingMissing as error:
+        raise click.ClickException(str(error)) from error
     finally:
         parts.close()

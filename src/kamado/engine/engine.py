@@ -1,25 +1,25 @@
 """The engine of a process: claims operations, executes them side by side, keeps their leases, says goodbye.
 
-Made by ``assemble``; several may work on one database. ``wake`` and ``stop`` may be called from any thread. The trap: being woken is a
-courtesy; the queue is looked at every few seconds anyway, so a lost wake-up costs time, not work.
+Made by ``assemble``; several may work on one database. ``wake``, ``hear`` and ``stop`` may be called from any thread. The trap: being
+woken is a courtesy; the queue is looked at every few seconds anyway, so a lost wake-up costs time, not work.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
+from collections.abc import Collection
 from functools import partial
 
 from kamado.engine.drive import NotWritten
 from kamado.engine.executor import Execution
+from kamado.engine.heartbeat import Heartbeat
 from kamado.engine.leases import Leases
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.targets import TargetLoader
 from kamado.engine.waiting import Waiting
 from kamado.model.identifiers import new_id
-from kamado.model.records import EngineRecord, OperationRecord
+from kamado.model.records import OperationRecord
 from kamado.store.errors import LeaseLost
 
 LOG = logging.getLogger(__name__)
@@ -44,10 +44,10 @@ class Engine:
         self._settings = settings
         store = ports.store
         loader = loader or TargetLoader(store.templates, store.files, ports.registry, settings.region)
-        self._execution = partial(Execution, ports, settings, loader, waiting=Waiting(self.wake))
+        self._waiting = Waiting(self.wake, ports.tell)
+        self._execution = partial(Execution, ports, settings, loader, waiting=self._waiting)
         self._leases = Leases(self.id, store.operations, ports.clock, ports.store_calls, settings)
-        self._binary = binary
-        self._started_at = ports.clock.now()
+        self._heartbeat = Heartbeat(self.id, binary, ports, settings.heartbeat_seconds)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look = asyncio.Event()
@@ -62,6 +62,13 @@ class Engine:
     def wake(self) -> None:
         """There is something new in the queue."""
         self._from_anywhere(self._woken)
+
+    def hear(self, work: bool, ended: Collection[str]) -> None:
+        """News of another process: ``work`` in the queue, operations on nested stacks that have ``ended``. May be wrong, or come twice."""
+        if ended:
+            self._from_anywhere(partial(self._ring, ended))
+        if work:
+            self.wake()
 
     def stop(self, drain: bool = False) -> None:
         """Takes nothing new and ends: with ``drain`` when what runs is over, else at once, giving the leases back.
@@ -80,6 +87,10 @@ class Engine:
         self._look.set()
         self._check.set()
 
+    def _ring(self, ended: Collection[str]) -> None:
+        for stack_id in ended:
+            self._waiting.ring(stack_id)
+
     def _end(self, drain: bool) -> None:
         if not drain:
             for execution in self._leases.held.values():
@@ -89,10 +100,10 @@ class Engine:
     async def run(self) -> None:
         """Works until `stop`."""
         self._loop = asyncio.get_running_loop()
-        await self._beat()
+        await self._heartbeat.beat()
         if self._settings.alone and not self._stopping:
             self._begin(await self._leases.take_over())
-        keepers = [self._loop.create_task(self._keep_leases()), self._loop.create_task(self._keep_beating())]
+        keepers = [self._loop.create_task(self._keep_leases()), self._loop.create_task(self._heartbeat.keep_beating())]
         try:
             while not self._stopping:
                 self._look.clear()
@@ -104,7 +115,7 @@ class Engine:
             for keeper in keepers:
                 keeper.cancel()
             await asyncio.gather(*keepers, return_exceptions=True)
-            await self._goodbye()
+            await self._heartbeat.goodbye()
 
     async def _claim(self) -> None:
         try:
@@ -172,33 +183,6 @@ class Engine:
                 LOG.exception("leases could not be renewed", extra={"engine": self.id})
             self._check.clear()
             await self._ports.clock.sleep(min(_CHECK_AT_MOST_EVERY, third))
-
-    async def _keep_beating(self) -> None:
-        while True:
-            await self._ports.clock.sleep(self._settings.heartbeat_seconds)
-            try:
-                await self._beat()
-            except Exception:
-                LOG.exception("the heartbeat could not be written", extra={"engine": self.id})
-
-    async def _beat(self) -> None:
-        record = EngineRecord(
-            id=self.id,
-            hostname=socket.gethostname(),
-            binary=self._binary,
-            pid=os.getpid(),
-            started_at=self._started_at,
-            updated_at=self._ports.clock.now(),
-            report_interval=int(self._settings.heartbeat_seconds),
-        )
-        await self._ports.store_calls.run(partial(self._ports.store.engines.beat, record))
-
-    async def _goodbye(self) -> None:
-        try:
-            goodbye = partial(self._ports.store.engines.goodbye, self.id, self._ports.clock.now())
-            await self._ports.store_calls.run(goodbye)
-        except Exception:
-            LOG.exception("goodbye could not be written", extra={"engine": self.id})
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
         """Until the event is set, or for so long."""

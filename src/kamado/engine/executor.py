@@ -95,7 +95,7 @@ class Execution:
         if stack is None:
             raise LookupError(f"operation {operation.id} has no stack {operation.stack_id}")
         rows = await call(partial(store.resources.of_stack, stack.id))
-        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._waiting.wake)
+        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._waiting.work)
         if self._stop is Stop.NONE:
             try:
                 desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
@@ -281,7 +281,7 @@ class Execution:
         for change in changes:
             ledger.note(change)
         await settled(ledger.flush())
-        self._waiting.ring(stack.id)
+        self._waiting.ended(stack.id, nested=stack.owner_id is not None)
 
     def _exported(self, stack: StackRecord, rows: list[ResourceRecord]) -> dict[str, Any]:
         store = self._ports.store

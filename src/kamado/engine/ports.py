@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Protocol, TypeVar
 
+from kamado.engine.waiting import nobody_else
 from kamado.model.changes import Change
 from kamado.model.lifecycle import Stop
 from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
@@ -249,7 +250,8 @@ class EnginePorts:
 
     ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``on_deleted`` removes what a
     deleted stack leaves behind (credentials); it may be called more than once. ``random`` spreads waits; a simulation
-    gives one with a seed.
+    gives one with a seed. ``tell`` says to engines in other processes, without waiting, that operations on these nested stacks have
+    ended, or (none named) that there is work in the queue.
     """
 
     store: StorePort
@@ -260,4 +262,5 @@ class EnginePorts:
     registry: TypeSource
     cloud: CloudPort
     on_deleted: Callable[[StackRecord], None] = nothing_to_clean
+    tell: Callable[[Collection[str]], None] = nobody_else
     random: Random = field(default_factory=Random)

@@ -1,14 +1,14 @@
-"""Waiting for child stacks: who in this process waits for the end of an operation on which stack.
+"""Waiting for child stacks, and telling of news: who in this process waits for the end of an operation on which stack.
 
-One for each engine, shared by all that it executes. The trap: a ring is a courtesy of the engine that ended the operation;
-when that is another process, the parent's execution looks with one query for all its children (`Execution`), and each waiting
-step by itself now and then.
+One for each engine, shared by all that it executes. The trap: a ring is a courtesy of the engine that ended the operation, and so is
+the news that another process sends; when it gets lost, the parent's execution looks with one query for all its children
+(`Execution`), and each waiting step by itself now and then.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 FALLBACK_SECONDS = 30.0
 """After so long a waiting step looks at its child by itself."""
@@ -18,12 +18,32 @@ def nobody() -> None:
     """Told of new work where there is no engine to tell."""
 
 
-class Waiting:
-    """The bells of an engine. ``wake``: has the engine look at its queue; may be called from any thread. On the loop else."""
+def nobody_else(ended: Collection[str] = ()) -> None:
+    """Told of news where there is no other process to tell."""
 
-    def __init__(self, wake: Callable[[], None] = nobody) -> None:
-        self.wake = wake
+
+class Waiting:
+    """The bells of an engine. On the loop, but for `work`.
+
+    ``wake``: has the engine look at its queue; may be called from any thread. ``tell``: the other processes (`EnginePorts.tell`).
+    """
+
+    def __init__(
+        self, wake: Callable[[], None] = nobody, tell: Callable[[Collection[str]], None] = nobody_else
+    ) -> None:
+        self._wake = wake
+        self._tell = tell
         self._bells: dict[str, list[asyncio.Event]] = {}
+
+    def work(self) -> None:
+        """There is new work in the queue, for whoever has room. From any thread."""
+        self._wake()
+        self._tell(())
+
+    def ended(self, stack_id: str, nested: bool) -> None:
+        """An operation on a stack has ended here: whoever waits for it, in this process or in another, looks."""
+        if not self.ring(stack_id) and nested:
+            self._tell((stack_id,))
 
     def hang(self, stack_id: str) -> asyncio.Event:
         """A bell that is rung when an operation on the stack ends."""
@@ -39,10 +59,12 @@ class Waiting:
         if not bells:
             self._bells.pop(stack_id, None)
 
-    def ring(self, stack_id: str) -> None:
-        """An operation on the stack has ended."""
-        for bell in self._bells.get(stack_id, ()):
+    def ring(self, stack_id: str) -> bool:
+        """An operation on the stack has ended, here or elsewhere; whether somebody waits for it here."""
+        bells = self._bells.get(stack_id, ())
+        for bell in bells:
             bell.set()
+        return bool(bells)
 
     def awaited(self, stack_ids: Iterable[str]) -> list[str]:
         """Those of ``stack_ids`` that somebody waits for."""
