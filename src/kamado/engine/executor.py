@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from kamado.engine import closing
+from kamado.engine import closing, events
 from kamado.engine.acting import act
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
@@ -61,7 +61,6 @@ class Execution:
         self._stop = operation.stop
         self._timed_out = False
         self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
-        self._besides = ""
         self._lost = False
         self.paused = False
 
@@ -96,6 +95,7 @@ class Execution:
             raise LookupError(f"operation {operation.id} has no stack {operation.stack_id}")
         rows = await call(partial(store.resources.of_stack, stack.id))
         ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._waiting.work)
+        ledger.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
         if self._stop is Stop.NONE:
             try:
                 desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
@@ -168,7 +168,6 @@ class Execution:
         try:
             await driver.run()
         finally:
-            self._besides = run.let_go
             self._driver = None
             self._run = None
             for task in besides:
@@ -271,7 +270,7 @@ class Execution:
         else:
             if operation.action is Action.DELETE and stack.owner_id is None:
                 await self._ports.calls.run(partial(self._forget, stack))
-            changes = closing.completed(stack, operation, now, self._besides)
+            changes = closing.completed(stack, operation, now, ledger.let_go)
             if SNAPSHOT_ID in operation.options:
                 data = await self._ports.store_calls.run(partial(self._exported, stack, list(ledger.rows.values())))
                 changes.insert(0, closing.filled(operation, data))

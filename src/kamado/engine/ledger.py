@@ -57,6 +57,8 @@ class Ledger:
         self._last: Future[None] | None = None
         self._announce = announce
         self._news = False
+        self.let_go = ""
+        """What a forced deletion leaves behind, as its last line tells; the operation's reason keeps it through a crash."""
 
     def insert(self, record: ResourceRecord) -> None:
         """A new row."""

@@ -16,6 +16,7 @@ from kamado.engine.calling import DELETE, DELETE_SNAPSHOT, SNAPSHOT_DELETE
 from kamado.engine.effects import DURABLE, Call, Enter, Routine, Sleep, StepFailed
 from kamado.engine.hooks import wait_at
 from kamado.engine.plan import Step
+from kamado.model.changes import UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ABANDON, FORCE, RETAIN, ResourceRecord
 from kamado.plugin import lifecycle
@@ -95,7 +96,9 @@ def _let_go(run: Run, row: ResourceRecord, reason: str) -> None:
     row = run.ledger.update(row.id, status=Status.FAILED, reason=f"Let go of by a forced deletion: {reason}")
     run.row_event(row)
     _forget(run, row)
-    run.note_let_go(thing)
+    before = run.ledger.let_go
+    run.ledger.let_go = f"{before}, {thing}" if before else f"{events.LET_GO}{thing}"
+    run.ledger.note(UpdateOperation(run.operation.id, {"reason": run.ledger.let_go}))
 
 
 def _snapshots_of(run: Run, row: ResourceRecord) -> Routine[None]:

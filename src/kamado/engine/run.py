@@ -20,7 +20,6 @@ from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.scope import RowScope
 from kamado.engine.targets import Desired, TargetLoader
 from kamado.engine.waiting import Waiting
-from kamado.model.changes import UpdateOperation
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import FORCE, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin import lifecycle
@@ -65,7 +64,6 @@ class Run:
         patience = settings.forced_delete_patience if operation.options.get(FORCE) else None
         self.caller = Caller(ledger, settings, ports.store.resources, ports.random, children.waiting, patience)
         self._cloud: Any = None
-        self.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
         timeout = stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout
         self.info = stack_info(stack, settings.region, timeout)
         parent = Parent(stack, operation, ledger, children.deadline, ports.clock.now)
@@ -114,11 +112,6 @@ class Run:
     def event(self, row: ResourceRecord, properties: Mapping[str, Any] | None) -> None:
         """A line of history in the state that the row has now."""
         self.ledger.event(events.resource_event(row, properties, self.now()))
-
-    def note_let_go(self, thing: str) -> None:
-        """Adds to what the operation's last line says is left behind; durable with the next batch."""
-        self.let_go = f"{self.let_go}, {thing}" if self.let_go else f"{events.LET_GO}{thing}"
-        self.ledger.note(UpdateOperation(self.operation.id, {"reason": self.let_go}))
 
     def row_event(self, row: ResourceRecord) -> None:
         """The same with the properties that the row was applied with."""
