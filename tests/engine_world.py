@@ -35,7 +35,7 @@ from kamado.resources.heat import TYPES as HEAT_TYPES
 from kamado.store import Journal, Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-NESTED_TYPES = frozenset({"one.yaml", "two.yaml", "My::One"})
+NESTED_TYPES = frozenset({"one.yaml", "two.yaml", "My::One", "OS::Heat::ResourceGroup", "OS::Heat::ResourceChain"})
 """Types of tests that stand for nested stacks."""
 
 

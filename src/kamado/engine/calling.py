@@ -193,8 +193,9 @@ class Caller:
                     if token != before:
                         self._keep_token(resource, token)
                 fresh = False
+                again = resource.asks_again_after(token)
                 yield ON_DISK
-                yield Sleep(FALLBACK_SECONDS, bell)
+                yield Sleep(FALLBACK_SECONDS if again is None else min(again, FALLBACK_SECONDS), bell)
         finally:
             self.waiting.take_down(stack_id, bell)
 

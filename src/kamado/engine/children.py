@@ -104,6 +104,29 @@ class ChildReader:
         row = in_use(self._store.resources.named(stack_id, [resource])) if stack is not None else None
         if stack is None or row is None:
             return None
+        return self._of_row(stack, row, name)
+
+    def members(self, stack_id: str, name: str | None) -> Mapping[str, Any]:
+        """See `kamado.plugin.context.Children`."""
+        stack = self._store.stacks.get(stack_id)
+        if stack is None:
+            return {}
+        rows: dict[str, list[ResourceRecord]] = {}
+        for row in self._store.resources.of_stack(stack_id):
+            if row.action is not Action.DELETE:
+                rows.setdefault(row.name, []).append(row)
+        standing = (in_use(several) for several in rows.values())
+        return {row.name: self._of_row(stack, row, name) for row in standing if row is not None}
+
+    def template(self, stack_id: str) -> ChildTemplate | None:
+        """See `kamado.plugin.context.Children`."""
+        stack = self._store.stacks.get(stack_id)
+        if stack is None:
+            return None
+        body = self._store.templates.get(stack.target.template_id)
+        return ChildTemplate(body, dict(stack.target.environment.get("parameters") or {}))
+
+    def _of_row(self, stack: StackRecord, row: ResourceRecord, name: str | None) -> Any:
         if name is None:
             return reference_of(row)
         if name in row.attributes:

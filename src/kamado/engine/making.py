@@ -18,7 +18,7 @@ from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
 from kamado.engine.hooks import wait_at, waiting_for, waits_at
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
-from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
+from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties, wanted_update_policy
 from kamado.engine.scope import REFERENCE
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
@@ -66,7 +66,8 @@ class Wanted:
         self.definition: Definition = run.desired.definitions[step.name]
         self.kind: type[Resource] = run.desired.types.get(step.type, step.name)
         self.schema: TypeSchema = run.desired.types.schema(step.type) or self.kind.schema
-        written = definition_digest(self.definition, run.desired.parameters, self.kind.version)
+        version = run.desired.types.version(step.type, step.name)
+        written = definition_digest(self.definition, run.desired.parameters, version)
         self.digest = applied_digest(written, self.definition, run.scope, run.keeps_secrets)
         self.requires = tuple(
             sorted(run.current[name] for name in run.plan.requires.get(step.name, ()) if name in run.current)
@@ -74,6 +75,7 @@ class Wanted:
         self.hidden = secret_properties(self.definition, run.desired.parameters, run.keeps_secrets)
         self.properties: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
+        self.update_policy: dict[str, Any] = {}
         self.problem: Outcome | None = None
         self._resolve()
 
@@ -82,6 +84,7 @@ class Wanted:
         try:
             self.properties = wanted_properties(self.schema, self.definition, self.run.scope)
             self.metadata = wanted_metadata(self.definition, self.run.scope)
+            self.update_policy = wanted_update_policy(self.schema, self.definition, self.run.scope)
         except ResolveError as error:
             kind = getattr(error, "error_type", "") or "StackValidationFailed"
             self.problem = Outcome(OutcomeKind.FAIL, f"{kind}: {path}: {error}")
@@ -120,7 +123,10 @@ class Wanted:
 
     def resource(self, row: ResourceRecord) -> Resource:
         """The resource of a row with the wanted properties."""
-        return self.run.resource(row, self.properties, self.metadata)
+        resource = self.run.resource(row, self.properties, self.metadata)
+        if self.update_policy:
+            resource.update_policy = self.update_policy
+        return resource
 
     def event(self, row: ResourceRecord) -> None:
         """A line of history in the state that the row has now."""

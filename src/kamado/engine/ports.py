@@ -180,6 +180,9 @@ class Types(Protocol):
     def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
         """The class of a type; raises `kamado.plugin.registry.UnknownType`."""
 
+    def version(self, type_name: str, resource_name: str = "") -> str:
+        """What besides its properties makes a composite type what it is, as a digest; "" for others."""
+
     def schema(self, type_name: str) -> TypeSchema | None:
         """The schema of a type, None when there is no such type."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from kamado.template import Definition, Parameters, Scope, resolve
 from kamado.template.definition import reads
 from kamado.template.properties import coerce_properties
-from kamado.template.schema import TypeSchema
+from kamado.template.schema import TypeSchema, coerce_all
 
 
 def wanted_properties(schema: TypeSchema | None, definition: Definition, scope: Scope) -> dict[str, Any]:
@@ -27,6 +27,13 @@ def wanted_metadata(definition: Definition, scope: Scope) -> dict[str, Any]:
     if not definition.metadata:
         return {}
     return dict(resolve(definition.metadata, scope) or {})
+
+
+def wanted_update_policy(schema: TypeSchema | None, definition: Definition, scope: Scope) -> dict[str, Any]:
+    """The update policy that the definition asks for, where its type reads one. Raises ResolveError and ValuesInvalid."""
+    if schema is None or not definition.update_policy:
+        return {}
+    return coerce_all(schema.update_policy, resolve(definition.update_policy, scope) or {})
 
 
 def secret_properties(

@@ -99,6 +99,7 @@ class Run:
             cloud=self.cloud,
             saver=saver,
             children=self._children_of(row),
+            wanted=self.plan.wanted.get(row.name, frozenset()),
         )
         types = self.desired.types
         resource = lifecycle.build(types, row, self.info, ports, properties=properties, metadata=metadata)

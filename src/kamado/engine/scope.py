@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kamado.model.records import ResourceRecord
+from kamado.plugin.stack_resource import EACH
 from kamado.template import Parameters, walk
 
 REFERENCE = "$reference"
@@ -51,9 +52,9 @@ class RowScope:
         if row is None:
             return None
         if not path:
-            return {name: value for name, value in row.attributes.items() if name != REFERENCE}
+            return {name: inside(value, ()) for name, value in row.attributes.items() if name != REFERENCE}
         name, rest = attribute_place(path)
-        return walk(row.attributes.get(name), rest)
+        return inside(row.attributes.get(name), rest)
 
     def facade(self, key: str) -> Any:
         """What ``resource_facade`` gives in a nested template."""
@@ -71,9 +72,21 @@ def attribute_names(paths: Iterable[tuple[str, tuple[Any, ...]]]) -> dict[str, s
 def attribute_place(path: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """The name of the attribute that a path begins with, and what is left of the path.
 
-    ``resource.<name>`` with something after it is an attribute of a resource in a nested stack: that is one name.
+    ``resource.<name>`` with something after it is an attribute of a resource in a nested stack, ``attributes`` one of all members of a
+    group: those are one name.
     """
     name = str(path[0])
-    if len(path) > 1 and isinstance(path[1], str) and name.startswith("resource.") and name.count(".") == 1:
+    longer = name == "attributes" or (name.startswith("resource.") and name.count(".") == 1)
+    if longer and len(path) > 1 and isinstance(path[1], str):
         return f"{name}.{path[1]}", tuple(path[2:])
     return name, tuple(path[1:])
+
+
+def inside(value: Any, path: tuple[Any, ...]) -> Any:
+    """What lies at a path in an attribute's value; in that of every member where it is a group's (`EACH`)."""
+    if not isinstance(value, Mapping) or EACH not in value:
+        return walk(value, path)
+    each = value[EACH]
+    if isinstance(each, Mapping):
+        return {name: walk(one, path) for name, one in each.items()}
+    return [walk(one, path) for one in each]

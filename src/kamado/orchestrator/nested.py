@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from kamado.engine.children import TOO_DEEP, child_environment
+from kamado.engine.scope import attribute_names
 from kamado.plugin.context import ChildTemplate
 from kamado.plugin.registry import Registry
 from kamado.plugin.stack_resource import StackResource
@@ -39,7 +41,7 @@ from kamado.template.schema import CustomCheck
 _LOCATED = re.compile(r"(?:(?P<kind>\w[\w ]*): : )?(?P<path>resources\.\S*): : (?P<words>.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Level:
     """A stack of the tree as far as it is known: what it wants, and what its names mean."""
 
@@ -50,6 +52,13 @@ class Level:
     types: Registry
     depth: int = 0
     place: str = ""
+
+    @cached_property
+    def read(self) -> Mapping[str, Collection[str | None]]:
+        """Resource name → the attributes that are read somewhere."""
+        outputs = self.template.active_outputs(self.parameters).values()
+        inside = (place for definition in self.definitions.values() for place in definition.attributes)
+        return attribute_names([*inside, *(place for output in outputs for place in output.attributes)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +166,7 @@ def _wanted(level: Level, definition: Definition, cls: type[StackResource]) -> C
     """What a nested stack is made from, values not yet known UNKNOWN."""
     try:
         values = coerce_properties(cls.schema, resolve(definition.properties, ParameterScope(level.parameters)) or {})
-        found = cls.template_for(definition.type, values)
+        found = cls.template_for(definition.type, values, level.read.get(definition.name, ()))
     except (ResolveError, ValuesInvalid):
         return None
     if found is None:

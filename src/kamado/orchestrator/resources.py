@@ -13,7 +13,7 @@ from typing import Any
 
 from kamado.engine.children import ChildReader
 from kamado.engine.children import stack_info as facts
-from kamado.engine.scope import REFERENCE
+from kamado.engine.scope import REFERENCE, inside
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import templates
@@ -201,12 +201,16 @@ def with_live_attributes(
         return row
     types = types_of(services, stack)
     try:
-        schema = types.get(row.type, row.name).schema
+        cls = types.get(row.type, row.name)
     except UnknownType:
         return row
-    known = set(schema.attributes)
-    asked = known if None in names else known.intersection(name for name in names if name is not None)
-    wanted = sorted(name for name in asked if name in schema.live_attributes or name not in row.attributes)
+    known = set(cls.schema.attributes)
+    named = {name for name in names if name is not None}
+    if cls.composite:  # what it consists of may have changed without it, and looking there costs no call
+        wanted = sorted(named)
+    else:
+        asked = known if None in names else known & named
+        wanted = sorted(name for name in asked if name in cls.schema.live_attributes or name not in row.attributes)
     if not wanted:
         return row
     ports = reading_ports(services, context)
@@ -274,7 +278,7 @@ def _attributes(
     else:
         found = _stored(row) if resource.local and not resource.composite else {}
         missing = [name for name in [*declared, *more] if name not in found]
-    return {**found, **_read(resource, missing)}
+    return {name: inside(value, ()) for name, value in {**found, **_read(resource, missing)}.items()}
 
 
 def _stored(row: ResourceRecord) -> dict[str, Any]:

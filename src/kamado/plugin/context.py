@@ -108,6 +108,12 @@ class Children(Protocol):
     def attribute(self, stack_id: str, resource: str, name: str | None) -> Any:
         """An attribute of a resource of the child, without a name its reference; None when there is none."""
 
+    def members(self, stack_id: str, name: str | None) -> Mapping[str, Any]:
+        """The same of all resources of the child that are there, by their names."""
+
+    def template(self, stack_id: str) -> ChildTemplate | None:
+        """What the child was last asked to be, None when there is no child."""
+
 
 def no_cloud() -> Cloud:
     """The cloud port of something that has none (local types, tests)."""
@@ -135,3 +141,5 @@ class Ports:
     cloud: Callable[[], Cloud] = no_cloud
     saver: Saver = field(default_factory=NotSaved)
     children: Children | None = None
+    wanted: frozenset[str | None] = frozenset()
+    """Names of the resource's attributes that its stack reads somewhere; None stands for all of them."""

@@ -427,6 +427,7 @@ def resource_type(
             secrets=frozenset(prop.name for prop in declared if prop.secret),
             description=(cls.__doc__ or "").strip(),
             live_attributes=frozenset(attr.name for attr in cls.attributes if attr.live),
+            update_policy={prop.name: prop.schema() for prop in cls.update_policies},
         )
         return cls
 

@@ -62,6 +62,7 @@ class TemplateFiles:
         self._defaults = defaults or {}
         self._lenient = lenient
         self._made: dict[str, type[Resource]] = {}
+        self._whole: str | None = None
 
     def find(self, name: str) -> type[Resource] | None:
         """The type that a file is, None when the name is no file's. Raises TemplateInvalid."""
@@ -94,16 +95,23 @@ class TemplateFiles:
 
     def _version(self, name: str) -> str:
         """A digest of all that the template may use: files that it or one of those names, and the environment."""
-        mapped = [target for target in _texts(self._section) if target in self._files]
-        used: set[str] = set()
-        found = [name, *mapped]
+        found = [name, *(target for target in _texts(self._section) if target in self._files)]
+        used = set(found)
         while found:
             text = self._files[found.pop()]
             more = [other for other in self._files if other not in used and other in text]
             used.update(more)
             found += more
-        used.update((name, *mapped))
-        body = [self._section, self._defaults, sorted((other, self._files[other]) for other in used)]
+        return self._digest(used)
+
+    def version(self) -> str:
+        """A digest of everything that is here: for a type that may come to use any of it."""
+        if self._whole is None:
+            self._whole = self._digest(self._files) if self._files or self._section else ""
+        return self._whole
+
+    def _digest(self, names: Iterable[str]) -> str:
+        body = [self._section, self._defaults, sorted((name, self._files[name]) for name in names)]
         return hashlib.blake2b(json.dumps(body, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
 
@@ -208,6 +216,11 @@ class Registry:
         resolved = self.resolve(type_name, resource_name)
         found = self._types.get(resolved) or self._files.find(resolved)
         return None if found is None else found.schema
+
+    def version(self, type_name: str, resource_name: str = "") -> str:
+        """What besides its properties makes a composite type what it is (files, mappings), as a digest; "" for others."""
+        cls = self.get(type_name, resource_name)
+        return cls.version or self._files.version() if cls.composite else ""
 
     def suggestions(self, type_name: str) -> Sequence[str]:
         """Names that may have been meant."""

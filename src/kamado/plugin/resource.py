@@ -41,6 +41,10 @@ class Resource(Kind):
 
     properties = Properties()
     attributes: ClassVar[tuple[Attr, ...]] = ()
+    update_policies: ClassVar[tuple[Prop, ...]] = ()
+    """What may stand in the template's ``update_policy``."""
+    update_policy: Mapping[str, Any] = {}
+    """That section, resolved and complete with defaults; there while the resource is brought to what the template wants."""
     side_calls: ClassVar[tuple[SideCall, ...]] = ()
     handled: ClassVar[frozenset[str] | set[str]] = frozenset()
     """Properties that are not sent because a handler of the class deals with them."""
@@ -129,6 +133,10 @@ class Resource(Kind):
 
     def refresh(self) -> None:
         """Reads what the next poll looks at; asked of composites only."""
+
+    def asks_again_after(self, token: Any) -> float | None:  # noqa: ARG002
+        """Seconds after which a composite wants to be asked again though nothing has happened to its child, None for no such wish."""
+        return None
 
     def reference(self) -> str:
         """What get_resource and Ref give."""

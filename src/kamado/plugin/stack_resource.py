@@ -8,7 +8,7 @@ and removed as an operation of its own, child of its parent's. The traps: handle
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from kamado.model.identifiers import StackIdentity
@@ -20,6 +20,9 @@ from kamado.plugin.resource import Resource
 OPERATION = "operation"
 STACK_ID = "OS::stack_id"
 """The output of a nested template that stands for the resource's reference."""
+
+EACH = "$each"
+"""Key of an attribute's value that holds the values of a group's members (a list, or a map by name): a path goes into each."""
 
 NESTED = "resource."
 """How an attribute begins that is one of the child's resources: ``resource.<name>.<attribute>``."""
@@ -35,12 +38,17 @@ class StackResource(Resource, ABC):
 
     @classmethod
     @abstractmethod
-    def template_for(cls, type_name: str, properties: Mapping[str, Any]) -> ChildTemplate | None:
-        """What the child is made from; None while it is not known (values of ``properties`` may be UNKNOWN)."""
+    def template_for(
+        cls, type_name: str, properties: Mapping[str, Any], wanted: Collection[str | None] = ()
+    ) -> ChildTemplate | None:
+        """What the child is made from; None while it is not known (values of ``properties`` may be UNKNOWN).
+
+        ``wanted``: names of the attributes that the resource's stack reads (`kamado.plugin.context.Ports`).
+        """
 
     def child_template(self) -> ChildTemplate:
         """What the child of this resource is made from now."""
-        found = self.template_for(self.type_name, self.properties)
+        found = self.template_for(self.type_name, self.properties, self.ports.wanted)
         if found is None:
             raise PermanentError("the template of the nested stack is not known", "StackValidationFailed")
         return found

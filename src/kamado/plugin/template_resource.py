@@ -6,7 +6,7 @@ with everything that the child is made from besides its properties, else an upda
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -28,7 +28,12 @@ class TemplateResource(StackResource):
     loaded: ClassVar[Template | None] = None
 
     @classmethod
-    def template_for(cls, type_name: str, properties: Mapping[str, Any]) -> ChildTemplate | None:
+    def template_for(
+        cls,
+        type_name: str,
+        properties: Mapping[str, Any],
+        wanted: Collection[str | None] = (),  # noqa: ARG003
+    ) -> ChildTemplate | None:
         """The file, with the properties as its parameters."""
         given = {name: value for name, value in properties.items() if value is not None}
         return ChildTemplate(cls.file, given, type_name)

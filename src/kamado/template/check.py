@@ -20,7 +20,7 @@ from kamado.template.graph import dependency_order, find_cycle
 from kamado.template.parameters import Parameters
 from kamado.template.problems import Path, Problem, TemplateInvalid, did_you_mean, dotted
 from kamado.template.properties import check_properties
-from kamado.template.schema import CustomCheck, TypeCatalog, TypeSchema
+from kamado.template.schema import CustomCheck, TypeCatalog, TypeSchema, check_all
 from kamado.template.template import Template
 from kamado.template.unknown import UNKNOWN
 
@@ -208,6 +208,7 @@ class _Checker:
                 self._attributes(value, (*base, key), f"{definition.name}.{key}")
         if len(self.problems) == before:
             self._properties(definition, schema, (*base, self.keys[0]))
+            self._update_policy(definition, schema, (*base, self.keys[2]))
 
     def _properties(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
         values = definition.properties
@@ -221,6 +222,14 @@ class _Checker:
         for wrong in check_properties(schema, values, self.custom):
             at = (*path, *wrong.path)
             text = f"Property error: : {dotted(at)}: : {wrong.message}"
+            self._note("KT405", text, (*path, *wrong.place), hint=wrong.hint)
+
+    def _update_policy(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
+        policy = self._value(definition.update_policy, path) if definition.update_policy else None
+        if not isinstance(policy, Mapping):
+            return
+        for wrong in check_all(schema.update_policy, policy, self.custom):
+            text = f"Property error: : {dotted((*path, *wrong.path))}: : {wrong.message}"
             self._note("KT405", text, (*path, *wrong.place), hint=wrong.hint)
 
     def _resolved(self, properties: Mapping[str, Any], path: Path) -> dict[str, Any]:

@@ -509,7 +509,7 @@ class TypeSchema:
     """A resource type as the template checker sees it.
 
     `any_attributes`, `any_properties`: names are not known beforehand. `aliases`: old property name → the name that replaced it;
-    a required property counts as given when one of its old names is.
+    a required property counts as given when one of its old names is. `update_policy`: what may stand in that section.
     """
 
     name: str
@@ -519,6 +519,7 @@ class TypeSchema:
     support: Support = SUPPORTED
     any_properties: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
+    update_policy: Mapping[str, Schema] = field(default_factory=dict)
 
 
 class TypeCatalog(Protocol):

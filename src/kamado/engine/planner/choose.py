@@ -36,7 +36,7 @@ def choose(draft: Draft) -> None:
         if usable:
             best = usable[0]
             if len(usable) > 1:
-                version = request.types.get(definition.type, name).version
+                version = request.types.version(definition.type, name)
                 digest = definition_digest(definition, request.parameters, version)
                 best = _best(usable, definition.type, digest, request.operation_id)
             draft.chosen[name] = best

@@ -15,11 +15,11 @@ from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
-from kamado.engine.scope import RowScope, attribute_names, attribute_place
+from kamado.engine.scope import RowScope, attribute_names, attribute_place, inside
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.resource import Resource
-from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve, walk
+from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve
 from kamado.template.schema import TypeSchema, ValuesInvalid
 
 _MAKING = frozenset({Action.CREATE, Action.ADOPT, Action.INIT})
@@ -49,7 +49,7 @@ class DraftScope(RowScope):
         name, rest = attribute_place(path)
         if name not in decision.row.attributes:
             return UNKNOWN
-        return walk(decision.row.attributes[name], rest)
+        return inside(decision.row.attributes[name], rest)
 
 
 def compare(draft: Draft) -> None:
@@ -76,7 +76,8 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
     if row.type != definition.type:
         return Decision(StepKind.REPLACE, Reason.TYPE_CHANGED, row)
     kind = draft.request.types.get(definition.type, row.name)
-    written = definition_digest(definition, draft.request.parameters, kind.version)
+    version = draft.request.types.version(definition.type, row.name)
+    written = definition_digest(definition, draft.request.parameters, version)
     digest = applied_digest(written, definition, scope, lambda name: _keeps_secrets(draft, name))
     if row.status is Status.COMPLETE:
         if digest and digest == row.definition and row.physical_id not in draft.request.unsound:

@@ -3,7 +3,9 @@
 from kamado.resources.heat.delay import Delay
 from kamado.resources.heat.none_resource import NoneResource
 from kamado.resources.heat.random_string import RandomString
+from kamado.resources.heat.resource_chain import ResourceChain
+from kamado.resources.heat.resource_group import ResourceGroup
 from kamado.resources.heat.test_resource import TestResource
 from kamado.resources.heat.value import Value
 
-TYPES = (RandomString, Value, NoneResource, TestResource, Delay)
+TYPES = (RandomString, Value, NoneResource, TestResource, Delay, ResourceGroup, ResourceChain)
