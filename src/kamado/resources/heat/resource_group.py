@@ -7,7 +7,8 @@ from itertools import count, islice
 from typing import Any
 
 from kamado.plugin.declare import INTEGER, LIST, MAP, NUMBER, STRING, Attr, Prop, Properties, resource_type
-from kamado.resources.heat.members import Member, Members, Pace
+from kamado.resources.heat.batches import Pace
+from kamado.resources.heat.members import Member, Members
 from kamado.template.unknown import contains_unknown
 
 _SKIPPED = "name_blacklist"
