@@ -34,7 +34,7 @@ _MASKS = (
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])(?!/)")
 _LISTS = frozenset(("resources", "unchanged", "updated", "replaced", "added", "deleted", "outputs"))
 _PROSE = frozenset(("description", "Description"))
-_PLACE = re.compile(r" \((at [^()]+|[^()]+, line \d+, column \d+)\)$")
+PLACE = re.compile(r" \((at [^()]+|[^()]+, line \d+, column \d+)\)$")
 _IN_CLOUD: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "OS::Neutron::Net": ("network", ("/v2.0/networks/{id}",)),
     "OS::Neutron::Subnet": ("network", ("/v2.0/subnets/{id}",)),
@@ -381,7 +381,7 @@ def differences(heat: Any, ours: Any, where: str = "") -> Iterator[tuple[str, An
     elif isinstance(heat, list) and isinstance(ours, list) and len(heat) == len(ours):
         for number, (left, right) in enumerate(zip(heat, ours, strict=True)):
             yield from differences(left, right, f"{where}[{number}]")
-    elif where.endswith("error > message") and isinstance(ours, str) and _PLACE.sub("", ours) == heat:
+    elif where.endswith("error > message") and isinstance(ours, str) and PLACE.sub("", ours) == heat:
         return  # Heat's own words, and then the place
     elif heat != ours or type(heat) is not type(ours):
         yield where, heat, ours

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from tests.template.tables import cases
 
 from kamado.template import (
     UNKNOWN,
@@ -20,15 +19,6 @@ from kamado.template import (
     TypeSchema,
     walk,
 )
-
-CASES = Path(__file__).parent / "cases"
-
-
-def cases(name: str) -> list[dict[str, Any]]:
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found: list[dict[str, Any]] = yaml.load((CASES / name).read_text(encoding="utf-8"), Loader=loader)
-    return found
-
 
 _S, _I, _N, _B, _L, _M, _A = (
     PropertyType.STRING,

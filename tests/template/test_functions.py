@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.template.tables import FILES, LIVE, around
 
 from kamado.template import (
     UNKNOWN,
@@ -22,16 +23,6 @@ from kamado.template.functions import query
 
 CASE_FILE = "functions.yaml"
 
-PARAMETERS: dict[str, tuple[str, Any]] = {
-    "p_str": ("string", "abc"),
-    "p_num": ("number", "7"),
-    "p_bool": ("boolean", "true"),
-    "p_list": ("comma_delimited_list", "a,b,c"),
-    "p_json": ("json", {"k": {"n": [10, 20]}, "e": None, "u": "ü"}),
-    "p_empty": ("string", ""),
-    "p_hidden": ("string", "s3"),
-}
-LIVE = {"r": {"value": "rv", "show": None}, "j": {"value": {"a": {"b": "B"}, "l": ["x", "y"]}}}
 BEFORE = {name: dict.fromkeys(values) for name, values in LIVE.items()}
 
 
@@ -42,34 +33,16 @@ def _roomy_queries() -> Iterator[None]:
     query.configure()
 
 
-def body(version: str, value: Any, as_output: bool) -> dict[str, Any]:
-    made: dict[str, Any] = {
-        "heat_template_version": version,
-        "parameters": {name: {"type": kind, "default": value} for name, (kind, value) in PARAMETERS.items()},
-        "resources": {
-            "r": {"type": "OS::Heat::Value", "properties": {"type": "string", "value": "rv"}},
-            "j": {"type": "OS::Heat::Value", "properties": {"type": "json", "value": LIVE["j"]["value"]}},
-        },
-    }
-    if version >= "2016-10-14":
-        made["conditions"] = {"c_true": True, "c_false": {"equals": [1, 2]}}
-    if as_output:
-        made["outputs"] = {"o": {"value": value}}
-    else:
-        made["resources"]["t"] = {"type": "OS::Heat::Value", "properties": {"value": value}}
-    return made
-
-
 def answer(case: dict[str, Any], catalog: Any, table_scope: Any, live: bool) -> tuple[str, Any]:
     """("value", it) or ("refused", (type, sentence))."""
     try:
-        template = load(body(case["version"], case["value"], live), files={"f.txt": "content"})
+        template = load(around(case["version"], {"t": case["value"]}, live), files=FILES)
         parameters = template.bind(Environment(), PseudoParameters("name", "id", "2e99d682bcfd4da893dbda76a1b5e09a"))
         errors = [p for p in check(template, parameters, catalog) if p.severity == "error"]
         if errors:
             raise TemplateInvalid(errors)
         outputs, definitions = template.active_outputs(parameters), template.definitions(parameters)
-        compiled = outputs["o"].value if live else definitions["t"].properties.get("value")
+        compiled = outputs["t"].value if live else definitions["t"].properties.get("value")
         names = {name: name for name in LIVE}
         return "value", resolve(compiled, table_scope(parameters, names, LIVE if live else BEFORE))
     except TemplateInvalid as refused:
@@ -99,7 +72,7 @@ def test_as_heat(case: dict[str, Any], catalog: Any, table_scope: Any) -> None:
 
 
 def compiled(value: Any, version: str = "2021-04-16", **more: Any) -> tuple[Template, Any]:
-    template = load({**body(version, value, as_output=True), **more})
+    template = load({**around(version, {"o": value}, as_outputs=True), **more})
     return template, template.active_outputs(template.bind())["o"].value
 
 
@@ -156,7 +129,7 @@ def test_only_the_chosen_branch_is_looked_at(table_scope: Any) -> None:
     bad = {"list_join": "x"}
     template, node = compiled({"if": ["c_true", "fine", {"deep": [bad]}]})
     assert resolve(node, table_scope(template.bind())) == "fine"
-    template = load(body("2021-04-16", {"if": ["c_false", "fine", bad]}, as_output=True))
+    template = load(around("2021-04-16", {"o": {"if": ["c_false", "fine", bad]}}, as_outputs=True))
     with pytest.raises(TemplateInvalid, match=r"outputs\.o\.value\.if\[2\]\.list_join"):
         template.active_outputs(template.bind())
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.template.tables import around_parameter
 
 from kamado.template import Environment, PseudoParameters, TemplateInvalid, load
 
 CASE_FILE = "parameters.yaml"
-
-
-def template_of(schema: dict[str, Any], version: str = "2018-08-31") -> dict[str, Any]:
-    return {
-        "heat_template_version": version,
-        "parameters": {"p": schema},
-        "resources": {"x": {"type": "OS::Heat::None"}},
-    }
 
 
 def no_such_constraint(name: str, _value: Any) -> str | None:
@@ -26,7 +19,7 @@ def no_such_constraint(name: str, _value: Any) -> str | None:
 def answer(case: dict[str, Any]) -> tuple[str, Any]:
     given = {"p": case["given"]} if "given" in case else {}
     try:
-        template = load(template_of(case["schema"]))
+        template = load(around_parameter(case["schema"]))
         parameters = template.bind(Environment(parameters=given), custom=no_such_constraint)
     except TemplateInvalid as refused:
         words = "*" if case.get("refused") == "*" else str(refused)
@@ -43,7 +36,7 @@ def test_as_heat(case: dict[str, Any]) -> None:
 
 def bound(schema: dict[str, Any], value: Any, **defaults: Any) -> Any:
     environment = Environment(parameters={} if value is None else {"p": value}, parameter_defaults=defaults)
-    return load(template_of(schema)).bind(environment, PseudoParameters("s", "i", "pr"))
+    return load(around_parameter(schema)).bind(environment, PseudoParameters("s", "i", "pr"))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +109,7 @@ def test_what_validate_shows() -> None:
         "label": "L",
         "hidden": True,
     }
-    assert load(template_of(schema)).parameters["p"].describe(4) == {
+    assert load(around_parameter(schema)).parameters["p"].describe(4) == {
         "Type": "Number",
         "Description": "D",
         "NoEcho": "true",

@@ -1,0 +1,138 @@
+"""The tables of `tests/template/cases` put to a real Heat and to Kamado; `make compare-heat` says where both are.
+
+Three things have to hold of each row: what the table says is what Heat says; Kamado says the same; and where a row has `differs`, Kamado
+says something else (a reason for a difference that is gone is a fault, too). `docs/compatibility.md` lists those rows.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from tests.real.comparison import Account
+from tests.real.oracle import Answer, outputs, previewed, properties, validated
+from tests.template.tables import around_parameter, cases
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
+
+FUNCTIONS = cases("functions.yaml")
+VERSIONS = sorted({row["version"] for row in FUNCTIONS})
+
+
+@pytest.fixture(scope="module")
+def places() -> tuple[Account, Account]:
+    """Heat and Kamado."""
+    auth_url = os.environ["KAMADO_REAL_AUTH_URL"]
+    heat, ours = os.environ["HEAT_REAL_URL"], os.environ.get("KAMADO_REAL_URL")
+    return (
+        Account.make(auth_url, "demo", "demo", "demo", heat),
+        Account.make(auth_url, "demo", "demo", "demo", ours),
+    )
+
+
+Answers = Mapping[str, Answer]
+
+
+def both(places: tuple[Account, Account], ask: Callable[[Account], dict[str, Answer]]) -> tuple[Answers, Answers]:
+    """The answers of Heat and of Kamado by the row's name, asked at the same time."""
+    with ThreadPoolExecutor(2) as threads:
+        heat, ours = threads.map(ask, places)
+    return heat, ours
+
+
+def compare(rows: Mapping[str, Mapping[str, Any]], recorded: Answers, heat: Answers, ours: Answers) -> None:
+    """Fail with everything that is not as it has to be."""
+    faults = [fault for name, row in rows.items() for fault in _faults(row, recorded.get(name), heat[name], ours[name])]
+    assert not faults, "\n" + "\n".join(faults)
+
+
+def _faults(row: Mapping[str, Any], recorded: Answer | None, heat: Answer, ours: Answer) -> Iterator[str]:
+    shown = {key: value for key, value in row.items() if key in ("version", "value", "schema", "given", "template")}
+    if recorded is not None and any(heat.get(key) != value for key, value in recorded.items()):
+        yield f"{shown}\n    the table: {recorded}\n    Heat:      {heat}"
+    if "differs" in row:
+        if heat == ours:
+            yield f"{shown}\n    no difference any more: {row['differs']}"
+    elif heat != ours:
+        yield f"{shown}\n    Heat:   {heat}\n    Kamado: {ours}"
+
+
+def _recorded(row: Mapping[str, Any], value: str) -> Answer | None:
+    """What the table says that Heat says; ``value`` is the key under which a row keeps what is no refusal."""
+    if "refused" in row:
+        words = {} if row["refused"] == "*" else {"refused": row["refused"]}
+        return {"type": row.get("type", "StackValidationFailed"), **words}
+    return {"value": row[value]} if value in row else None
+
+
+def _of(version: str) -> dict[str, Mapping[str, Any]]:
+    return {f"t{number}": row for number, row in enumerate(FUNCTIONS) if row["version"] == version}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_functions_in_properties(places: tuple[Account, Account], version: str) -> None:
+    rows = _of(version)
+    values = {name: row["value"] for name, row in rows.items()}
+    heat, ours = both(places, lambda account: properties(account, version, values))
+    recorded = {name: found for name, row in rows.items() if (found := _recorded(row, "property"))}
+    compare(rows, recorded, heat, ours)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_functions_in_outputs(places: tuple[Account, Account], version: str) -> None:
+    rows = _of(version)
+    values = {name: row["value"] for name, row in rows.items()}
+    stack = f"oracle-{secrets.token_hex(3)}"
+    heat, ours = both(places, lambda account: outputs(account, version, values, stack))
+    recorded = {name: {"value": row["live"]} for name, row in rows.items() if "live" in row}
+    compare(rows, recorded, heat, ours)
+
+
+def test_parameters(places: tuple[Account, Account]) -> None:
+    rows = {str(number): row for number, row in enumerate(cases("parameters.yaml"))}
+
+    def ask(account: Account) -> dict[str, Answer]:
+        return {name: _bound(account, row) for name, row in rows.items()}
+
+    recorded = {name: found for name, row in rows.items() if (found := _recorded(row, "shown"))}
+    compare(rows, recorded, *both(places, ask))
+
+
+def _bound(account: Account, row: Mapping[str, Any]) -> Answer:
+    given = {"parameters": {"p": row["given"]}} if "given" in row else {}
+    found = previewed(account, around_parameter(row["schema"]), **given)
+    return found if "refused" in found else {"value": found["value"]["parameters"]["p"]}
+
+
+def test_what_validation_shows_of_parameters(places: tuple[Account, Account]) -> None:
+    rows = {str(number): row for number, row in enumerate(cases("parameters.yaml"))}
+
+    def ask(account: Account) -> dict[str, Answer]:
+        return {name: _described(account, row) for name, row in rows.items()}
+
+    compare(rows, {}, *both(places, ask))
+
+
+def _described(account: Account, row: Mapping[str, Any]) -> Answer:
+    given = {"parameters": {"p": row["given"]}} if "given" in row else {}
+    found = validated(account, around_parameter(row["schema"]), **given)
+    return found if "refused" in found else {"value": found["value"]["Parameters"]}
+
+
+def test_structure(places: tuple[Account, Account]) -> None:
+    rows = {str(number): row for number, row in enumerate(cases("structure.yaml"))}
+
+    def ask(account: Account) -> dict[str, Answer]:
+        return {name: _whole(account, row["template"]) for name, row in rows.items()}
+
+    recorded = {name: _recorded(row, "") or {"value": None} for name, row in rows.items()}
+    compare(rows, recorded, *both(places, ask))
+
+
+def _whole(account: Account, template: Any) -> Answer:
+    found = previewed(account, template)
+    return found if "refused" in found else {"value": None}
