@@ -14,6 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+import yaml
+from tests.template.tables import CASES, cases
+
 from kamado import settings
 from kamado.api.routes import ROUTES
 from kamado.cli.main import COMMANDS
@@ -170,11 +173,33 @@ def command_rows() -> Iterator[str]:
     yield from (row(f"`kamado {name}`", line) for name, (_, line) in COMMANDS.items())
 
 
+def language_rows() -> Iterator[str]:
+    """The rows of the language's tables whose answer is not Heat's, by the reason that they give."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(CASES.glob("*.yaml")):
+        for case in cases(path.name):
+            if "differs" in case:
+                found.setdefault(case["differs"], []).append(_asked(case))
+    yield row("why Kamado says something else", "asked")
+    yield row("---", "---")
+    yield from (row(reason, ", ".join(f"`{asked}`" for asked in asked_for)) for reason, asked_for in found.items())
+
+
+def _asked(case: Mapping[str, Any]) -> str:
+    """What a row asks, without the template around it that all have."""
+    asked = next(case[key] for key in ("value", "schema", "template") if key in case)
+    if "template" in case:
+        sections = {key: value for key, value in asked.items() if "ersion" not in key}
+        asked = {key: value for key, value in sections.items() if key.lower() != "resources"} or sections
+    return yaml.dump(asked, default_flow_style=True, width=1000, allow_unicode=True, sort_keys=False).strip()
+
+
 PARTS: Mapping[str, Callable[[], Iterator[str]]] = {
     "settings": option_rows,
     "vocabulary": vocabulary_rows,
     "not-there-yet": missing_rows,
     "commands": command_rows,
+    "language-differences": language_rows,
 }
 
 

@@ -15,11 +15,12 @@ from typing import Any
 
 import requests
 from tests.real.comparison import PLACE, SECONDS, Account
-from tests.template.tables import FILES, around
+from tests.template.tables import FILES, around, circle
 
 Answer = dict[str, Any]
 PROJECT = "2e99d682bcfd4da893dbda76a1b5e09a"  # stands in the tables for the project's id
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NAME = re.compile(r"(oracle-[0-9a-f]{6}-\w+-)[a-z0-9]{12}")
 _AT_ONCE = 60
 
 
@@ -122,11 +123,11 @@ def _read(account: Account, answer: requests.Response, envelope: str | None) -> 
     if answer.status_code == 200:
         return {"value": _common(account, body[envelope] if envelope else body)}
     error = body["error"]
-    sentence = _common(account, PLACE.sub("", str(error.get("message"))))
+    sentence = circle(_common(account, PLACE.sub("", str(error.get("message")))))
     return {"refused": sentence, "type": error["type"], "status": answer.status_code}
 
 
 def _common(account: Account, value: Any) -> Any:
     """``value`` with the tables' words for what is another at each place and each time."""
     text = json.dumps(value).replace(str(account.session.get_project_id()), PROJECT)
-    return json.loads(_ID.sub("<id>", text))
+    return json.loads(_NAME.sub(r"\1<short>", _ID.sub("<id>", text)))

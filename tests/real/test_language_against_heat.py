@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from tests.real.comparison import Account
 from tests.real.oracle import Answer, outputs, previewed, properties, validated
-from tests.template.tables import around_parameter, cases
+from tests.template.tables import around_parameter, cases, circle, differs
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
@@ -35,6 +35,7 @@ def places() -> tuple[Account, Account]:
 
 
 Answers = Mapping[str, Answer]
+Rows = Mapping[str, Mapping[str, Any]]
 
 
 def both(places: tuple[Account, Account], ask: Callable[[Account], dict[str, Answer]]) -> tuple[Answers, Answers]:
@@ -44,17 +45,23 @@ def both(places: tuple[Account, Account], ask: Callable[[Account], dict[str, Ans
     return heat, ours
 
 
-def compare(rows: Mapping[str, Mapping[str, Any]], recorded: Answers, heat: Answers, ours: Answers) -> None:
+def compare(question: str, rows: Rows, recorded: Answers, heat: Answers, ours: Answers) -> None:
     """Fail with everything that is not as it has to be."""
-    faults = [fault for name, row in rows.items() for fault in _faults(row, recorded.get(name), heat[name], ours[name])]
+    faults = [
+        fault
+        for name, row in rows.items()
+        for fault in _faults(row, differs(row, question), recorded.get(name), heat[name], ours[name])
+    ]
     assert not faults, "\n" + "\n".join(faults)
 
 
-def _faults(row: Mapping[str, Any], recorded: Answer | None, heat: Answer, ours: Answer) -> Iterator[str]:
+def _faults(
+    row: Mapping[str, Any], different: bool, recorded: Answer | None, heat: Answer, ours: Answer
+) -> Iterator[str]:
     shown = {key: value for key, value in row.items() if key in ("version", "value", "schema", "given", "template")}
     if recorded is not None and any(heat.get(key) != value for key, value in recorded.items()):
         yield f"{shown}\n    the table: {recorded}\n    Heat:      {heat}"
-    if "differs" in row:
+    if different:
         if heat == ours:
             yield f"{shown}\n    no difference any more: {row['differs']}"
     elif heat != ours:
@@ -64,7 +71,7 @@ def _faults(row: Mapping[str, Any], recorded: Answer | None, heat: Answer, ours:
 def _recorded(row: Mapping[str, Any], value: str) -> Answer | None:
     """What the table says that Heat says; ``value`` is the key under which a row keeps what is no refusal."""
     if "refused" in row:
-        words = {} if row["refused"] == "*" else {"refused": row["refused"]}
+        words = {} if row["refused"] == "*" else {"refused": circle(row["refused"])}
         return {"type": row.get("type", "StackValidationFailed"), **words}
     return {"value": row[value]} if value in row else None
 
@@ -79,7 +86,7 @@ def test_functions_in_properties(places: tuple[Account, Account], version: str) 
     values = {name: row["value"] for name, row in rows.items()}
     heat, ours = both(places, lambda account: properties(account, version, values))
     recorded = {name: found for name, row in rows.items() if (found := _recorded(row, "property"))}
-    compare(rows, recorded, heat, ours)
+    compare("preview", rows, recorded, heat, ours)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -89,7 +96,7 @@ def test_functions_in_outputs(places: tuple[Account, Account], version: str) -> 
     stack = f"oracle-{secrets.token_hex(3)}"
     heat, ours = both(places, lambda account: outputs(account, version, values, stack))
     recorded = {name: {"value": row["live"]} for name, row in rows.items() if "live" in row}
-    compare(rows, recorded, heat, ours)
+    compare("output", rows, recorded, heat, ours)
 
 
 def test_parameters(places: tuple[Account, Account]) -> None:
@@ -99,7 +106,7 @@ def test_parameters(places: tuple[Account, Account]) -> None:
         return {name: _bound(account, row) for name, row in rows.items()}
 
     recorded = {name: found for name, row in rows.items() if (found := _recorded(row, "shown"))}
-    compare(rows, recorded, *both(places, ask))
+    compare("preview", rows, recorded, *both(places, ask))
 
 
 def _bound(account: Account, row: Mapping[str, Any]) -> Answer:
@@ -114,7 +121,7 @@ def test_what_validation_shows_of_parameters(places: tuple[Account, Account]) ->
     def ask(account: Account) -> dict[str, Answer]:
         return {name: _described(account, row) for name, row in rows.items()}
 
-    compare(rows, {}, *both(places, ask))
+    compare("validate", rows, {}, *both(places, ask))
 
 
 def _described(account: Account, row: Mapping[str, Any]) -> Answer:
@@ -130,7 +137,7 @@ def test_structure(places: tuple[Account, Account]) -> None:
         return {name: _whole(account, row["template"]) for name, row in rows.items()}
 
     recorded = {name: _recorded(row, "") or {"value": None} for name, row in rows.items()}
-    compare(rows, recorded, *both(places, ask))
+    compare("preview", rows, recorded, *both(places, ask))
 
 
 def _whole(account: Account, template: Any) -> Answer:

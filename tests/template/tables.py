@@ -6,6 +6,7 @@ running Kamado. A table holds what Heat 27.0.1 says; a row with `differs` names 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,19 @@ def cases(name: str) -> list[dict[str, Any]]:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: list[dict[str, Any]] = yaml.load((CASES / name).read_text(encoding="utf-8"), Loader=loader)
     return found
+
+
+def differs(row: Mapping[str, Any], question: str) -> bool:
+    """Whether Kamado's answer to a row differs from Heat's, asked in this way: `library`, `preview`, `output` or `validate`."""
+    return "differs" in row and question in row.get("differs_in", (question,))
+
+
+def circle(sentence: str) -> str:
+    """The sentence about a circle with its entries in order; other sentences as they are. Heat takes them from a set."""
+    if not sentence.startswith("Circular Dependency Found: "):
+        return sentence
+    entries = re.findall(r'(\w+ "[^"]*"): \{([^}]*)\}', sentence)
+    return "; ".join(sorted(f"{name} needs {', '.join(sorted(needs.split(', ')))}" for name, needs in entries))
 
 
 def around(version: str, values: Mapping[str, Any], as_outputs: bool = False, **more: Any) -> dict[str, Any]:

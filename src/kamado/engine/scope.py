@@ -52,7 +52,8 @@ class RowScope:
         if row is None:
             return None
         if not path:
-            return {name: inside(value, ()) for name, value in row.attributes.items() if name != REFERENCE}
+            known = {key: value for key, value in row.attributes.items() if key != REFERENCE and value is not None}
+            return {key: inside(value, ()) for key, value in known.items()}
         name, rest = attribute_place(path)
         return inside(row.attributes.get(name), rest)
 

@@ -21,11 +21,13 @@ Ask = Callable[[str, Any], str | None]
 
 
 def asking(services: Services, context: RequestContext) -> Ask:
-    """A check of custom constraints with the caller's cloud, each question asked once."""
+    """A check of custom constraints with the caller's cloud, each question asked once; KeyError for a name that none has."""
     answers: dict[tuple[str, str], str | None] = {}
 
     def ask(name: str, value: Any) -> str | None:
         key = (name, repr(value))
+        if not finders.known(name):
+            raise KeyError(name)
         if key not in answers:
             answers[key] = finders.check(name, value, lambda: services.clouds.for_token(context))
         return answers[key]

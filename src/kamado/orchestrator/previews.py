@@ -20,7 +20,7 @@ from kamado.orchestrator.requests import StackRequest
 from kamado.orchestrator.resources import ResourceDetail, required_by
 from kamado.orchestrator.stacks import StackDetail
 from kamado.store.resources import in_use
-from kamado.template import UNKNOWN, Definition, contains_unknown, resolve
+from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve
 from kamado.template.conditions import ParameterScope
 from kamado.template.parameters import HIDDEN
 
@@ -39,7 +39,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     active = template.active_outputs(prepared.parameters)
     shown = [{**described, "output_value": None} for described in outputs.describe(active.values())]
     detail = StackDetail(stack, template.description or stacks.NO_DESCRIPTION, prepared.parameters.shown(), shown)
-    scope = ParameterScope(prepared.parameters)
+    scope = _NothingMade(prepared.parameters)
     users = _users(prepared.definitions)
     return detail, [
         (_to_be(services, stack, prepared, found, users), _properties(prepared, found, scope))
@@ -74,6 +74,18 @@ def update(
         else:
             found[kind].append(ResourceDetail(row, users.get(name, ()), "", _plain(row)))
     return found
+
+
+class _NothingMade(ParameterScope):
+    """References and attributes as Heat previews them: a resource that is not there has its name, and nothing to tell."""
+
+    def reference(self, resource: str) -> Any:
+        """Its name in the template."""
+        return resource
+
+    def attribute(self, resource: str, path: tuple[Any, ...]) -> Any:  # noqa: ARG002
+        """Null."""
+        return None
 
 
 def _kinds(
@@ -131,7 +143,10 @@ def _properties(prepared: templates.Prepared, definition: Definition, scope: Par
     schema = prepared.types.get(definition.type, definition.name).schema
     found: dict[str, Any] = {name: one.default for name, one in schema.properties.items()}
     for name, written in definition.properties.items():
-        value = resolve(written, scope)
+        try:
+            value = resolve(written, scope)
+        except ResolveError:  # of a null for what is not known yet; what is wrong anyway has been refused
+            value = None
         found[name] = None if value is UNKNOWN or contains_unknown(value) else value
     return {**found, **dict.fromkeys(definition.secret_properties(prepared.parameters.hidden), HIDDEN)}
 

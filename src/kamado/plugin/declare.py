@@ -426,6 +426,7 @@ def resource_type(
             replaces=cls.replaces,
             secrets=frozenset(prop.name for prop in declared if prop.secret),
             description=(cls.__doc__ or "").strip(),
+            heat_class=cls.heat_class,
             live_attributes=frozenset(attr.name for attr in cls.attributes if attr.live),
             update_policy={prop.name: prop.schema() for prop in cls.update_policies},
         )

@@ -110,6 +110,26 @@ def _one(finder: Finder, value: str, cloud: Cloud) -> str:
     raise NotFoundByName(text.format(label=finder.label, value=value), finder.heat_name, placed=finder.placed)
 
 
+UNASKED = frozenset(
+    (
+        *("barbican.container", "barbican.secret", "blazar.reservation", "designate.zone", "ironic.node"),
+        *("ironic.portgroup", "magnum.cluster_template", "manila.share_network", "manila.share_snapshot"),
+        *("manila.share_type", "mistral.workflow", "neutron.flow_classifier", "neutron.lbaas.listener"),
+        *("neutron.lbaas.loadbalancer", "neutron.lbaas.pool", "neutron.lbaas.provider", "neutron.port_pair"),
+        *("neutron.port_pair_group", "neutron.taas.tap_flow", "neutron.taas.tap_service", "nova.host"),
+        *("nova.network", "octavia.availabilityzone", "octavia.availabilityzoneprofile", "octavia.flavor"),
+        *("octavia.flavorprofile", "octavia.l7policy", "octavia.listener", "octavia.loadbalancer", "octavia.pool"),
+        *("trove.flavor", "zaqar.queue"),
+    )
+)
+"""Constraints that Heat has and that are taken as met here as long as they have no finder."""
+
+
+def known(constraint: str) -> bool:
+    """Whether there is a custom constraint of that name."""
+    return constraint in CHECKS or constraint in FINDERS or constraint in UNASKED
+
+
 def check(constraint: str, value: Any, cloud: Callable[[], Cloud] | None) -> str | None:
     """What is wrong with a value under a custom constraint, in Heat's words; None when it holds.
 

@@ -49,6 +49,8 @@ class Resource(Kind):
     handled: ClassVar[frozenset[str] | set[str]] = frozenset()
     """Properties that are not sent because a handler of the class deals with them."""
 
+    heat_class: ClassVar[str] = ""
+    """What Heat's sentences call such a resource, when that is not the last part of the type's name."""
     any_properties: ClassVar[bool] = False
     any_attributes: ClassVar[bool] = False
     local: bool = False

@@ -16,7 +16,7 @@ from kamado.template.definition import Definition, Output
 from kamado.template.environment import Environment
 from kamado.template.functions.core import DynList, DynMap, Function, ResolveError, is_constant, resolve
 from kamado.template.functions.references import GetAttr, GetParam, GetResource, If, Ref
-from kamado.template.graph import dependency_order, find_cycle
+from kamado.template.graph import dependency_order, find_cycle, reachable
 from kamado.template.parameters import Parameters
 from kamado.template.problems import Path, Problem, TemplateInvalid, did_you_mean, dotted
 from kamado.template.properties import check_properties
@@ -146,11 +146,17 @@ class _Checker:
         )
 
     def _circle(self, circle: list[str]) -> None:
-        def label(name: str) -> str:
-            return f'{self.definitions[name].type.rsplit("::", 1)[-1]} "{name}"'
+        """Heat's sentence has all that cannot be made because of the circle; the hint has the circle alone."""
 
-        pairs = zip(circle, [*circle[1:], circle[0]], strict=True)
-        text = ", ".join(f"{label(name)}: {{{label(needed)}}}" for name, needed in pairs)
+        def label(name: str) -> str:
+            definition = self.definitions[name]
+            schema = self.schema(definition)
+            return f'{(schema and schema.heat_class) or definition.type.rsplit("::", 1)[-1]} "{name}"'
+
+        made = set(reachable(self.definitions))
+        stuck = [name for name in self.definitions if name not in made]
+        needs = {name: sorted(self.definitions[name].requires.intersection(stuck)) for name in stuck}
+        text = ", ".join(f"{label(name)}: {{{', '.join(map(label, needs[name]))}}}" for name in stuck)
         self._note(
             "KT402",
             f"Circular Dependency Found: {{{text}}}",

@@ -244,7 +244,7 @@ def _allowed_values(body: Any, kind: str, words: str) -> Constraint:
     if not isinstance(body, list):
         raise SchemaInvalid("AllowedValues must be a list")
     try:
-        return AllowedValues([to_number(item) for item in body] if kind == "number" else body, words)
+        return AllowedValues([to_number(item) for item in body] if kind == "number" else body, words, body)
     except (ValueError, TypeError) as error:
         raise SchemaInvalid(str(error)) from None
 

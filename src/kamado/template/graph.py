@@ -1,6 +1,6 @@
 """The order that references and depends_on impose, and the circles that make it impossible.
 
-Called by the checker and the planner. Both functions walk without recursion, so a chain of thousands is no danger.
+Called by the checker and the planner. All functions walk without recursion, so a chain of thousands is no danger.
 """
 
 from __future__ import annotations
@@ -23,6 +23,15 @@ def dependency_order(definitions: Mapping[str, Requiring]) -> list[str]:
 
     Names that are required but not defined are ignored: the checker reports them.
     """
+    order = reachable(definitions)
+    if len(order) < len(definitions):
+        circle = find_cycle(definitions) or []
+        raise ValueError("circular: " + " -> ".join(circle))
+    return order
+
+
+def reachable(definitions: Mapping[str, Requiring]) -> list[str]:
+    """The same order, without what is in a circle or needs something that is."""
     waiting = {name: sum(1 for other in item.requires if other in definitions) for name, item in definitions.items()}
     followers: dict[str, list[str]] = {name: [] for name in definitions}
     for name, item in definitions.items():
@@ -41,9 +50,6 @@ def dependency_order(definitions: Mapping[str, Requiring]) -> list[str]:
             if waiting[follower] == 0:
                 freed.append(follower)
         ready.extend(sorted(freed, key=position.__getitem__))
-    if len(order) < len(definitions):
-        circle = find_cycle(definitions) or []
-        raise ValueError("circular: " + " -> ".join(circle))
     return order
 
 

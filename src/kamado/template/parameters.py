@@ -76,7 +76,7 @@ class ParameterSchema:
         default = self.default if default is None else default
         if default is not None:
             shape["Default"] = default
-        if value is not None:
+        if value:  # Heat leaves out what counts as nothing, such as 0
             shape["Value"] = value
         words = []
         for constraint in self.constraints:

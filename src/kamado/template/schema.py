@@ -162,14 +162,16 @@ class Modulo:
 
 @dataclass(frozen=True, slots=True)
 class AllowedValues:
-    """One of a set of values; of a list, every item must be in the set."""
+    """One of a set of values; of a list, every item must be in the set. ``written``: the values as shown, where they were converted."""
 
     allowed: tuple[Any, ...]
     description: str = ""
+    written: tuple[Any, ...] | None = None
 
-    def __init__(self, allowed: Sequence[Any], description: str = "") -> None:
+    def __init__(self, allowed: Sequence[Any], description: str = "", written: Sequence[Any] | None = None) -> None:
         object.__setattr__(self, "allowed", tuple(allowed))
         object.__setattr__(self, "description", description)
+        object.__setattr__(self, "written", None if written is None else tuple(written))
 
     def check(self, value: Any, _custom: CustomCheck | None = None) -> str | None:
         """None when allowed."""
@@ -180,7 +182,9 @@ class AllowedValues:
 
     def describe(self) -> dict[str, Any]:
         """`{"allowed_values": […]}`."""
-        return _described(self.description, {"allowed_values": list(self.allowed)})
+        return _described(
+            self.description, {"allowed_values": list(self.allowed if self.written is None else self.written)}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -510,6 +514,8 @@ class TypeSchema:
 
     `any_attributes`, `any_properties`: names are not known beforehand. `aliases`: old property name → the name that replaced it;
     a required property counts as given when one of its old names is. `update_policy`: what may stand in that section.
+    `heat_class`: what Heat's sentences call a resource of the type,
+    when that is not the last part of its name.
     """
 
     name: str
@@ -520,6 +526,7 @@ class TypeSchema:
     any_properties: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     update_policy: Mapping[str, Schema] = field(default_factory=dict)
+    heat_class: str = ""
 
 
 class TypeCatalog(Protocol):

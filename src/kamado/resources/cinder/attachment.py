@@ -20,6 +20,7 @@ from kamado.resources.cinder import moves
 class VolumeAttachment(CloudResource):
     """The attachment of a volume to a server."""
 
+    heat_class = "CinderVolumeAttachment"
     service_type = "volumev3"
     can_find = True
     properties = Properties(

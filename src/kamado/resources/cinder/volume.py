@@ -43,6 +43,7 @@ _READ_ONLY = {"os-update_readonly_flag": {"readonly": "{value}"}}
 class Volume(RestResource):
     """A block storage volume."""
 
+    heat_class = "CinderVolume"
     rest = Rest(
         "volumev3",
         "/volumes",

@@ -50,6 +50,7 @@ def _activation(image: WebImage) -> None:
 class WebImage(RestResource):
     """An image made by Glance's web-download import."""
 
+    heat_class = "GlanceWebImage"
     rest = Rest("image", "/v2/images", None, plural="images", update="PATCH")
     ready = Ready("status", done={"active", "deactivated"}, bad={"killed", "deleted"}, unknown_waits=True)
     properties = Properties(

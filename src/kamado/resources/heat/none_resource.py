@@ -13,6 +13,7 @@ from kamado.plugin.resource import Resource
 class NoneResource(Resource):
     """Accepts all properties, gives null for all attributes, does nothing."""
 
+    heat_class = "NoneResource"
     local = True
     any_properties = True
     any_attributes = True

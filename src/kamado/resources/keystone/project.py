@@ -12,6 +12,7 @@ from kamado.plugin.rest import RestResource
 class Project(RestResource):
     """A project: the owner of resources in the other services."""
 
+    heat_class = "KeystoneProject"
     rest = Rest("identity", "/v3/projects", "project", update="PATCH", find_by=("name", "domain_id"), unique=True)
     properties = Properties(
         Prop("name", STRING, "Name of the project.", update=True, fallback=PHYSICAL_NAME),

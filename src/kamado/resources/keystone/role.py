@@ -10,6 +10,7 @@ from kamado.plugin.rest import RestResource
 class Role(RestResource):
     """A role in the identity service; assigned elsewhere."""
 
+    heat_class = "KeystoneRole"
     rest = Rest("identity", "/v3/roles", "role", update="PATCH", find_by=("name", "domain_id"), unique=True)
     properties = Properties(
         Prop("name", STRING, "Name of the role.", update=True, fallback=PHYSICAL_NAME),

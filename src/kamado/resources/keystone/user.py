@@ -38,6 +38,7 @@ def _groups(user: User) -> None:
 class User(RestResource):
     """A user of the cloud."""
 
+    heat_class = "KeystoneUser"
     rest = Rest("identity", "/v3/users", "user", update="PATCH", find_by=("name", "domain_id"), unique=True)
     properties = Properties(
         Prop("name", STRING, "Name of the user.", update=True, fallback=PHYSICAL_NAME),

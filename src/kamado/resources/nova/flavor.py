@@ -47,6 +47,7 @@ def _extra_specs(flavor: Flavor) -> Any:
 class Flavor(RestResource):
     """A flavor; administrators only."""
 
+    heat_class = "NovaFlavor"
     rest = Rest("compute", "/flavors", "flavor", unique=True, shown="latest")
     properties = Properties(
         Prop("tenants", LIST, "Projects that may use a private flavor, by name or ID.", update=True, default=[],

@@ -105,7 +105,7 @@ class GetAttr(Function):
             return None
         if args is UNKNOWN or not isinstance(args, list) or not args or not isinstance(args[0], str):
             return None
-        return args[0], tuple(args[1:])
+        return args[0], _path(args)
 
     def _resolved(self, scope: Scope | None) -> Any:
         args = self.args
@@ -131,8 +131,13 @@ class GetAttr(Function):
         name = args[0]
         if not isinstance(name, str) or name not in self.context.resources:
             raise wrong_reference(name)
-        path = tuple(args[1:])
-        return scope.attribute(name, () if path == (None,) else path)
+        return scope.attribute(name, _path(args))
+
+
+def _path(args: list[Any]) -> tuple[Any, ...]:
+    """The attribute and what lies inside it; a null in its place means all attributes."""
+    path = tuple(args[1:])
+    return () if path == (None,) else path
 
 
 class GetAttrOrAll(GetAttr):
