@@ -166,17 +166,22 @@ def _insert(wanted: Wanted, action: Action, replaces: str | None, physical_id: s
 def _superseded(wanted: Wanted, old: ResourceRecord | None, *, begun: bool = False) -> None:
     """Heat's lines for one that cannot become what is wanted: an update that ends by saying so. The row stays what it was.
 
-    ``begun``: the update had begun when the type found that out.
+    ``begun``: the update had begun when the type found that out. Heat names the resource at length where the type wants the
+    replacement, and in short where a property cannot be changed in place.
     """
     if old is None or old.status is Status.FAILED or old.type != wanted.definition.type:
         return
     stack = wanted.run.stack
-    title = f'{wanted.kind.__name__} "{old.name}" [{old.physical_id}] Stack "{stack.name}" [{stack.id}]'
+    title = f'{wanted.schema.called} "{old.name}" [{old.physical_id}] Stack "{stack.name}" [{stack.id}]'
+    before = old.properties or {}
+    at_length = begun or all(
+        prop.update or before.get(name) == wanted.properties.get(name) for name, prop in wanted.schema.properties.items()
+    )
     row = replace(old, action=Action.UPDATE, status=Status.IN_PROGRESS, reason=events.STATE_CHANGED)
     if not begun:
         wanted.event(row)
     wanted.event(
-        replace(row, status=Status.COMPLETE, reason=events.REQUIRES_REPLACEMENT.format(title if begun else old.name))
+        replace(row, status=Status.COMPLETE, reason=events.REQUIRES_REPLACEMENT.format(title if at_length else old.name))
     )
 
 

@@ -151,7 +151,7 @@ class _Checker:
         def label(name: str) -> str:
             definition = self.definitions[name]
             schema = self.schema(definition)
-            return f'{(schema and schema.heat_class) or definition.type.rsplit("::", 1)[-1]} "{name}"'
+            return f'{definition.type if schema is None else schema.called} "{name}"'
 
         made = set(reachable(self.definitions))
         stuck = [name for name in self.definitions if name not in made]

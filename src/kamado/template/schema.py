@@ -528,6 +528,11 @@ class TypeSchema:
     update_policy: Mapping[str, Schema] = field(default_factory=dict)
     heat_class: str = ""
 
+    @property
+    def called(self) -> str:
+        """What Heat's sentences call a resource of the type."""
+        return self.heat_class or self.name.rsplit("::", 1)[-1]
+
 
 class TypeCatalog(Protocol):
     """Where the checker looks resource types up; the registry implements it."""
