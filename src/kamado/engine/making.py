@@ -175,13 +175,16 @@ def _superseded(wanted: Wanted, old: ResourceRecord | None, *, begun: bool = Fal
     title = f'{wanted.schema.called} "{old.name}" [{old.physical_id}] Stack "{stack.name}" [{stack.id}]'
     before = old.properties or {}
     at_length = begun or all(
-        prop.update or before.get(name) == wanted.properties.get(name) for name, prop in wanted.schema.properties.items()
+        prop.update or before.get(name) == wanted.properties.get(name)
+        for name, prop in wanted.schema.properties.items()
     )
     row = replace(old, action=Action.UPDATE, status=Status.IN_PROGRESS, reason=events.STATE_CHANGED)
     if not begun:
         wanted.event(row)
     wanted.event(
-        replace(row, status=Status.COMPLETE, reason=events.REQUIRES_REPLACEMENT.format(title if at_length else old.name))
+        replace(
+            row, status=Status.COMPLETE, reason=events.REQUIRES_REPLACEMENT.format(title if at_length else old.name)
+        )
     )
 
 
