@@ -23,7 +23,7 @@ from benchmarks import template, workloads
 from benchmarks.client import Heat
 from benchmarks.measure import Result, Server, rate, timed
 
-STANDARD = ["template", "start", "flat-1000", "chain-300", "stacks-200", "reads", "idle"]
+STANDARD = ["template", "start", "flat-1000", "group-1000", "chain-300", "stacks-200", "reads", "idle"]
 LIMITS = """[DEFAULT]
 max_resources_per_stack = -1
 max_template_size = 33554432
@@ -36,6 +36,7 @@ BUDGETS: dict[str, tuple[str, str, float, Callable[[Result], float | None]]] = {
     "flat-1000:update-noop": ("no-op update of the same", "s", 0.3, lambda r: r.seconds),
     "flat-1000:update": ("in-place update of all of them", "s", 1.0, lambda r: r.seconds),
     "flat-1000:delete": ("delete of the same", "s", 1.0, lambda r: r.seconds),
+    "group-1000:create": ("1,000-member ResourceGroup", "s", 2.0, lambda r: r.seconds),
     "chain-300:create": ("300-long chain of get_attr", "s", 0.5, lambda r: r.seconds),
     "stacks-200:create": ("200 small stacks made by 8 clients", "s", 2.0, lambda r: r.seconds),
     "reads:list-200": ("GET /stacks page of 200, p95 with 8 clients", "ms", 40.0, lambda r: r.more.get("p95_ms")),

@@ -55,6 +55,12 @@ def networks(count: int, word: str = "a") -> Template:
     return _hot(resources)
 
 
+def group(count: int, word: str = "a") -> Template:
+    """One ResourceGroup with ``count`` members."""
+    member = {"type": "OS::Heat::Value", "properties": {"value": f"{word} %index%"}}
+    return _hot({"g": {"type": "OS::Heat::ResourceGroup", "properties": {"count": count, "resource_def": member}}})
+
+
 def _hot(resources: dict[str, Any]) -> Template:
     return {"heat_template_version": VERSION, "resources": resources}
 
@@ -65,6 +71,7 @@ SHAPES: dict[str, Callable[..., Template]] = {
     "chain": chain,
     "wide": wide,
     "networks": networks,
+    "group": group,
 }
 
 
