@@ -16,14 +16,12 @@ from kamado.template.functions.core import Function, ResolveError, calls, is_con
 from kamado.template.functions.references import If
 from kamado.template.parameters import ParameterSchema
 from kamado.template.problems import Path, Problem
-from kamado.template.schema import AllowedValues, Schema, TypeSchema
+from kamado.template.schema import GOING, AllowedValues, Schema, TypeSchema
 from kamado.template.template import Template
 from kamado.template.unknown import UNKNOWN
 
 _TRIED = 64
 """So many combinations of parameter values are tried before a condition counts as one that may change."""
-
-_GOING = {"DEPRECATED": "deprecated", "HIDDEN": "obsolete"}
 
 
 def unused(template: Template) -> Iterator[Problem]:
@@ -31,6 +29,8 @@ def unused(template: Template) -> Iterator[Problem]:
     hot = template.flavour == "hot"
     parameters: set[str] = set()
     conditions: set[str] = set()
+    for resource in template.resources.values():
+        parameters |= resource.reads.parameters
     for value in _values(template):
         _collect(value, parameters, conditions)
     section = "parameters" if hot else "Parameters"
@@ -73,14 +73,14 @@ def going(template: Template, definition: Definition, schema: TypeSchema) -> Ite
     """The type and the properties of a resource that are deprecated or hidden."""
     hot = template.flavour == "hot"
     base: Path = ("resources" if hot else "Resources", definition.name)
-    word = _GOING.get(schema.support.status)
+    word = GOING.get(schema.support.status)
     if word is not None:
         text = f"The type {schema.name} is {word}{_reason(schema.support.message)}"
         yield template.source.problem("KT404", text, (*base, "type" if hot else "Type"), severity="warning")
-    if schema.any_properties or not isinstance(definition.properties, Mapping):
+    if schema.any_properties or not schema.has_going or not isinstance(definition.properties, Mapping):
         return
     for path, name, status, message in _old(schema.properties, definition.properties):
-        text = f'The property "{name}" of {schema.name} is {_GOING[status]}{_reason(message)}'
+        text = f'The property "{name}" of {schema.name} is {GOING[status]}{_reason(message)}'
         hint = f'use "{schema.aliases[name]}"' if not path[1:] and name in schema.aliases else ""
         at = (*base, "properties" if hot else "Properties", *path)
         yield template.source.problem("KT410", text, at, severity="warning", hint=hint)
@@ -97,7 +97,7 @@ def _old(schemas: Mapping[str, Schema], values: Any) -> Iterator[tuple[Path, str
         schema = schemas.get(name)
         if schema is None:
             continue
-        if schema.support.status in _GOING:
+        if schema.support.status in GOING:
             yield (name,), name, schema.support.status, schema.support.message
         for path, inner, status, message in _inside(schema, value):
             yield (name, *path), inner, status, message
@@ -114,13 +114,13 @@ def _inside(schema: Schema, value: Any) -> Iterator[tuple[Path, str, str, str | 
 
 def _values(template: Template) -> Iterator[Any]:
     for resource in template.resources.values():
-        yield resource.type
-        yield resource.properties
-        yield resource.metadata
-        yield resource.update_policy
         yield resource.deletion_policy
-        yield resource.external_id
         yield resource.condition
+        if resource.undecided:
+            yield resource.properties
+            yield resource.metadata
+            yield resource.update_policy
+            yield resource.external_id
     for output in template.outputs.values():
         yield output.value
         yield output.condition

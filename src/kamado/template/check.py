@@ -16,7 +16,7 @@ from kamado.template.definition import Definition, Output
 from kamado.template.environment import Environment
 from kamado.template.functions.core import DynList, DynMap, Function, ResolveError, is_constant, resolve
 from kamado.template.functions.references import GetAttr, GetParam, GetResource, If, Ref
-from kamado.template.graph import dependency_order, find_cycle, reachable
+from kamado.template.graph import CircleFound, dependency_order, reachable
 from kamado.template.parameters import Parameters
 from kamado.template.problems import Path, Problem, TemplateInvalid, did_you_mean, dotted
 from kamado.template.properties import check_properties
@@ -78,12 +78,11 @@ class _Checker:
         for name in self.definitions:
             self._type(self.definitions[name])
         self._references()
-        circle = find_cycle(self.definitions)
-        if circle:
-            self._circle(circle)
-            order = list(self.definitions)
-        else:
+        try:
             order = dependency_order(self.definitions)
+        except CircleFound as found:
+            self._circle(found.names)
+            order = list(self.definitions)
         for name in order:
             self._resource(self.definitions[name])
         for output in outputs.values():
@@ -101,7 +100,7 @@ class _Checker:
     def _references(self) -> None:
         names = self.definitions.keys()
         for definition in self.definitions.values():
-            if not (definition.requires <= names and is_constant(definition.properties)):
+            if not definition.requires <= names:
                 self._wrong_references(definition)
 
     def _wrong_references(self, definition: Definition) -> None:
@@ -207,11 +206,10 @@ class _Checker:
         if schema is None:
             return
         before = len(self.problems)
-        for key, value in zip(
-            self.keys, (definition.properties, definition.metadata, definition.update_policy), strict=True
-        ):
-            if not is_constant(value):
-                self._attributes(value, (*base, key), f"{definition.name}.{key}")
+        if not all(self._has_attribute(*target) for target in definition.attributes):
+            values = (definition.properties, definition.metadata, definition.update_policy)
+            for key, value in zip(self.keys, values, strict=True):
+                self._attributes(value, (*base, key))
         if len(self.problems) == before:
             self._properties(definition, schema, (*base, self.keys[0]))
             self._update_policy(definition, schema, (*base, self.keys[2]))
@@ -266,28 +264,34 @@ class _Checker:
                 return did_you_mean(call.parameter, self.parameters)
         return ""
 
-    def _attributes(self, value: Any, path: Path, _place: str) -> None:
+    def _attributes(self, value: Any, path: Path) -> None:
         for call, at, _ in _placed_calls(value, path, ""):
             if isinstance(call, GetAttr):
                 self._attribute(call, (*at, call.name))
 
     def _attribute(self, call: GetAttr, path: Path) -> None:
         target = call.target(self.scope)
-        if target is None or not target[1] or target[1] == (None,):
+        if target is None or self._has_attribute(*target):
             return
         resource, attribute = target[0], target[1][0]
-        definition = self.definitions.get(resource)
-        schema = self.schema(definition) if definition is not None else None
-        if schema is None or schema.any_attributes or attribute is UNKNOWN or attribute == "show":
-            return
-        if isinstance(attribute, str) and attribute in schema.attributes:
-            return
+        schema = self.schema(self.definitions[resource])
         self._note(
             "KT407",
             f"{dotted(path)}: : The Referenced Attribute ({resource} {attribute}) is incorrect.",
             path,
-            hint=did_you_mean(str(attribute), schema.attributes),
+            hint=did_you_mean(str(attribute), schema.attributes if schema is not None else ()),
         )
+
+    def _has_attribute(self, resource: str, path: tuple[Any, ...]) -> bool:
+        """False when the resource's type is known to have no attribute of that name."""
+        if not path or path == (None,):
+            return True
+        definition = self.definitions.get(resource)
+        schema = self.schema(definition) if definition is not None else None
+        attribute = path[0]
+        if schema is None or schema.any_attributes or attribute is UNKNOWN or attribute == "show":
+            return True
+        return isinstance(attribute, str) and attribute in schema.attributes
 
     # outputs
 

@@ -13,7 +13,6 @@ from typing import Any
 from kamado.template.conditions import NamedCondition
 from kamado.template.dialect import Dialect
 from kamado.template.functions.core import CallContext, CallInvalid, DynList, DynMap, Function
-from kamado.template.functions.logic import ConditionCall
 from kamado.template.functions.references import If
 from kamado.template.problems import Path, Problem, did_you_mean, dotted
 from kamado.template.source import Source
@@ -28,6 +27,12 @@ class Compiler:
         self.source = source
         self.problems: list[Problem] = []
         self.condition_table: dict[str, Any] = {}
+        self._made: list[Function] = []
+
+    def taken(self) -> list[Function]:
+        """Every call that was compiled since the last time this was asked, in no order that counts."""
+        made, self._made = self._made, []
+        return made
 
     def compile(self, value: Any, path: Path) -> Any:
         """The compiled value; the same object when it is constant."""
@@ -94,14 +99,19 @@ class Compiler:
     ) -> Any:
         inside = (*path, name)
         try:
-            if issubclass(made, If):
-                return self._branching(made, name, args, inside)
-            if issubclass(made, ConditionCall):
-                return self._combined(made, name, args, inside)
-            return made(name, self._compile(args, inside, functions, removed), inside, self.context)
+            if made.macro:
+                return self._macro(made, name, args, inside)
+            node = made(name, self._compile(args, inside, functions, removed), inside, self.context)
         except CallInvalid as refused:
             self.problem("KT110", f"{dotted(inside)}: : {refused}", inside)
             return None
+        self._made.append(node)
+        return node
+
+    def _macro(self, made: type[Function], name: str, args: Any, path: Path) -> Any:
+        node = (self._branching if issubclass(made, If) else self._combined)(made, name, args, path)
+        self._made.append(node)
+        return node
 
     def _refuse_call(self, name: str, path: Path, text: str) -> None:
         inside = (*path, name)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from kamado.template.conditions import ConditionBroken, ParameterScope, decide
-from kamado.template.definition import Definition, Output, reads
+from kamado.template.definition import Definition, Output, Reads, reads
 from kamado.template.functions.core import ABSENT, Function, ResolveError, rebuild, resolve
 from kamado.template.functions.references import If
 from kamado.template.loader import Resource
@@ -116,13 +116,12 @@ class Decider:
     @cached_property
     def _ready(self) -> dict[str, Definition]:
         return {
-            name: self._definition(resource, resource, None)
+            name: self._definition(resource, resource, resource.reads)
             for name, resource in self.resources.items()
             if not resource.undecided
         }
 
-    def _definition(self, resource: Resource, parts: Resource, scope: ParameterScope | None) -> Definition:
-        found = reads(scope, parts.properties, parts.metadata, parts.update_policy, parts.external_id)
+    def _definition(self, resource: Resource, parts: Resource, found: Reads) -> Definition:
         requires = found.resources.union(parts.depends_on) if parts.depends_on else found.resources
         return Definition(
             resource.name,
@@ -171,7 +170,8 @@ class Decider:
             resource.condition,
             False,
         )
-        return self._definition(resource, parts, scope)
+        found = reads(scope, parts.properties, parts.metadata, parts.update_policy, parts.external_id)
+        return self._definition(resource, parts, found)
 
     def _policy(self, policy: Any, path: tuple[Any, ...], problems: list[Problem]) -> str:
         spellings = {name: name for name in ("Delete", "Retain", "Snapshot")}

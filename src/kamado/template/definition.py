@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from kamado.template.functions.core import Scope, calls, dump, is_constant
+from kamado.template.functions.core import Function, Scope, calls, dump, is_constant
 from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref
 from kamado.template.problems import Path, Place
 
@@ -35,26 +35,35 @@ NO_READS = Reads()
 
 def reads(scope: Scope | None, *values: Any) -> Reads:
     """Everything that compiled values refer to; names that are themselves computed need a scope."""
-    if all(is_constant(value) for value in values):
-        return NO_READS
+    return read_by(scope, [call for value in values if not is_constant(value) for call in calls(value)])
+
+
+def read_by(scope: Scope | None, made: Iterable[Function]) -> Reads:
+    """Everything that these calls refer to themselves; see `reads`."""
     resources: set[str] = set()
     attributes: set[AttributeRead] = set()
     parameters: set[str] = set()
-    for value in values:
-        for call in calls(value):
-            if isinstance(call, GetAttr):
-                target = call.target(scope)
-                if target is not None:
-                    resources.add(target[0])
-                    attributes.add((target[0], _hashable(target[1])))
-            elif isinstance(call, GetResource):
-                name = call.target(scope)
-                if name is not None:
-                    resources.add(name)
-                elif isinstance(call, Ref) and call.parameter is not None:
-                    parameters.add(call.parameter)
-            elif isinstance(call, GetParam) and call.parameter is not None:
+    for call in made:
+        if isinstance(call, GetParam):
+            if call.parameter is not None:
                 parameters.add(call.parameter)
+        elif isinstance(call, GetAttr):
+            target = call.target(scope)
+            if target is not None:
+                resources.add(target[0])
+                attributes.add((target[0], _hashable(target[1])))
+        elif isinstance(call, GetResource):
+            name = call.target(scope)
+            if name is not None:
+                resources.add(name)
+            elif isinstance(call, Ref):
+                if call.parameter is not None:
+                    parameters.add(call.parameter)
+            elif not isinstance(call.args, Function | str):
+                # no name at all (a number, say): no resource is called so, and the checker says it
+                resources.add(str(call.args))
+    if not (resources or parameters):
+        return NO_READS
     return Reads(frozenset(resources), frozenset(attributes), frozenset(parameters))
 
 

@@ -18,15 +18,22 @@ class Requiring(Protocol):
         """The names of what must be there first."""
 
 
+class CircleFound(ValueError):
+    """There is no order; `names` go along the circle, each requiring the next and the last the first."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__("circular: " + " -> ".join(names))
+        self.names = names
+
+
 def dependency_order(definitions: Mapping[str, Requiring]) -> list[str]:
-    """All names, each after what it requires; among equals the template's order. Raises ValueError when there is a circle.
+    """All names, each after what it requires; among equals the template's order. Raises CircleFound.
 
     Names that are required but not defined are ignored: the checker reports them.
     """
     order = reachable(definitions)
     if len(order) < len(definitions):
-        circle = find_cycle(definitions) or []
-        raise ValueError("circular: " + " -> ".join(circle))
+        raise CircleFound(find_cycle(definitions) or [])
     return order
 
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from kamado.template.compiler import Compiler
 from kamado.template.declarations import read_parameters
-from kamado.template.definition import Output, reads
+from kamado.template.definition import NO_READS, Output, Reads, read_by, reads
 from kamado.template.dialect import Dialect
-from kamado.template.functions.core import CallContext, Function, calls, is_constant
-from kamado.template.functions.references import If
+from kamado.template.functions.core import CallContext, Function
+from kamado.template.functions.references import GetAttr, GetResource, If
 from kamado.template.limits import Limits
 from kamado.template.parameters import ParameterSchema
 from kamado.template.problems import Problem, TemplateInvalid, did_you_mean
@@ -39,6 +39,8 @@ class Resource:
     condition: Any
     undecided: bool
     """Whether anything but the condition depends on parameters: an `if`, or a computed name."""
+    reads: Reads = NO_READS
+    """What properties, metadata, update policy and external id refer to, unless it is undecided."""
 
 
 @dataclass
@@ -327,7 +329,10 @@ class Loader:
             spelling = keys["depends_on"]
             self._note("KT133", f"Resource {name} {spelling} must be a list of strings", (*path, spelling))
             return None
+        taken = self.compiler.taken
+        taken()
         policy = part("deletion_policy", "Delete")
+        undecided = any(_undecided(call) for call in taken())
         if isinstance(policy, str):
             policy = self._policy(path, policy)
         condition: Any = True
@@ -335,10 +340,12 @@ class Loader:
         if self.dialect.conditions and spelling in body:
             place = (*path, spelling)
             condition = self.compiler.condition(body[spelling], place, place)
+            taken()
         properties = part("properties", {})
         metadata, update_policy = part("metadata", {}), part("update_policy", {})
         external_id = part("external_id", None)
-        values = (properties, metadata, update_policy, external_id, policy)
+        made = taken()
+        undecided = undecided or any(_undecided(call) for call in made)
         return Resource(
             name,
             kind,
@@ -350,7 +357,8 @@ class Loader:
             external_id,
             str(body.get(keys["description"]) or ""),
             condition,
-            any(_undecided(value) for value in values),
+            undecided,
+            NO_READS if undecided or not made else read_by(None, made),
         )
 
     def _policy(self, path: tuple[str, str], policy: str) -> str:
@@ -461,15 +469,11 @@ def _value_hint(body: Mapping[str, Any], words: Mapping[str, str]) -> str:
     )
 
 
-def _undecided(value: Any) -> bool:
-    if is_constant(value):
-        return False
-    return any(isinstance(call, If) or _computed_name(call) for call in calls(value))
-
-
-def _computed_name(call: Function) -> bool:
-    target = getattr(call, "target", None)
-    if target is None:
+def _undecided(call: Function) -> bool:
+    """Whether a call is an `if`, or reads something whose name is computed."""
+    if isinstance(call, If):
+        return True
+    if not isinstance(call, GetAttr | GetResource):
         return False
     args = call.args
     if isinstance(args, list):

@@ -12,6 +12,7 @@ import enum
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from kamado.template.patterns import PatternRefused, full_match
@@ -239,6 +240,8 @@ class Support:
 
 
 SUPPORTED = Support()
+GOING = {"DEPRECATED": "deprecated", "HIDDEN": "obsolete"}
+"""The states of support on the way out, and the word for each."""
 
 
 @dataclass(frozen=True)
@@ -532,6 +535,20 @@ class TypeSchema:
     def called(self) -> str:
         """What Heat's sentences call a resource of the type."""
         return self.heat_class or self.name.rsplit("::", 1)[-1]
+
+    @cached_property
+    def has_going(self) -> bool:
+        """Whether any property, at any depth, is on its way out."""
+        return any(_has_going(schema) for schema in self.properties.values())
+
+
+def _has_going(schema: Schema) -> bool:
+    if schema.support.status in GOING:
+        return True
+    inner = list((schema.fields or {}).values())
+    if schema.items is not None:
+        inner.append(schema.items)
+    return any(_has_going(one) for one in inner)
 
 
 class TypeCatalog(Protocol):

@@ -195,21 +195,23 @@ def charge(value: Any, file: str, limits: Limits) -> Any:
         if depth > limits.max_depth:
             raise TemplateInvalid(_too_deep(file, limits))
         children: Any
-        if isinstance(item, Mapping):
+        if type(item) is dict or isinstance(item, Mapping):
             children = item.values()
             for key in item:
                 if type(key) is not str:
                     rewrite = True
         else:
             children = item
-        count += len(children)
+        count += len(item)
         if count > limits.max_nodes:
             raise TemplateInvalid(_too_big(file, limits))
         for child in children:
             kind = type(child)
+            if kind in _PLAIN_SET:
+                continue
             if kind is dict or kind is list or kind is tuple or isinstance(child, Mapping):
                 stack.append((child, depth + 1))
-            elif kind not in _PLAIN_SET and not isinstance(child, _PLAIN):
+            elif not isinstance(child, _PLAIN):
                 raise TypeError(f"a template holds plain data only, not {kind.__name__}")
     return _textual(value) if rewrite else value
 

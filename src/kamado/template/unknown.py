@@ -47,7 +47,9 @@ def is_unknown(value: object) -> bool:
 
 def contains_unknown(value: object) -> bool:
     """Whether the value, or anything inside it, is not yet known."""
-    stack = [value]
+    if not isinstance(value, dict | list | tuple):
+        return value is UNKNOWN
+    stack: list[object] = [value]
     while stack:
         item = stack.pop()
         if item is UNKNOWN:
