@@ -239,7 +239,7 @@ class _Work:
                 for name, one in template.definitions(values).items()
                 if not catalog.types.resolve(one.type, name).endswith(ENDINGS)
             }
-            found = [*rule_problems(catalog.types, definitions, values), *found]
+            found = [*rule_problems(catalog.types, template, definitions, values), *found]
         self.report.problems.extend(_with_file_hint(problem, folder) for problem in found)
 
     def nested(self, path: Path, environment: Environment, above: tuple[Path, ...]) -> TypeSchema:

@@ -13,7 +13,7 @@ from kamado.orchestrator.context import RequestContext, Services
 from kamado.plugin import finders
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
-from kamado.template import Definition, Parameters, Problem, ValuesInvalid, resolve
+from kamado.template import Definition, Parameters, Problem, Template, ValuesInvalid, resolve
 from kamado.template.conditions import ParameterScope
 from kamado.template.properties import coerce_properties
 
@@ -35,9 +35,12 @@ def asking(services: Services, context: RequestContext) -> Ask:
     return ask
 
 
-def rule_problems(types: Registry, definitions: Mapping[str, Definition], parameters: Parameters) -> Iterator[Problem]:
+def rule_problems(
+    types: Registry, template: Template, definitions: Mapping[str, Definition], parameters: Parameters
+) -> Iterator[Problem]:
     """What the types' rules across properties have against the definitions, values of resources not yet known."""
     scope = ParameterScope(parameters)
+    section = "resources" if template.flavour == "hot" else "Resources"
     for definition in definitions.values():
         cls = types.get(definition.type, definition.name)
         if not has_rules(cls):
@@ -47,7 +50,7 @@ def rule_problems(types: Registry, definitions: Mapping[str, Definition], parame
         except ValuesInvalid:
             continue
         for finding in cls.validate(values):
-            place = definition.location
+            place = template.source.place((section, definition.name))
             yield Problem(
                 "KO001",
                 finding.told(definition.name),

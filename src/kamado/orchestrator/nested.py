@@ -126,13 +126,9 @@ class Tree:
     def _look_into(self, level: Level, definition: Definition, child: ChildTemplate, place: str) -> Inside:
         try:
             below = self._level(level, definition, child, place)
-            wrong = [
-                problem
-                for problem in check(
-                    below.template, below.parameters, below.types, below.environment, custom=self.custom
-                )
-                if problem.severity == "error"
-            ]
+            wrong = check(
+                below.template, below.parameters, below.types, below.environment, custom=self.custom, warn=False
+            )
             if wrong:
                 return Inside(tuple(_placed(problem, place) for problem in wrong))
             return self.look(below)

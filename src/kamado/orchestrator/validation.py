@@ -58,7 +58,7 @@ def validate(
         if name not in template.parameters:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
     types = services.registry.for_environment(environment, request.files)
-    problems = [found for found in check(template, None, types, environment) if found.severity == "error"]
+    problems = check(template, None, types, environment, warn=False)
     whole = [found for found in problems if _stops(found)]
     if whole:
         raise _worded(TemplateInvalid(whole))

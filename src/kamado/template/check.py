@@ -32,11 +32,13 @@ def check(
     environment: Environment | None = None,
     *,
     custom: CustomCheck | None = None,
+    warn: bool = True,
 ) -> list[Problem]:
     """All problems, most important first.
 
     `parameters`: None judges the template for itself, with its defaults. `catalog` knows the types, `environment` maps types to others.
-    `custom` checks custom constraints on known values (None: they are not checked).
+    `custom` checks custom constraints on known values (None: they are not checked). `warn`: whether to look for what is allowed and
+    probably not meant, too.
     """
     bound = parameters if parameters is not None else template.open_parameters()
     try:
@@ -45,7 +47,7 @@ def check(
     except TemplateInvalid as refused:
         return list(refused.problems)
     checker = _Checker(template, bound, catalog, environment or Environment(), custom, definitions)
-    return checker.run(outputs)
+    return checker.run(outputs, warn)
 
 
 class _Checker:
@@ -73,10 +75,12 @@ class _Checker:
         self.scope = ParameterScope(parameters)
         self.exhausted = False
 
-    def run(self, outputs: Mapping[str, Output]) -> list[Problem]:
+    def run(self, outputs: Mapping[str, Output], warn: bool) -> list[Problem]:
         """All problems."""
-        for name in self.definitions:
-            self._type(self.definitions[name])
+        for definition in self.definitions.values():
+            schema = self._type(definition)
+            if warn and schema is not None:
+                self.problems.extend(advice.going(self.template, definition, schema))
         self._references()
         try:
             order = dependency_order(self.definitions)
@@ -87,6 +91,8 @@ class _Checker:
             self._resource(self.definitions[name])
         for output in outputs.values():
             self._output(output)
+        if not warn:
+            return [problem for problem in self.problems if problem.severity == "error"]
         self.problems.extend(self.template.warnings)
         self.problems.extend(advice.unused(self.template))
         self.problems.extend(advice.constant_conditions(self.template))
@@ -186,7 +192,7 @@ class _Checker:
             found = template_type(target, self.template.files[target], self.template.files)
         return found
 
-    def _type(self, definition: Definition) -> None:
+    def _type(self, definition: Definition) -> TypeSchema | None:
         base = (self.section, definition.name)
         schema = self.schema(definition)
         if schema is None:
@@ -197,8 +203,7 @@ class _Checker:
                 (*base, "type" if self.template.flavour == "hot" else "Type"),
                 hint=hint,
             )
-            return
-        self.problems.extend(advice.going(self.template, definition, schema))
+        return schema
 
     def _resource(self, definition: Definition) -> None:
         base = (self.section, definition.name)

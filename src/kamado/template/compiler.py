@@ -100,8 +100,9 @@ class Compiler:
         inside = (*path, name)
         try:
             if made.macro:
-                return self._macro(made, name, args, inside)
-            node = made(name, self._compile(args, inside, functions, removed), inside, self.context)
+                node = self._macro(made, name, args, inside)
+            else:
+                node = made(name, self._compile(args, inside, functions, removed), inside, self.context)
         except CallInvalid as refused:
             self.problem("KT110", f"{dotted(inside)}: : {refused}", inside)
             return None
@@ -109,9 +110,9 @@ class Compiler:
         return node
 
     def _macro(self, made: type[Function], name: str, args: Any, path: Path) -> Any:
-        node = (self._branching if issubclass(made, If) else self._combined)(made, name, args, path)
-        self._made.append(node)
-        return node
+        if issubclass(made, If):
+            return self._branching(made, name, args, path)
+        return self._combined(made, name, args, path)
 
     def _refuse_call(self, name: str, path: Path, text: str) -> None:
         inside = (*path, name)

@@ -89,7 +89,6 @@ class Decider:
                 found.resources,
                 found.attributes,
                 found.parameters,
-                output.location,
                 output.path,
             )
         if problems:
@@ -136,7 +135,6 @@ class Decider:
             requires,
             found.attributes,
             found.parameters,
-            self.source.place((*self._section("resources"), resource.name)),
         )
 
     def _decided(self, resource: Resource, scope: ParameterScope, problems: list[Problem]) -> Definition:

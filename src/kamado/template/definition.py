@@ -15,7 +15,7 @@ from typing import Any
 
 from kamado.template.functions.core import Function, Scope, calls, dump, is_constant
 from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref
-from kamado.template.problems import Path, Place
+from kamado.template.problems import Path
 
 AttributeRead = tuple[str, tuple[Any, ...]]
 _NOTHING: frozenset[Any] = frozenset()
@@ -87,7 +87,6 @@ class Definition:
     requires: frozenset[str] = _NOTHING
     attributes: frozenset[AttributeRead] = _NOTHING
     parameters: frozenset[str] = _NOTHING
-    location: Place = field(default_factory=Place)
 
     @cached_property
     def digest(self) -> str:
@@ -133,7 +132,6 @@ class Output:
     requires: frozenset[str] = _NOTHING
     attributes: frozenset[AttributeRead] = _NOTHING
     parameters: frozenset[str] = _NOTHING
-    location: Place = field(default_factory=Place)
     path: Path = ()
 
     def is_secret(self, hidden: frozenset[str]) -> bool:

@@ -421,7 +421,6 @@ class Loader:
             found.resources,
             found.attributes,
             found.parameters,
-            self.source.place(path),
             value_path,
         )
 

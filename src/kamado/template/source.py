@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -25,7 +26,9 @@ _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
 _TAG = "tag:yaml.org,2002:"
 _TEXT_TAGS = frozenset({_TAG + "str", _TAG + "timestamp", _TAG + "value", "!"})
 _SCALAR_TAGS = frozenset({_TAG + "int", _TAG + "float", _TAG + "bool", _TAG + "null"})
+_CONTAINER_TAGS = frozenset({_TAG + "map", _TAG + "seq", "!"})
 _MERGE = _TAG + "merge"
+_UNREAD = object()
 
 Marks = dict[int, dict[str | int, tuple[int, int]]]
 
@@ -33,24 +36,21 @@ Marks = dict[int, dict[str | int, tuple[int, int]]]
 class Source:
     """A parsed text or object: `value` is plain data, `place(path)` says where a path stands in the text."""
 
-    def __init__(self, value: Any, file: str, marks: Marks | None = None, json_text: str = "") -> None:
-        """``marks``: None where there was no text; ``json_text`` is read again as YAML when a place in it is asked for."""
+    def __init__(self, value: Any, file: str, text: str | None = None) -> None:
+        """``text``: what the value was read from, read once more when the first place is asked for; None: an object."""
         self.value = value
         self.file = file
-        self.from_text = marks is not None
-        self._marks = marks or {}
-        self._json_text = json_text
+        self.from_text = text is not None
+        self._text = text
 
     def place(self, path: Path) -> Place:
         """The position of the deepest part of the path that exists in the text."""
-        if not self._marks and not self._json_text:
+        value, marks = self._places
+        if not marks:
             return Place(self.file)
-        if self._json_text:
-            return self._in_json.place(path)
-        here = self._marks.get(0, {}).get("", (1, 1))
-        value = self.value
+        here = marks.get(0, {}).get("", (1, 1))
         for part in path:
-            found = self._marks.get(id(value), {}).get(part)
+            found = marks.get(id(value), {}).get(part)
             if found is None:
                 break
             here = found
@@ -61,12 +61,15 @@ class Source:
         return Place(self.file, *here)
 
     @cached_property
-    def _in_json(self) -> Source:
-        """The same text read as YAML, which keeps positions; JSON's own parser, far quicker, keeps none."""
+    def _places(self) -> tuple[Any, Marks]:
+        """The value read again with the places of what is in it. What is right needs none, and reading is half as long without."""
+        if self._text is None:
+            return None, {}
+        composer = _Composer(self._text, self.file, Limits(max_nodes=2**31, max_depth=1000), "template", places=True)
         try:
-            return _Composer(self._json_text, self.file, Limits(max_nodes=2**31, max_depth=1000), "template").run()
+            return composer.run(), composer.marks
         except TemplateInvalid:
-            return Source(None, self.file, {})
+            return None, {}
 
     def problem(self, code: str, message: str, path: Path = (), **more: Any) -> Problem:
         """A Problem at a path, with its place filled in."""
@@ -82,14 +85,14 @@ def read(source: str | bytes | Mapping[str, Any], file: str, limits: Limits, wha
     if text.lstrip()[:1] == "{":
         try:
             value = charge(json.loads(text, object_pairs_hook=_no_duplicates(file)), file, limits)
-            return Source(value, file, {}, text)
+            return Source(value, file, text)
         except ValueError:
             pass
         except RecursionError:
             raise TemplateInvalid(_too_deep(file, limits)) from None
         except TemplateInvalid as refused:
             raise _placed(text, file, limits, what, refused) from None
-    return _Composer(text, file, limits, what).run()
+    return Source(_Composer(text, file, limits, what).run(), file, text)
 
 
 def _placed(text: str, file: str, limits: Limits, what: str, refused: TemplateInvalid) -> TemplateInvalid:
@@ -238,35 +241,30 @@ def key_text(key: Any) -> str:
     return str(key)
 
 
-class _Frame:
-    __slots__ = ("anchor", "container", "count", "key", "marks", "merges", "pending")
-
-    def __init__(self, container: dict[str, Any] | list[Any], anchor: str | None) -> None:
-        self.container = container
-        self.anchor = anchor
-        self.count = 1
-        self.key: str | None = None
-        self.pending = False
-        self.marks: dict[str | int, tuple[int, int]] = {}
-        self.merges: list[tuple[int, Any]] = []
+_Outer = tuple[Any, str | None, str | None, int, list[Any], dict[str | int, tuple[int, int]]]
+"""What surrounds the container that is being filled: see the locals of `_Composer._document`."""
 
 
 class _Composer:
-    """Builds plain values from parser events, charging every node before it is made."""
+    """Builds plain values from parser events, charging every node before it is made.
 
-    def __init__(self, text: str, file: str, limits: Limits, what: str) -> None:
+    Places are kept only where `places` asks for it: they cost as much as the values, and most texts are never asked for one.
+    """
+
+    def __init__(self, text: str, file: str, limits: Limits, what: str, *, places: bool = False) -> None:
         self.text = text
         self.file = file
         self.limits = limits
         self.what = what
+        self.places = places
         self.marks: Marks = {}
         self.anchors: dict[str, tuple[Any, int, bool]] = {}
-        self.count = 0
         self.scalars: dict[str, Any] = {}
         self.constructor = SafeConstructor()
         self.problems: list[Problem] = []
 
-    def run(self) -> Source:
+    def run(self) -> Any:
+        """The value of the text; raises TemplateInvalid."""
         loader = None
         try:
             loader = _Loader(self.text)
@@ -282,7 +280,7 @@ class _Composer:
                 loader.dispose()
         if self.problems:
             raise TemplateInvalid(self.problems)
-        return Source(value, self.file, self.marks)
+        return value
 
     def _unreadable(self, text: str, line: int | None = None, column: int | None = None) -> Problem:
         return unreadable(text, self.file, self.what, line, column)
@@ -304,154 +302,133 @@ class _Composer:
         raise TemplateInvalid([*self.problems, self._unreadable(text, mark.line + 1, mark.column + 1)])
 
     def _document(self, loader: Any) -> Any:
-        stack: list[_Frame] = []
-        result: Any = None
-        documents = 0
+        """The one document. One flat loop over locals: it runs for every value of every template."""
+        get_event, scalars, anchors, places = loader.get_event, self.scalars, self.anchors, self.places
+        scalar_event, mapping_event, sequence_event = ev.ScalarEvent, ev.MappingStartEvent, ev.SequenceStartEvent
+        most, count = self.limits.max_nodes, 0
+        outer: list[_Outer] = []
+        # what is being filled, the key that waits for its value, its anchor, `count` before it, what is merged into it, its places
+        container: Any = []
+        key: str | None = None
+        anchor: str | None = None
+        before = 0
+        merges: list[Any] = []
+        here: dict[str | int, tuple[int, int]] = {}
+        is_map = False
         while True:
-            event = loader.get_event()
+            event = get_event()
             kind = type(event)
-            if kind is ev.ScalarEvent:
-                value, cost, is_merge = self._scalar(event), 1, False
-                if stack:
-                    frame = stack[-1]
-                    if type(frame.container) is dict and not frame.pending:
-                        self._key(stack, event, value)
-                        continue
-                if event.anchor:
-                    self.anchors[event.anchor] = (value, 1, False)
-            elif kind is ev.MappingStartEvent or kind is ev.SequenceStartEvent:
-                self._open(stack, event, {} if kind is ev.MappingStartEvent else [])
+            if kind is scalar_event:
+                text = event.value
+                if event.tag is not None:
+                    value = self._tagged(event, text)
+                elif event.implicit[0]:
+                    value = scalars.get(text, _UNREAD)
+                    if value is _UNREAD:
+                        value = scalars[text] = self._plain(event, text)
+                else:
+                    value = text
+                count += 1
+                if event.anchor and not (is_map and key is None):
+                    anchors[event.anchor] = (value, 1, False)
+            elif kind is mapping_event or kind is sequence_event:
+                count += 1
+                made: Any = {} if kind is mapping_event else []
+                self._open(event, made, count, is_map and key is None, len(outer))
+                if places:
+                    if not outer:
+                        self.marks[0] = {"": _where(event)}
+                    if not is_map:
+                        here[len(container)] = _where(event)
+                outer.append((container, key, anchor, before, merges, here))
+                container, key, anchor, before, merges, here = made, None, event.anchor, count, [], {}
+                is_map = kind is mapping_event
                 continue
             elif kind is ev.MappingEndEvent or kind is ev.SequenceEndEvent:
-                frame = stack.pop()
-                value, cost, is_merge = self._close(frame), frame.count, True
-                if not is_merge:
-                    continue
+                value = _merged(container, merges) if merges else container
+                if places:
+                    self.marks[id(value)] = here
+                if anchor:
+                    anchors[anchor] = (value, count - before + 1, False)
+                container, key, anchor, before, merges, here = outer.pop()
+                is_map = type(container) is dict
             elif kind is ev.AliasEvent:
-                found = self.anchors.get(event.anchor)
-                if found is None:
-                    self._refuse(event, f"found undefined alias '{event.anchor}'")
-                value, cost, open_ = found
-                if open_:
-                    self._refuse(event, f"the alias '{event.anchor}' stands inside its own anchor")
-                if stack and type(stack[-1].container) is dict and not stack[-1].pending:
-                    if isinstance(value, dict | list):
-                        self._refuse(event, "found unhashable key")
-                    self._key(stack, event, value)
-                    continue
-                self._spend(event, cost)
+                value, cost = self._alias(event, is_map and key is None)
+                count += cost
             elif kind is ev.StreamEndEvent:
-                break
-            elif kind is ev.DocumentStartEvent:
-                documents += 1
-                if documents > 1:
+                return container[0] if container else None
+            else:
+                if kind is ev.DocumentStartEvent and container:
                     self._refuse(event, "expected a single document in the stream")
                 continue
+            if is_map and key is None:
+                count += 1
+                key = value if type(value) is str and value not in container and value != "<<" else None
+                if key is None:
+                    key = self._odd_key(event, value, container, outer)
+                if places:
+                    here[key] = _where(event)
+            elif not is_map:
+                if places and (kind is scalar_event or kind is ev.AliasEvent):
+                    here[len(container)] = _where(event)
+                container.append(value)
             else:
-                continue
-            if stack:
-                self._put(stack[-1], event, value, cost)
-            else:
-                result = value
-        return result
+                if key is _MERGE:
+                    merges.extend(self._to_merge(event, value))
+                else:
+                    container[key] = value
+                key = None
+            if count > most:
+                self._too_big(event)
 
-    def _spend(self, event: Any, cost: int) -> None:
-        self.count += cost
-        if self.count > self.limits.max_nodes:
-            mark = event.start_mark
-            raise TemplateInvalid(_too_big(self.file, self.limits, mark.line + 1, mark.column + 1))
-
-    def _open(self, stack: list[_Frame], event: Any, container: Any) -> None:
-        self._spend(event, 1)
-        if event.tag and event.tag not in (_TAG + "map", _TAG + "seq", "!"):
+    def _open(self, event: Any, container: Any, count: int, is_key: bool, depth: int) -> None:
+        """Refuse a container that costs too much, has a tag, stands where a key belongs or lies too deep."""
+        if count > self.limits.max_nodes:
+            self._too_big(event)
+        if event.tag and event.tag not in _CONTAINER_TAGS:
             self._refuse(event, f"could not determine a constructor for the tag '{event.tag}'")
-        mark = event.start_mark
-        if stack:
-            frame = stack[-1]
-            if type(frame.container) is dict:
-                if not frame.pending:
-                    self._refuse(event, "found unhashable key")
-            else:
-                frame.marks[len(frame.container)] = (mark.line + 1, mark.column + 1)
-        else:
-            self.marks[0] = {"": (mark.line + 1, mark.column + 1)}
-        if len(stack) >= self.limits.max_depth:
-            problem = _too_deep(self.file, self.limits)
-            raise TemplateInvalid(
-                Problem(
-                    problem.code, problem.message, problem.error_type, (), self.file, mark.line + 1, mark.column + 1
-                )
-            )
+        if is_key:
+            self._refuse(event, "found unhashable key")
+        if depth >= self.limits.max_depth:
+            line, column = _where(event)
+            raise TemplateInvalid(replace(_too_deep(self.file, self.limits), line=line, column=column))
         if event.anchor:
             self.anchors[event.anchor] = (container, 0, True)
-        stack.append(_Frame(container, event.anchor))
 
-    def _close(self, frame: _Frame) -> Any:
-        container = frame.container
-        if frame.merges and isinstance(container, dict):
-            frame.container = container = _merged(container, frame.merges)
-        self.marks[id(container)] = frame.marks
-        if frame.anchor:
-            self.anchors[frame.anchor] = (container, frame.count, False)
-        return container
+    def _too_big(self, event: Any) -> NoReturn:
+        raise TemplateInvalid(_too_big(self.file, self.limits, *_where(event)))
 
-    def _key(self, stack: list[_Frame], event: Any, value: Any) -> None:
-        self._spend(event, 1)
-        frame = stack[-1]
-        frame.pending = True
-        mark = event.start_mark
-        where = (mark.line + 1, mark.column + 1)
+    def _alias(self, event: Any, is_key: bool) -> tuple[Any, int]:
+        """The value that an alias stands for, and what writing it out would cost."""
+        found = self.anchors.get(event.anchor)
+        if found is None:
+            self._refuse(event, f"found undefined alias '{event.anchor}'")
+        value, cost, is_open = found
+        if is_open:
+            self._refuse(event, f"the alias '{event.anchor}' stands inside its own anchor")
+        if is_key and isinstance(value, dict | list):
+            self._refuse(event, "found unhashable key")
+        return value, 0 if is_key else cost
+
+    def _odd_key(self, event: Any, value: Any, container: dict[str, Any], outer: list[_Outer]) -> str:
+        """A key that is no text, is written twice, or says that its value is to be merged in."""
         if value == "<<" and type(event) is ev.ScalarEvent and event.implicit[0]:
-            frame.key = _MERGE
-            frame.marks[_MERGE] = where
-            return
+            return _MERGE
         key = key_text(value)
-        if key in frame.container:
-            self.problems.append(_duplicate(self.file, key, self._path(stack), *where))
-        frame.key = key
-        frame.marks[key] = where
+        if key in container:
+            path = tuple(len(around) if waiting is None else waiting for around, waiting, *_ in outer[1:])
+            self.problems.append(_duplicate(self.file, key, path, *_where(event)))
+        return key
 
-    def _path(self, stack: list[_Frame]) -> Path:
-        path: list[str | int] = []
-        for frame in stack[:-1]:
-            if isinstance(frame.container, dict):
-                path.append(frame.key or "")
-            else:
-                path.append(len(frame.container))
-        return tuple(path)
+    def _to_merge(self, event: Any, value: Any) -> list[Any]:
+        parts = value if isinstance(value, list) else [value]
+        if not all(isinstance(part, dict) for part in parts):
+            self._refuse(event, "expected a mapping or list of mappings for merging")
+        return parts
 
-    def _put(self, frame: _Frame, event: Any, value: Any, cost: int) -> None:
-        frame.count += cost
-        container = frame.container
-        if isinstance(container, dict):
-            if frame.key == _MERGE:
-                parts = value if isinstance(value, list) else [value]
-                for part in parts:
-                    if not isinstance(part, dict):
-                        self._refuse(event, "expected a mapping or list of mappings for merging")
-                    frame.merges.append((0, part))
-            else:
-                container[frame.key or ""] = value
-            frame.pending = False
-            frame.key = None
-        else:
-            mark = event.start_mark
-            frame.marks.setdefault(len(container), (mark.line + 1, mark.column + 1))
-            container.append(value)
-
-    def _scalar(self, event: Any) -> Any:
-        text: str = event.value
-        tag: str | None = event.tag
-        self._spend(event, 1)
-        if tag is None or tag == "!":
-            if not event.implicit[0] or tag == "!":
-                return text
-            known = self.scalars.get(text, self)
-            if known is not self:
-                return known
-            value = self.scalars[text] = self._plain(event, text)
-            return value
-        if tag in _TEXT_TAGS:
+    def _tagged(self, event: Any, text: str) -> Any:
+        tag: str = event.tag
+        if tag == "!" or tag in _TEXT_TAGS:
             return text
         if tag in _SCALAR_TAGS:
             return self._typed(event, tag, text)
@@ -480,9 +457,14 @@ _MAKERS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def _merged(own: dict[str, Any], merges: list[tuple[int, Any]]) -> dict[str, Any]:
+def _where(event: Any) -> tuple[int, int]:
+    mark = event.start_mark
+    return mark.line + 1, mark.column + 1
+
+
+def _merged(own: dict[str, Any], merges: list[Any]) -> dict[str, Any]:
     made: dict[str, Any] = {}
-    for _, part in reversed(merges):
+    for part in reversed(merges):
         made.update(part)
     made.update(own)
     return made
