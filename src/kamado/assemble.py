@@ -17,8 +17,8 @@ from typing import IO, Any, Self
 from kamado.api import app as api_app
 from kamado.api.middleware import WsgiApp
 from kamado.api.policies import Rules
-from kamado.cloud import trusts
-from kamado.cloud.failures import CloudError
+from kamado.cloud import grants
+from kamado.cloud.failures import CloudError, FailureKind
 from kamado.cloud.session import Cloud, CloudFactory
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts
@@ -31,6 +31,7 @@ from kamado.model.identifiers import new_id
 from kamado.model.records import CredentialRecord, OperationRecord, StackRecord
 from kamado.orchestrator import credentials
 from kamado.orchestrator.context import Services
+from kamado.orchestrator.errors import MissingCredentialError
 from kamado.plugin.registry import Registry
 from kamado.processes import EngineThread, WebServer
 from kamado.settings import Settings
@@ -38,6 +39,9 @@ from kamado.store import Journal, Store
 
 LOG = logging.getLogger(__name__)
 
+_HOLDS_SECONDS = 60.0
+"""So long a credential is believed to be accepted without asking Keystone again."""
+_HOLDS_KEPT = 10_000
 _SWEEP_SECONDS = 600.0
 """At least so long between two looks for credentials that nobody has."""
 
@@ -47,14 +51,31 @@ class Clouds:
 
     def __init__(self, factory: CloudFactory) -> None:
         self._factory = factory
+        self._held: dict[tuple[str, str], float] = {}
 
     def for_token(self, context: Any) -> Cloud:
         """A cloud that acts with the token of the request."""
         return self._factory.for_token(context)
 
-    def make_trust(self, context: Any) -> str:
-        """Let the service act for the user later; the id of the trust."""
-        return trusts.make(self._factory, context)
+    def grant(self, context: Any, name: str) -> grants.Grant:
+        """Let the service act for the user later. ``name`` is unique. Raises CloudError, MissingCredentialError."""
+        if self._factory.settings.deferred_auth_method == "password" and not context.password:
+            raise MissingCredentialError.of("X-Auth-Key")
+        return grants.make(self._factory, context, name)
+
+    def holds(self, record: CredentialRecord, *, surely: bool) -> bool:
+        """Whether a credential is still accepted; unless ``surely``, as far as was found within the last minute."""
+        key = (record.id, record.trust_id)
+        now = time.monotonic()
+        if not surely and now - self._held.get(key, -_HOLDS_SECONDS) < _HOLDS_SECONDS:
+            return True
+        if not grants.holds(self._factory, record):
+            self._held.pop(key, None)
+            return False
+        if len(self._held) >= _HOLDS_KEPT:
+            self._held.clear()
+        self._held[key] = now
+        return True
 
 
 def store(settings: Settings) -> Store:
@@ -174,9 +195,9 @@ class Parts:
 
         def remove_trust(record: CredentialRecord) -> None:
             try:
-                trusts.remove(self.clouds, record)
+                grants.remove(self.clouds, record)
             except CloudError as error:
-                LOG.warning("a trust that nobody uses stays in Keystone: %s", error.message)
+                LOG.warning("a credential that nobody uses stays in Keystone: %s", error.message)
 
         credentials.sweep(self.store.credentials, remove_trust, datetime.now(UTC))
 
@@ -185,8 +206,9 @@ class Parts:
         found = (operation.credential_id if operation is not None else None) or stack.credential_id
         credential = self.store.credentials.get(found) if found else None
         if credential is None:
-            raise LookupError(
-                f"the stack {stack.name} has no credential: update it as a user who may act in its project"
+            raise CloudError(
+                FailureKind.UNAUTHORIZED,
+                f"the stack {stack.name} has no credential: update it as a user who may act in its project",
             )
         return self.clouds.for_credential(credential)
 

@@ -82,6 +82,13 @@ _DEFAULT = [
     cfg.ListOpt(
         "trusts_delegated_roles", default=[], help="Roles that a trust delegates; all of the user's when empty."
     ),
+    cfg.StrOpt(
+        "deferred_auth_method",
+        default="trusts",
+        choices=["trusts", "application_credential", "password"],
+        help="How the service acts for users after their request: by a trust, by an application credential, or by the password that "
+        "the request carries in X-Auth-Key.",
+    ),
     cfg.StrOpt("stack_user_domain_id", help="Domain in which stack users are made, by id."),
     cfg.StrOpt("stack_user_domain_name", help="Domain in which stack users are made, by name."),
     cfg.StrOpt("stack_domain_admin", help="User who administers that domain."),
@@ -236,6 +243,7 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             stack_domain_id=conf.stack_user_domain_id or "",
             stack_domain_admin=_domain_admin(conf, service),
             stack_user_role=conf.heat_stack_user_role,
+            deferred_auth_method=conf.deferred_auth_method,
         ),
         messaging=messaging,
         raw=conf,

@@ -19,10 +19,10 @@ from oslo_config import cfg
 from oslo_policy import opts as policy_opts
 from tests.wire.exchange import Target
 
+from kamado import assemble
 from kamado.api import app as api_app
 from kamado.api.call import ApiSettings
 from kamado.api.policies import Rules
-from kamado.cloud import trusts
 from kamado.cloud.session import CloudFactory, CloudSettings, ServiceUser
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
@@ -48,17 +48,16 @@ class WallClock:
         time.sleep(seconds)
 
 
-class Clouds:
+class Clouds(assemble.Clouds):
+    """Counts besides."""
+
     def __init__(self, factory: CloudFactory) -> None:
-        self._factory = factory
+        super().__init__(factory)
         self.trusts_made = 0
 
-    def for_token(self, context: Any) -> Any:
-        return self._factory.for_token(context)
-
-    def make_trust(self, context: Any) -> str:
+    def grant(self, context: Any, name: str) -> Any:
         self.trusts_made += 1
-        return trusts.make(self._factory, context)
+        return super().grant(context, name)
 
 
 class Stand:
@@ -75,6 +74,7 @@ class Stand:
         working: bool = True,
         options: Mapping[str, Any] | None = None,
         types: tuple[Any, ...] = (),
+        deferred_auth_method: str = "trusts",
     ) -> None:
         """``working`` False: no engine, accepted operations stay where they are. ``types``: more of them, for tests."""
         self.cloud = cloud
@@ -84,7 +84,7 @@ class Stand:
         service = ServiceUser(
             auth_url=cloud.auth_url, username="heat", password=SERVICE_PASSWORD, project_name="service"
         )
-        self.factory = CloudFactory(CloudSettings(service=service))
+        self.factory = CloudFactory(CloudSettings(service=service, deferred_auth_method=deferred_auth_method))
         self.clouds = Clouds(self.factory)
         self.targets = TargetLoader(self.store.templates, self.store.files, registry, "RegionOne")
         self._calls = ThreadCalls(8, "handler")

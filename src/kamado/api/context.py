@@ -62,4 +62,5 @@ def caller(req: Request, path_project: str | None, rules: AdminRule) -> RequestC
         trust_id=trust.get("id"),
         trustor_user_id=(trust.get("trustor_user") or {}).get("id"),
         application_credential="application_credential" in body,
+        password=get("HTTP_X_AUTH_KEY", ""),
     )

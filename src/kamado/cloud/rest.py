@@ -9,7 +9,7 @@ from __future__ import annotations
 import json as json_module
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,15 @@ def was_never_sent(error: BaseException) -> bool:
     return False
 
 
+Refused = Callable[[CloudError], CloudError]
+"""Words the refusal of a token for whoever reads the error."""
+
+
+def as_it_is(error: CloudError) -> CloudError:
+    """Keystone's own words."""
+    return error
+
+
 class Service:
     """One service of one cloud; safe from any thread. Made by `Cloud.service`."""
 
@@ -93,7 +102,9 @@ class Service:
         limits: CallLimits,
         gates: Gates,
         user_agent: str = "kamado",
+        refused: Refused = as_it_is,
     ) -> None:
+        self._refused = refused
         self._session = session
         self.type = service_type
         self.base = base
@@ -226,7 +237,7 @@ class Service:
             kind = FailureKind.LOST if isinstance(error, ksa.UnknownConnectionError) else FailureKind.UNREACHABLE
             raise CloudError(kind, str(error), service=self.type, method=method, url=url) from error
         except ksa.ClientException as error:
-            raise from_keystone(error, self.type, method, url) from error
+            raise self._refused(from_keystone(error, self.type, method, url)) from error
         if answer.status_code >= 400:
             if answer.status_code in ok:
                 return None

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import requests
@@ -20,7 +21,7 @@ from keystoneauth1.session import Session
 
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.cloud.limits import CallLimits, Gates
-from kamado.cloud.rest import Service, base_url, from_keystone
+from kamado.cloud.rest import Refused, Service, as_it_is, base_url, from_keystone
 from kamado.model.records import CredentialRecord
 
 _CATALOG_SECONDS = 300.0
@@ -89,7 +90,7 @@ class CloudSettings:
 
     ``trustee``: whom users trust, the service user when None. ``stack_domain_admin``: administers the domain of the
     users of stacks. ``delegated_roles``: what a trust hands on, all roles of the token when empty. ``overrides``:
-    service type → address that wins over the catalog.
+    service type → address that wins over the catalog. ``deferred_auth_method``: one of `kamado.cloud.grants.METHODS`.
     """
 
     service: ServiceUser
@@ -103,6 +104,7 @@ class CloudSettings:
     stack_user_role: str = "heat_stack_user"
     overrides: Mapping[str, str] = field(default_factory=dict)
     limits: CallLimits = field(default_factory=CallLimits)
+    deferred_auth_method: str = "trusts"
 
     @property
     def auth_url(self) -> str:
@@ -142,7 +144,9 @@ class Cloud:
         catalog: Callable[[], Mapping[str, str]],
         identity: Callable[[], tuple[str, str]],
         gates: Gates,
+        refused: Refused = as_it_is,
     ) -> None:
+        self._refused = refused
         self._settings = settings
         self.session = session
         self._catalog = catalog
@@ -169,7 +173,7 @@ class Cloud:
     @property
     def domain_id(self) -> str:
         """The domain that the credential is scoped to; empty when it is scoped to a project."""
-        access = _asking(self._settings.auth_url, lambda: self.session.auth.get_access(self.session))
+        access = _asking(self._settings.auth_url, lambda: self.session.auth.get_access(self.session), self._refused)
         return str(access.domain_id or "")
 
     def has(self, service_type: str) -> bool:
@@ -189,7 +193,7 @@ class Cloud:
                 )
             project_id = "" if service_type == "identity" else self.project_id
             base = base_url(service_type, endpoint, project_id)
-            found = Service(self.session, service_type, base, self._settings.limits, self._gates)
+            found = Service(self.session, service_type, base, self._settings.limits, self._gates, refused=self._refused)
             self._services[service_type] = found
         return found
 
@@ -207,7 +211,7 @@ class Cloud:
 
     def token(self) -> str:
         """A valid token of this credential."""
-        return str(_asking(self._settings.auth_url, self.session.get_token))
+        return str(_asking(self._settings.auth_url, self.session.get_token, self._refused))
 
     def _endpoint(self, service_type: str) -> str | None:
         names = _OTHER_NAMES.get(service_type, (service_type,))
@@ -220,11 +224,30 @@ class Cloud:
         return next((catalog[name] for name in names if name in catalog), None)
 
 
-def _asking(url: str, call: Callable[[], Any]) -> Any:
+def _asking(url: str, call: Callable[[], Any], refused: Refused) -> Any:
     try:
         return call()
     except ksa.ClientException as error:
-        raise from_keystone(error, "identity", "POST", url) from error
+        raise refused(from_keystone(error, "identity", "POST", url)) from error
+
+
+def _key(record: CredentialRecord) -> tuple[str, ...]:
+    return ("credential", record.id, record.method, record.trust_id, record.secret)
+
+
+_KINDS_OF_RIGHT = {"trusts": "trust", "application_credential": "application credential", "password": "password"}
+
+
+def died(record: CredentialRecord, error: CloudError) -> CloudError:
+    """A refusal of a token for a credential, with what it means: a deleted user, a lost role, a right that was revoked or has expired."""
+    if error.status not in (401, 403, 404):
+        return error
+    who = record.username or record.trustor_user_id
+    words = (
+        f"Keystone no longer accepts the {_KINDS_OF_RIGHT[record.method]} with which the service acts for user {who} "
+        f"({error.message.rstrip('.')}). The next update, deletion or retry of the stack by a user who may act in its project replaces it."
+    )
+    return CloudError(FailureKind.UNAUTHORIZED, words, status=error.status, service="", method="", url=error.url)
 
 
 def endpoints(catalog: list[Mapping[str, Any]], interface: str, region: str) -> dict[str, str]:
@@ -275,10 +298,30 @@ class CloudFactory:
         return self._kept(("token", token), make)
 
     def for_credential(self, record: CredentialRecord) -> Cloud:
-        """The cloud for a user who is not there any more: a session of the trustee, scoped to the user's trust."""
-        return self._kept(
-            ("trust", record.trust_id), lambda: self._with_access(self._trustee.auth(trust_id=record.trust_id))
-        )
+        """The cloud for a user who is not there any more, as the record's method says: the trustee's session scoped to the user's
+        trust, or a session of the user's own. When Keystone does not accept it any more, errors say so and what to do.
+        """
+
+        def make() -> Cloud:
+            return self._with_access(self._deferred(record), partial(died, record))
+
+        return self._kept(_key(record), make)
+
+    def _deferred(self, record: CredentialRecord) -> Any:
+        if record.method == "application_credential":
+            return v3.ApplicationCredential(
+                _v3(self.settings.auth_url),
+                application_credential_id=record.trust_id,
+                application_credential_secret=record.secret,
+            )
+        if record.method == "password":
+            return v3.Password(
+                _v3(self.settings.auth_url),
+                user_id=record.trustor_user_id,
+                password=record.secret,
+                project_id=record.project_id,
+            )
+        return self._trustee.auth(trust_id=record.trust_id)
 
     def for_user(self, username: str, password: str, project: str, domain: str = "Default") -> Cloud:
         """The cloud with a user's own name and password (the local cloud, tests, `clouds.yaml`)."""
@@ -323,10 +366,10 @@ class CloudFactory:
         """The id of the stack domain."""
         return self.settings.stack_domain_id or self.stack_domain_admin().domain_id
 
-    def forget(self, *key: str) -> None:
-        """Drops a kept cloud (``("trust", id)`` after the trust is gone)."""
+    def forget_credential(self, record: CredentialRecord) -> None:
+        """Drops the kept cloud of a credential that is gone."""
         with self._lock:
-            self._clouds.pop(key, None)
+            self._clouds.pop(_key(record), None)
 
     def _kept(self, key: tuple[str, ...], make: Callable[[], Cloud]) -> Cloud:
         with self._lock:
@@ -339,12 +382,12 @@ class CloudFactory:
     def _session(self, auth: Any) -> Session:
         return Session(auth=auth, session=self._http, verify=self.settings.verify, timeout=self.settings.limits.timeout)
 
-    def _with_access(self, auth: Any) -> Cloud:
+    def _with_access(self, auth: Any, refused: Refused = as_it_is) -> Cloud:
         session = self._session(auth)
         settings = self.settings
 
         def access() -> Any:
-            return _asking(settings.auth_url, lambda: auth.get_access(session))
+            return _asking(settings.auth_url, lambda: auth.get_access(session), refused)
 
         return Cloud(
             settings,
@@ -352,6 +395,7 @@ class CloudFactory:
             lambda: endpoints(access().service_catalog.catalog, settings.interface, settings.region),
             lambda: (access().project_id or "", access().user_id),
             self._gates,
+            refused,
         )
 
     def _catalog_of(self, session: Session, project_id: str) -> Mapping[str, str]:

@@ -50,4 +50,4 @@ def remove(factory: CloudFactory, credential: CredentialRecord) -> None:
         if error.status not in (401, 403, 404):
             raise
     finally:
-        factory.forget("trust", credential.trust_id)
+        factory.forget_credential(credential)

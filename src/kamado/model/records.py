@@ -220,8 +220,10 @@ class SoftwareDeploymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class CredentialRecord:
-    """The right to act for a user after the request is over. ``trust_id`` is encrypted at rest.
+    """The right to act for a user after the request is over. ``trust_id`` and ``secret`` are encrypted at rest.
 
+    ``method``, by Heat's option ``deferred_auth_method``: ``trusts`` (``trust_id`` is the trust's), ``application_credential``
+    (``trust_id`` is the credential's, with its ``secret``), ``password`` (``secret`` is the user's own).
     Shared by all stacks of the same trustor in the same project with the same roles. ``used_at``: when a request took it last,
     to within an hour; who removes unused ones must leave those alone that a request may just have taken.
     """
@@ -235,6 +237,8 @@ class CredentialRecord:
     created_at: datetime
     used_at: datetime
     trust_id: str = field(default="", repr=False)
+    method: str = "trusts"
+    secret: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kamado.engine.targets import TargetLoader
-from kamado.model.records import StackRecord
+from kamado.model.records import CredentialRecord, StackRecord
 from kamado.plugin.context import Clock
 from kamado.plugin.registry import Registry
 from kamado.store.store import Store
@@ -23,6 +23,7 @@ class RequestContext:
 
     ``project_id`` is the token's project, whatever the path says (an administrator may name another one there).
     ``token_info`` is the validated token's body, with its catalog. ``trust_id`` is set when the token came from a trust.
+    ``password`` is the user's own, where the request carries it beside the token (X-Auth-Key).
     """
 
     project_id: str
@@ -41,6 +42,7 @@ class RequestContext:
     trust_id: str | None = None
     trustor_user_id: str | None = None
     application_credential: bool = False
+    password: str = field(repr=False, default="")
 
     @property
     def credentials(self) -> dict[str, Any]:
@@ -57,14 +59,33 @@ class RequestContext:
         }
 
 
+class Grant(Protocol):
+    """What Keystone gave; see `CredentialRecord`."""
+
+    @property
+    def method(self) -> str:
+        """How the service acts for the user."""
+
+    @property
+    def trust_id(self) -> str:
+        """The trust's id, or what stands for it."""
+
+    @property
+    def secret(self) -> str:
+        """What goes with it."""
+
+
 class Clouds(Protocol):
-    """The way to the user's cloud: sessions and trusts."""
+    """The way to the user's cloud: sessions and the right to act later."""
 
     def for_token(self, context: Any) -> Any:
         """A cloud that acts with the token of the request."""
 
-    def make_trust(self, context: Any) -> str:
-        """Let the service act for the user later; the id of the trust."""
+    def grant(self, context: Any, name: str) -> Grant:
+        """Let the service act for the user later. ``name`` is unique. Raises CloudError."""
+
+    def holds(self, record: CredentialRecord, *, surely: bool) -> bool:
+        """Whether a credential is still accepted; unless ``surely``, as far as was found a short while ago."""
 
 
 class Policy(Protocol):

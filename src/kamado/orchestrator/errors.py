@@ -144,6 +144,15 @@ class PhysicalResourceIDAmbiguity(HeatError):
         return cls(f"Multiple resources were found with the physical ID ({physical_id}).")
 
 
+class MissingCredentialError(HeatError):
+    """The request lacks what the service needs to act for the user later."""
+
+    @classmethod
+    def of(cls, required: str) -> MissingCredentialError:
+        """The header that is missing."""
+        return cls(f"Missing required credential: {required}")
+
+
 class RequestLimitExceeded(HeatError):
     """A limit of the service was passed."""
 

@@ -138,7 +138,7 @@ def restore(services: Services, context: RequestContext, stack: StackRecord, sna
     types = services.registry.for_environment(environment, files)
     template = templates.parse(services, restored(found.data, types), files)
     prepared = templates.prepare(services, context, stack, template, environment, files)
-    credential = stack.credential_id if prepared.local else credentials.ensure(services, context)
+    credential = credentials.taken_over(services, context, stack, prepared.local)
     target = templates.store_target(services, prepared)
     values = {"target": target, "description": template.description or "", "credential_id": credential}
     stacks.begin(

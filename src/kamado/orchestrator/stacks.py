@@ -315,7 +315,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     """Accept an update; a running operation on the stack is superseded."""
     change = prepare_update(services, context, stack, request)
     prepared = change.prepared
-    credential = stack.credential_id if prepared.local else credentials.ensure(services, context)
+    credential = credentials.taken_over(services, context, stack, prepared.local)
     target = templates.store_target(services, prepared)
     options = {"converge": True} if request.converge else {}
     changed = replace(change.stack, target=target, credential_id=credential or stack.credential_id)
@@ -381,9 +381,12 @@ def begin(
     :raises EntityNotFound: the stack is gone.
     :raises ActionInProgress: it is busy, and the action takes over from nobody.
     """
+    if "credential_id" not in fields:
+        fields["credential_id"] = credentials.renewed(services, context, stack)
     now = services.clock.now()
     operation = _operation(services, context, stack, action, fields.pop("target", stack.target), now)
-    return _start(services, stack, replace(operation, **fields), values or {}, now, snapshot)
+    values = {"credential_id": fields["credential_id"], **(values or {})}
+    return _start(services, stack, replace(operation, **fields), values, now, snapshot)
 
 
 def _start(

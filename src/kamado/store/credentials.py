@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,19 @@ def _record(row: Sequence[Any], cipher: Cipher) -> CredentialRecord:
         decode_list(roles),
         at(created_at),
         at(used_at),
-        cipher.decrypt(trust_id),
+        **_opened(cipher.decrypt(trust_id)),
     )
+
+
+def _closed(record: CredentialRecord) -> str:
+    """What is encrypted: the id of a trust as it is, as all releases read it; other ways with their secrets as JSON."""
+    if record.method == "trusts":
+        return record.trust_id
+    return canonical_json({"method": record.method, "trust_id": record.trust_id, "secret": record.secret})
+
+
+def _opened(text: str) -> dict[str, str]:
+    return json.loads(text) if text.startswith("{") else {"trust_id": text}
 
 
 class Credentials:
@@ -83,7 +95,7 @@ class Credentials:
             "trustor_user_id": record.trustor_user_id,
             "roles": encode_list(record.roles),
             "roles_digest": _digest(record.roles),
-            "trust_id": self._store.cipher.encrypt(record.trust_id) if record.trust_id else "",
+            "trust_id": self._sealed(record),
             "created_at": encode_time(record.created_at),
             "used_at": encode_time(record.used_at),
         }
@@ -92,6 +104,23 @@ class Credentials:
     def get(self, key: str) -> CredentialRecord | None:
         """One credential by its id."""
         return self._one(select(*_COLUMNS).where(schema.credential.c.id == key))
+
+    def renew(self, record: CredentialRecord) -> bool:
+        """Put another trust (or what stands for one) in the place of one that is no longer accepted; False when the row is gone."""
+        table = schema.credential
+        values = {"trust_id": self._sealed(record), "used_at": encode_time(record.used_at)}
+        statement = table.update().where(table.c.id == record.id).values(values)
+        return self._store.write(lambda connection: connection.execute(statement).rowcount) == 1
+
+    def hand_over(self, root_id: str, old: str, new: str) -> None:
+        """Have the stacks of a tree that use one credential use another one, those that were deleted too."""
+        table = schema.stack
+        statement = table.update().where(table.c.root_id == root_id, table.c.credential_id == old)
+        self._store.write(lambda connection: connection.execute(statement.values(credential_id=new)).rowcount)
+
+    def _sealed(self, record: CredentialRecord) -> str:
+        text = _closed(record)
+        return self._store.cipher.encrypt(text) if text else ""
 
     def touch(self, key: str, now: datetime) -> bool:
         """Note that a request takes it; False when it has been removed meanwhile."""
