@@ -20,13 +20,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kamado.engine import events
+from kamado.engine.basis import Basis, below, rows_digest
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.system import InlineCalls
 from kamado.model.changes import Change
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, OperationState, Phase, Status
-from kamado.model.records import OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import PLAN, OperationRecord, ResourceRecord, StackRecord, Target
 from kamado.plugin.declare import BOOLEAN, INTEGER, STRING, Attr, Blocker, Prop, resource_type
 from kamado.plugin.errors import NotFoundInCloud, PermanentError, ReplacementNeeded, ResourceInError, TemporaryError
 from kamado.plugin.registry import Registry
@@ -607,3 +608,21 @@ class World:
                 for thing in self.cloud.things.values()
             ),
         }
+
+
+def held(world: World, stack_id: str, **moved: str) -> dict[str, Any]:
+    """Options of an operation that is held to a plan made now; ``moved``: parts of its basis that were something else then."""
+    stack = world.stack(stack_id)
+    stacks = below(world.store.stacks.tree(stack.root_id), stack_id)
+    tree = [(one, world.store.resources.of_stack(one.id)) for one in stacks]
+    parts = {"rows": rows_digest(world.store.sign, tree), "types": world.registry.fingerprint, **moved}
+    before = {
+        "action": stack.action.value,
+        "status": stack.status.value,
+        "tags": list(stack.tags),
+        "timeout_mins": stack.timeout_mins,
+        "disable_rollback": stack.disable_rollback,
+        "description": stack.description,
+        "updated_at": None,
+    }
+    return {PLAN: {"basis": str(Basis(operation=stack.operation_id or "", wanted="w", **parts)), "before": before}}

@@ -183,7 +183,6 @@ def test_what_is_not_known_yet_is_unknown() -> None:
     step = plan(request(after, applied(AB))).of("b")[0]
     assert step.changes == (PropertyDifference(("peer",), "id-a", UNKNOWN),)
     assert step.undecided
-    assert step.describe()["changes"][0]["new"] == "<unknown>"
 
 
 def test_secrets_are_masked() -> None:
@@ -305,9 +304,3 @@ def test_rows_that_depend_on_each_other_in_a_circle_can_still_be_deleted() -> No
 def test_an_unknown_type_is_said() -> None:
     with pytest.raises(UnknownType):
         plan(request({"a": {"type": "No::Such::Type"}}, []))
-
-
-def test_the_basis_moves_with_the_rows() -> None:
-    rows = applied(A)
-    assert plan(request(A, rows)).basis == plan(request(A, rows)).basis
-    assert plan(request(A, rows)).basis != plan(request(A, [replace(rows[0], physical_id="other")])).basis

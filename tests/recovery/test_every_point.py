@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.databases import KEY
-from tests.engine_world import Cloud, World
+from tests.engine_world import Cloud, World, held
 
 from kamado.model.lifecycle import Action
 from kamado.store import Store
@@ -52,6 +52,13 @@ def update_in_place(world: World) -> str:
     stack = world.accept(_three())
     world.run()
     world.accept(_three(size=2), Action.UPDATE, stack)
+    return stack
+
+
+def update_held_to_a_plan(world: World) -> str:
+    stack = world.accept(_three())
+    world.run()
+    world.accept(_three(kind="y"), Action.UPDATE, stack, options=held(world, stack))
     return stack
 
 
@@ -179,6 +186,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     create_with_lost_answer,
     delete,
     update_in_place,
+    update_held_to_a_plan,
     update_with_replacement,
     replacement_asked_for_by_the_handler,
     failed_creation,

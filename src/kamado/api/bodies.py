@@ -130,11 +130,12 @@ def stack_request(
         timeout_mins=_timeout(body),
         disable_rollback=_rollback(body),
         tags=_tags(body),
-        clear_parameters=_names(body, "clear_parameters"),
-        existing=patch or truth(body.get("existing", False), "existing"),
+        clear_parameters=names(body, "clear_parameters"),
+        existing=patch or existing(body),
         converge=truth(body.get("converge", False), "converge"),
         adopt=None if adopted is None else dict(adopted.get("resources") or {}),
         changes=frozenset(key for key, value in body.items() if value is not None),
+        plan=plan_of(body),
     )
 
 
@@ -216,6 +217,19 @@ def _parameter_types(source: Any) -> dict[str, str]:
         return {}
 
 
+def existing(body: Mapping[str, Any]) -> bool:
+    """Whether the request is about what is stored already, with what it says on top."""
+    return truth(body.get("existing", False), "existing")
+
+
+def plan_of(body: Mapping[str, Any]) -> str | None:
+    """The plan that the request is held to: the text that a plan view gave as ``basis``."""
+    value = body.get("plan")
+    if value is not None and not isinstance(value, str):
+        raise BadRequest("plan: expected the basis of a plan, a text")
+    return value
+
+
 def _timeout(body: Mapping[str, Any]) -> int | None:
     value = body.get("timeout_mins")
     return None if value is None else (whole(value, "timeout_mins") or None)
@@ -244,7 +258,8 @@ def _tags(body: Mapping[str, Any]) -> tuple[str, ...] | None:
     return tags
 
 
-def _names(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+def names(body: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """A list of names under a key, empty when it is not there."""
     value = body.get(key) or ()
     if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
         raise BadRequest(f"{key}: expected a list of names")

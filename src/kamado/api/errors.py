@@ -65,6 +65,7 @@ STATUSES: Mapping[str, int] = {
     "OrphanedObjectError": 400,
     "PhysicalResourceIDAmbiguity": 400,
     "PhysicalResourceNameAmbiguity": 400,
+    "PlanOutdated": 409,
     "PropertyUnspecifiedError": 400,
     "ReadOnlyFieldError": 400,
     "RequestLimitExceeded": 400,

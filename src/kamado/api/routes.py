@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kamado.api import events, resources, service, snapshots, software, stacks, types
+from kamado.api import events, plans, resources, service, snapshots, software, stacks, types
 from kamado.api.call import Handler
 
 P = "/v1/{tenant_id}"
@@ -50,6 +50,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", STACKS, stacks.list_stacks, "stacks:index"),
     Route("POST", STACKS, stacks.create_stack, "stacks:create", 201),
     Route("POST", f"{STACKS}/preview", stacks.preview_stack, "stacks:preview"),
+    Route("POST", f"{STACKS}/plan", plans.plan_create, "stacks:preview"),
     Route("GET", f"{STACKS}/detail", stacks.detail_stacks, "stacks:detail"),
     *(
         Route(verb, f"{STACKS}/{{stack_name}}", stacks.lookup_stack, "stacks:lookup", 302)
@@ -74,6 +75,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{STACK}/files", stacks.get_files, "stacks:files"),
     Route("PUT", f"{STACK}/preview", stacks.preview_update, "stacks:preview_update"),
     Route("PATCH", f"{STACK}/preview", stacks.preview_update_patch, "stacks:preview_update_patch"),
+    Route("POST", f"{STACK}/plan", plans.plan_change, None),
     Route("GET", f"{STACK}/outputs", stacks.list_outputs, "stacks:list_outputs"),
     Route("GET", f"{STACK}/outputs/{{output_key}}", stacks.get_output, "stacks:show_output"),
     Route("GET", f"{STACK}/export", stacks.export_stack, "stacks:export"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlencode
 
 from falcon import Request, Response
@@ -221,9 +221,12 @@ def _preview(call: Call, resp: Response, request: StackRequest) -> None:
 
 
 def delete_stack(call: Call, resp: Response) -> None:
-    """DELETE the stack; ``retain`` names resources that stay (a comma list), ``force`` lets go of what cannot be deleted."""
+    """DELETE the stack; ``retain`` names resources that stay (a comma list), ``force`` lets go of what cannot be deleted.
+
+    ``plan`` is the basis of the plan that it is held to.
+    """
     retain, force = query.listed(call.req, "retain"), query.flag(call.req, "force")
-    actions.delete(call.services, call.context, call.stack(), retain, force)
+    actions.delete(call.services, call.context, call.stack(), retain, force, query.one(call.req, "plan"))
     resp.status = 204
 
 
@@ -250,7 +253,8 @@ def act_on_stack(call: Call, resp: Response) -> None:
     call.must(f"actions:{name}")
     stack = call.stack()
     if name in ACTIONS:
-        actions.act(call.services, call.context, stack, ACTIONS[name])
+        said = body[name] if isinstance(body[name], Mapping) else {}
+        actions.act(call.services, call.context, stack, ACTIONS[name], bodies.plan_of(said))
     else:
         WAYS_OUT[name](call.services, call.context, stack)
     resp.text = "null"

@@ -23,7 +23,7 @@ from kamado.model.changes import (
 )
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, OperationState, Phase, Status, Stop
-from kamado.model.records import ABANDON, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import ABANDON, PLAN, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord, Target
 
 
 def completed(stack: StackRecord, operation: OperationRecord, now: datetime, besides: str = "") -> list[Change]:
@@ -45,6 +45,31 @@ def stack_failed(stack: StackRecord, action: Action, reason: str, now: datetime)
     return [
         AppendEvent(events.stack_event(stack, action, Status.FAILED, reason, now)),
         UpdateStack(stack.id, {"action": action, "status": Status.FAILED, "reason": reason}),
+    ]
+
+
+def refused(
+    stack: StackRecord, operation: OperationRecord, before: OperationRecord | None, moved: str, now: datetime
+) -> list[Change]:
+    """The plan that the operation was held to does not hold any more: the stack is again what it was before it was accepted.
+
+    ``before``: the operation that was the newest one then; what it wanted is what the stack wanted.
+    """
+    reason = events.PLAN_OUTDATED.format(operation.action, moved)
+    was = operation.options[PLAN]["before"]
+    values: dict[str, Any] = {
+        **was,
+        "action": Action(was["action"]),
+        "status": Status(was["status"]),
+        "updated_at": None if was["updated_at"] is None else datetime.fromisoformat(was["updated_at"]),
+        "reason": reason,
+    }
+    if before is not None:
+        values |= {"target": before.target, "operation_id": before.id}
+    return [
+        AppendEvent(events.stack_event(stack, operation.action, Status.FAILED, reason, now)),
+        UpdateStack(stack.id, values),
+        _ended(operation, OperationState.FAILED, reason, now),
     ]
 
 

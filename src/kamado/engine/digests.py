@@ -1,6 +1,6 @@
-"""Digests: of a definition with everything it reads, and of the rows a plan was made from.
+"""Digests of a definition with everything it reads.
 
-A row keeps the first, so that an update sees without resolving anything that nothing about a resource has changed: neither what is
+A row keeps one, so that an update sees without resolving anything that nothing about a resource has changed: neither what is
 written, nor the parameters it reads, nor the values it took from other resources. The trap: what reads something secret has no
 digest (a stored hash of a weak secret could be guessed); it is always resolved and compared.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from kamado.engine.scope import RowScope
@@ -57,12 +57,3 @@ def same_writing(row: ResourceRecord, written: str) -> bool:
 
 def _hash(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_HALF // 2).hexdigest()
-
-
-def basis_digest(rows: Iterable[ResourceRecord]) -> str:
-    """64 hex characters that change when any row's definition, state or physical id does: what a shown plan stands on."""
-    lines = sorted(
-        f"{row.id} {row.action} {row.status} {row.phase} {row.physical_id} {row.definition} {row.updated_at}"
-        for row in rows
-    )
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -27,6 +27,8 @@ RESTRICTED = "{} is restricted for resource."
 TIMED_OUT = "Timed out"
 LET_GO = "let go of, and perhaps still in the cloud: "
 """What follows the reason of a forced deletion, before the names."""
+PLAN_OUTDATED = "Stack {} refused: the plan does not hold any more, {}. Nothing was done."
+"""The reason of an operation that was held to a plan and could not be what that said."""
 
 
 def started(action: Action) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from kamado.engine import closing, events
 from kamado.engine.acting import act
+from kamado.engine.basis import Basis, below, rows_digest
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
@@ -31,7 +32,7 @@ from kamado.engine.targets import Desired, TargetLoader
 from kamado.engine.waiting import Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status, Stop
-from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
+from kamado.model.records import PLAN, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin.registry import UnknownType
 from kamado.template import TemplateInvalid
 
@@ -98,10 +99,11 @@ class Execution:
         ledger.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
         if self._stop is Stop.NONE:
             try:
-                desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
-                plan_ = plan(self._request(desired, rows))
-                family = Family(self._loader, self._waiting, self._deadline(stack))
-                await self._drive(Run(self._ports, self._settings, operation, stack, desired, plan_, ledger, family))
+                moved = await call(partial(self._what_moved, stack, rows))
+                if moved:
+                    await self._refuse(stack, ledger, moved)
+                    return
+                await self._work(stack, rows, ledger)
             except NotWritten:
                 raise
             except (TemplateInvalid, UnknownType) as error:
@@ -115,6 +117,41 @@ class Execution:
             await settled(ledger.flush())
             return
         await self._close(stack, ledger)
+
+    async def _work(self, stack: StackRecord, rows: list[ResourceRecord], ledger: Ledger) -> None:
+        """Plans and runs the plan. The first thing that becomes durable is that the plan it was held to has been checked."""
+        held = self.operation.options.get(PLAN)
+        if held is not None:
+            options = {**self.operation.options, PLAN: {**held, "checked": True}}
+            ledger.note(UpdateOperation(self.operation.id, {"options": options}))
+        desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
+        plan_ = plan(self._request(desired, rows))
+        family = Family(self._loader, self._waiting, self._deadline(stack))
+        await self._drive(Run(self._ports, self._settings, self.operation, stack, desired, plan_, ledger, family))
+
+    def _what_moved(self, stack: StackRecord, rows: list[ResourceRecord]) -> str:
+        """Why the plan that the operation is held to would not be the one that runs, in words; "" when it would."""
+        held = self.operation.options.get(PLAN)
+        shown = None if held is None or held.get("checked") else Basis.parse(held["basis"])
+        if shown is None:
+            return ""
+        store = self._ports.store
+        nested = [one for one in below(store.stacks.tree(stack.root_id or stack.id), stack.id) if one.id != stack.id]
+        of_nested = store.resources.of_stacks([one.id for one in nested])
+        tree = [(stack, rows), *((one, of_nested[one.id]) for one in nested)]
+        now = replace(shown, rows=rows_digest(store.sign, tree), types=self._ports.registry.fingerprint)
+        return shown.moved(now)
+
+    async def _refuse(self, stack: StackRecord, ledger: Ledger, moved: str) -> None:
+        """Ends the operation before it has begun; a newer one that waits finds the stack as this one found it."""
+        shown = Basis.parse(self.operation.options[PLAN]["basis"])
+        before = None
+        if shown is not None:
+            before = await self._ports.store_calls.run(partial(self._ports.store.operations.get, shown.operation))
+        for change in closing.refused(stack, self.operation, before, moved, self._ports.clock.now()):
+            ledger.note(change)
+        await settled(ledger.flush())
+        self._waiting.ring(stack.id)
 
     def _desired(self, stack: StackRecord, rows: list[ResourceRecord]) -> Desired:
         if self.operation.action in _DELETING:
@@ -320,4 +357,4 @@ def _continuing(run: Run) -> Plan:
         if row.operation_id == run.operation.id and row.status is Status.IN_PROGRESS
     }
     steps = tuple(step for step in run.plan.steps if step.row_id in ours and not closing.follows(run.operation))
-    return Plan(run.plan.action, steps, {}, run.plan.keeps, run.plan.requires, run.plan.wanted, run.plan.basis)
+    return Plan(run.plan.action, steps, {}, run.plan.keeps, run.plan.requires, run.plan.wanted)

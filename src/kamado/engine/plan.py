@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import Any
 
 from kamado.model.lifecycle import Action
-from kamado.template import UNKNOWN, contains_unknown
 
 
 class StepKind(StrEnum):
@@ -117,41 +116,17 @@ class Step:
     physical_id: str | None = None
     external_id: str | None = None
 
-    def describe(self) -> dict[str, Any]:
-        """The step as JSON-able data, for our own plan view."""
-        shape: dict[str, Any] = {
-            "step": self.key,
-            "action": self.kind.value,
-            "resource": self.name,
-            "type": self.type,
-            "reason": self.reason.value,
-        }
-        if self.physical_id is not None:
-            shape["physical_resource_id"] = self.physical_id
-        if self.undecided or self.conditional:
-            shape["decided_at_run_time"] = True
-        if self.changes:
-            shape["changes"] = [
-                {
-                    "path": list(change.path),
-                    "old": shown(change.old),
-                    "new": shown(change.new),
-                    "replaces": change.replaces,
-                }
-                for change in self.changes
-            ]
-        return shape
+    @property
+    def may_become(self) -> frozenset[StepKind]:
+        """What the run may make of the step: its kind, and what is left to the run; nothing else may happen.
 
-
-def shown(value: Any) -> Any:
-    """A value with everything that is not known yet written as ``<unknown>``."""
-    if value is UNKNOWN:
-        return "<unknown>"
-    if not contains_unknown(value):
-        return value
-    if isinstance(value, Mapping):
-        return {key: shown(item) for key, item in value.items()}
-    return [shown(item) for item in value]
+        An update that was decided may still turn out to be a replacement, when the resource type finds out that it must.
+        """
+        if self.undecided or (self.kind is StepKind.CREATE and self.row_id is not None):
+            return frozenset({self.kind, StepKind.KEEP, StepKind.UPDATE, StepKind.REPLACE})
+        if self.kind is StepKind.UPDATE:
+            return frozenset({StepKind.UPDATE, StepKind.REPLACE})
+        return frozenset({self.kind})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +135,7 @@ class Plan:
 
     ``edges``: per step key the keys of the steps that must be done before it. ``keeps``: name → row id of resources that stay as they
     are. ``requires``: per resource the names of all it comes after. ``wanted``: per resource the attributes that are read
-    somewhere (None: all of them). ``basis``: what the plan was made from; a plan made from another basis must not be run.
+    somewhere (None: all of them).
     """
 
     action: Action
@@ -169,7 +144,6 @@ class Plan:
     keeps: Mapping[str, str] = field(default_factory=dict)
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
     wanted: Mapping[str, frozenset[str | None]] = field(default_factory=dict)
-    basis: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -190,12 +164,3 @@ class Plan:
         if ALL_MADE in self.edges:
             graph[ALL_MADE] = self.edges[ALL_MADE]
         return graph
-
-    def describe(self) -> dict[str, Any]:
-        """The whole plan as JSON-able data."""
-        return {
-            "action": self.action.value,
-            "basis": self.basis,
-            "steps": [step.describe() | {"needs": sorted(self.edges.get(step.key, ()))} for step in self.steps],
-            "unchanged": sorted(self.keeps),
-        }

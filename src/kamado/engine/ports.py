@@ -30,6 +30,9 @@ class Stacks(Protocol):
     def get(self, key: str, show_deleted: bool = False) -> StackRecord | None:
         """The stack, or None when it is gone."""
 
+    def tree(self, root_id: str) -> list[StackRecord]:
+        """A root stack and all that is nested in it, parents first."""
+
     def busy(self, ids: Collection[str]) -> set[str]:
         """Those of ``ids`` that are live and in the middle of an action."""
 
@@ -56,6 +59,9 @@ class Rows(Protocol):
 
     def of_stack(self, stack_id: str) -> list[ResourceRecord]:
         """All rows of a stack, those that are being replaced too."""
+
+    def of_stacks(self, stack_ids: Collection[str]) -> dict[str, list[ResourceRecord]]:
+        """All rows of several stacks, by stack."""
 
     def by_id(self, key: str) -> ResourceRecord | None:
         """One row as it is now."""
@@ -105,6 +111,9 @@ class Engines(Protocol):
 
 class StorePort(Protocol):
     """The store's table families that an engine reads."""
+
+    def sign(self, text: str) -> str:
+        """A digest of a text that only processes with the same key can make."""
 
     @property
     def stacks(self) -> Stacks:
@@ -192,6 +201,10 @@ class Types(Protocol):
 
 class TypeSource(Protocol):
     """The registry, and views of it through an environment's ``resource_registry``."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the installed types."""
 
     def for_environment(
         self, environment: Any, files: Mapping[str, str] | None = None, *, lenient: bool = False

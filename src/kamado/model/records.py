@@ -24,6 +24,8 @@ FORCE = "force"
 """Option of a DELETE operation: what cannot be deleted is let go, and named in the reason and the history."""
 AFTER_SUSPEND = "after_suspend"
 """Option of a RESUME operation: the stack was suspended, perhaps in part only; what runs is left to run."""
+PLAN = "plan"
+"""Option of an operation that is held to a plan: its ``basis``, the stack as it was ``before``, and whether it is ``checked``."""
 SNAPSHOT_ID = "snapshot_id"
 """Option of a SNAPSHOT operation: the snapshot that it fills."""
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from kamado.engine import closing
 from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, Status
-from kamado.model.records import ABANDON, AFTER_SUSPEND, FORCE, RETAIN, OperationRecord, StackRecord
-from kamado.orchestrator import stacks
+from kamado.model.records import ABANDON, AFTER_SUSPEND, FORCE, PLAN, RETAIN, OperationRecord, StackRecord
+from kamado.orchestrator import binding, stacks
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import EntityNotFound, NotSupported, ResourceNotFound
 
@@ -24,19 +24,21 @@ def delete(
     stack: StackRecord,
     retain: Collection[str] = (),
     force: bool = False,
+    plan: str | None = None,
 ) -> None:
     """Accept the deletion of a stack, in whatever state it is; asking again while it runs changes nothing unless more is asked for.
 
     ``retain``: resources that stay in the cloud (``<resource>/<name>`` in a nested stack). ``force``: what cannot be deleted is let go
-    of. Both are added to what a running deletion was asked for.
+    of. Both are added to what a running deletion was asked for. ``plan``: see `StackRequest`.
 
     :raises EntityNotFound: the stack, or a resource to be retained, is not there.
     """
     if stack.deleted_at is not None or (stack.action is Action.DELETE and stack.status is Status.COMPLETE):
         raise EntityNotFound.of("Stack", stack.name)
-    for path in retain:
-        _must_exist(services, stack, path)
-    options: dict[str, Any] = {RETAIN: sorted(retain)} if retain else {}
+    refuse_retaining(services, stack, retain)
+    options = binding.hold(services, stack, binding.wanted_deletion(services, retain, force), plan)
+    if retain:
+        options[RETAIN] = sorted(retain)
     if force:
         options[FORCE] = True
     if stack.action is Action.DELETE and stack.status is Status.IN_PROGRESS:
@@ -51,7 +53,18 @@ def delete(
 
 def _both(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:
     retain = sorted({*first.get(RETAIN, ()), *then.get(RETAIN, ())})
-    return {**first, **then, **({RETAIN: retain} if retain else {})}
+    return {**_free(first), **then, **({RETAIN: retain} if retain else {})}
+
+
+def _free(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of an operation without the plan it was held to: who asks again asks whatever has moved."""
+    return {name: value for name, value in options.items() if name != PLAN}
+
+
+def refuse_retaining(services: Services, stack: StackRecord, retain: Collection[str]) -> None:
+    """Raise for a resource that is to be retained and is not there."""
+    for path in retain:
+        _must_exist(services, stack, path)
 
 
 def _must_exist(services: Services, stack: StackRecord, path: str) -> None:
@@ -65,14 +78,22 @@ def _must_exist(services: Services, stack: StackRecord, path: str) -> None:
         _must_exist(services, child, rest)
 
 
-def act(services: Services, context: RequestContext, stack: StackRecord, action: Action) -> None:
-    """Start an action that leaves the target as it is: check, suspend, resume."""
-    if (stack.action is Action.DELETE) or stack.deleted_at is not None:
-        raise NotSupported.of(f"{action.capitalize()} of a stack when it is deleting")
+def act(
+    services: Services, context: RequestContext, stack: StackRecord, action: Action, plan: str | None = None
+) -> None:
+    """Start an action that leaves the target as it is: check, suspend, resume. ``plan``: see `StackRequest`."""
+    refuse_action(stack, action)
+    held = binding.hold(services, stack, binding.wanted(services, action), plan)
     if action in (Action.SUSPEND, Action.RESUME) and (stack.action, stack.status) == (action, Status.COMPLETE):
         return
     suspended = action is Action.RESUME and stack.action in (Action.SUSPEND, Action.RESUME)
-    stacks.begin(services, context, stack, action, options={AFTER_SUSPEND: True} if suspended else {})
+    stacks.begin(services, context, stack, action, options={**held, **({AFTER_SUSPEND: True} if suspended else {})})
+
+
+def refuse_action(stack: StackRecord, action: Action) -> None:
+    """Raise when the state of a stack does not take a check, suspend or resume."""
+    if (stack.action is Action.DELETE) or stack.deleted_at is not None:
+        raise NotSupported.of(f"{action.capitalize()} of a stack when it is deleting")
 
 
 def cancel_update(services: Services, context: RequestContext, stack: StackRecord) -> None:
@@ -113,7 +134,7 @@ def _again(services: Services, context: RequestContext, stack: StackRecord) -> N
             "target": last.target,
             "previous": last.previous,
             "rollback": last.rollback,
-            "options": dict(last.options),
+            "options": _free(last.options),
         }
     stacks.begin(services, context, stack, stack.action, **fields)
 

@@ -109,6 +109,15 @@ class ActionInProgress(HeatError):
         return cls(f"Stack {stack} already has an action ({action}) in progress.")
 
 
+class PlanOutdated(HeatError):
+    """The request was to be what a plan said, and would be something else by now."""
+
+    @classmethod
+    def of(cls, moved: str) -> PlanOutdated:
+        """What is not any more as it was when the plan was made."""
+        return cls(f"The plan does not hold any more: {moved}. Nothing was done; make a new plan.")
+
+
 class ResourceNotAvailable(HeatError):
     """The resource is in the template, but was not begun yet."""
 

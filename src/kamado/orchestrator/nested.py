@@ -25,6 +25,7 @@ from kamado.template import (
     Environment,
     Parameters,
     Problem,
+    PseudoParameters,
     ResolveError,
     Template,
     TemplateInvalid,
@@ -106,6 +107,22 @@ class Tree:
                 if child is not None:
                     yield definition, self._level(level, definition, child)
 
+    def child(
+        self, level: Level, definition: Definition, properties: Mapping[str, Any], pseudo: PseudoParameters
+    ) -> Level | None:
+        """The nested stack of a resource with these properties (UNKNOWN where the run will tell); None when nothing can be said of it.
+
+        ``pseudo``: what it knows of itself.
+        """
+        cls = level.types.get(definition.type, definition.name)
+        if not issubclass(cls, StackResource):
+            return None
+        child = _made_from(level, cls, definition, properties)
+        try:
+            return None if child is None else self._level(level, definition, child, pseudo=pseudo)
+        except TemplateInvalid:
+            return None
+
     def _child(self, level: Level, definition: Definition, cls: type[StackResource]) -> Inside:
         child = _wanted(level, definition, cls)
         if child is None:
@@ -135,7 +152,14 @@ class Tree:
         except TemplateInvalid as error:
             return Inside(tuple(_placed(problem, place) for problem in error.problems))
 
-    def _level(self, level: Level, definition: Definition, child: ChildTemplate, place: str = "") -> Level:
+    def _level(
+        self,
+        level: Level,
+        definition: Definition,
+        child: ChildTemplate,
+        place: str = "",
+        pseudo: PseudoParameters | None = None,
+    ) -> Level:
         template = self._template(child, definition)
         body = child_environment(level.environment.as_dict(), definition.name, child)
         environment = replace(
@@ -144,7 +168,7 @@ class Tree:
             registry=body["resource_registry"],
             encrypted_param_names=(),
         )
-        parameters = template.bind(environment)
+        parameters = template.bind(environment, pseudo)
         types = self.registry.for_environment(environment, self.files)
         return Level(template, parameters, template.definitions(parameters), environment, types, level.depth + 1, place)
 
@@ -162,7 +186,16 @@ def _wanted(level: Level, definition: Definition, cls: type[StackResource]) -> C
     """What a nested stack is made from, values not yet known UNKNOWN."""
     try:
         values = coerce_properties(cls.schema, resolve(definition.properties, ParameterScope(level.parameters)) or {})
-        found = cls.template_for(definition.type, values, level.read.get(definition.name, ()))
+    except (ResolveError, ValuesInvalid):
+        return None
+    return _made_from(level, cls, definition, values)
+
+
+def _made_from(
+    level: Level, cls: type[StackResource], definition: Definition, properties: Mapping[str, Any]
+) -> ChildTemplate | None:
+    try:
+        found = cls.template_for(definition.type, properties, level.read.get(definition.name, ()))
     except (ResolveError, ValuesInvalid):
         return None
     if found is None:

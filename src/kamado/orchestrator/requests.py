@@ -19,6 +19,7 @@ class StackRequest:
     None means "not said": on create the default holds, on update what is stored. ``name`` is as it came, any type.
     ``existing``: the environment is merged into the stored one instead of taking its place. ``converge``: look at the
     real resources before planning.
+    ``plan``: the basis of a plan that the request is held to (`kamado.orchestrator.binding`).
     ``adopt``: resource name → what there is of it already, when the stack is to take them over. ``changes`` are the keys that the body had.
     """
 
@@ -34,3 +35,4 @@ class StackRequest:
     converge: bool = False
     adopt: Mapping[str, Any] | None = None
     changes: frozenset[str] = frozenset()
+    plan: str | None = None

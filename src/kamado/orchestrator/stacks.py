@@ -16,7 +16,7 @@ from kamado.engine.export import stack_data
 from kamado.model.identifiers import new_id, valid_stack_name
 from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
 from kamado.model.records import ABANDON, ADOPT_DATA, EventRecord, OperationRecord, SnapshotRecord, StackRecord, Target
-from kamado.orchestrator import credentials, outputs, templates
+from kamado.orchestrator import binding, credentials, outputs, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import (
     ActionInProgress,
@@ -157,6 +157,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     now = services.clock.now()
     stack = new_stack(context, request, name, now)
     prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
+    binding.hold(services, None, binding.wanted_of(services, stack.action, stack, prepared, request), request.plan)
     credential = None if prepared.local else credentials.ensure(services, context)
     target = templates.store_target(services, prepared)
     operation = replace(
@@ -315,9 +316,11 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     """Accept an update; a running operation on the stack is superseded."""
     change = prepare_update(services, context, stack, request)
     prepared = change.prepared
+    asked = binding.wanted_of(services, Action.UPDATE, change.stack, prepared, request)
+    held = binding.hold(services, stack, asked, request.plan)
     credential = credentials.taken_over(services, context, stack, prepared.local)
     target = templates.store_target(services, prepared)
-    options = {"converge": True} if request.converge else {}
+    options = {**held, **({"converge": True} if request.converge else {})}
     changed = replace(change.stack, target=target, credential_id=credential or stack.credential_id)
     now = services.clock.now()
     operation = replace(
@@ -399,7 +402,8 @@ def _start(
 ) -> StackRecord:
     action = operation.action
 
-    def still_allowed(locked: StackRecord, _: Sequence[OperationRecord]) -> None:
+    def still_allowed(locked: StackRecord, live: Sequence[OperationRecord]) -> None:
+        binding.still(operation, locked, live)
         if action is Action.UPDATE:
             refuse_update(locked)
         if action in _WAITS and locked.status is Status.IN_PROGRESS:

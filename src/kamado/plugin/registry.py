@@ -17,6 +17,7 @@ from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any
 
+from kamado import __version__
 from kamado.plugin.declare import DeclarationError
 from kamado.plugin.resource import Resource
 from kamado.plugin.template_resource import ENDINGS, template_type, unreadable_type
@@ -58,7 +59,8 @@ class TemplateFiles:
         lenient: bool = False,
     ) -> None:
         self._files = files or {}
-        self._section = section or {}
+        # An environment that was stored has empty parts, and means the same.
+        self._section = {key: value for key, value in (section or {}).items() if value}
         self._defaults = defaults or {}
         self._lenient = lenient
         self._made: dict[str, type[Resource]] = {}
@@ -201,6 +203,13 @@ class Registry:
                 return current
             current = target
         return current
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the installed types and the names that everybody may use for them: a plan made with others may be another one."""
+        types = [f"{name} {cls.__module__}.{cls.__qualname__} {cls.version}" for name, cls in self._types.items()]
+        text = "\n".join([__version__, *sorted(types), *sorted(map(repr, self._names.items()))])
+        return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     def names(self) -> list[str]:
         """All type names, sorted; mapped ones too where their target is known."""

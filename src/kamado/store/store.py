@@ -95,6 +95,10 @@ class Store:
         """Which configuration is on which server."""
         return SoftwareDeployments(self)
 
+    def sign(self, text: str) -> str:
+        """A digest of a text that only processes with the same key can make, and that may be shown."""
+        return self.cipher.sign(text)
+
     @classmethod
     def open(cls, url: str, key: str, *, durable: bool = True) -> Self:
         """A store whose tables are there and up to date."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from kamado.template.problems import Problem, did_you_mean
 from kamado.template.schema import Constraint, CustomCheck, to_number
-from kamado.template.unknown import UNKNOWN
+from kamado.template.unknown import UNKNOWN, Unknown
 
 ParameterType = Literal["string", "number", "comma_delimited_list", "json", "boolean"]
 HIDDEN = "******"
@@ -168,10 +168,10 @@ _TYPED: Mapping[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class PseudoParameters:
-    """What every stack knows of itself."""
+    """What every stack knows of itself; name and id are UNKNOWN of a stack that is still to be made."""
 
-    stack_name: str = ""
-    stack_id: str | None = None
+    stack_name: str | Unknown = ""
+    stack_id: str | Unknown | None = None
     project_id: str = ""
     region: str | None = None
 
@@ -179,17 +179,22 @@ class PseudoParameters:
         """The pseudo parameters of a language."""
         if flavour == "cfn":
             return {
-                "AWS::StackId": "None"
-                if self.stack_id is None
-                else f"arn:openstack:heat::{self.project_id}:stacks/{self.stack_name}/{self.stack_id}",
+                "AWS::StackId": self._arn(),
                 "AWS::StackName": self.stack_name,
                 "AWS::Region": self.region or "ap-southeast-1",
             }
         return {
-            "OS::stack_id": str(self.stack_id),
+            "OS::stack_id": UNKNOWN if self.stack_id is UNKNOWN else str(self.stack_id),
             "OS::project_id": self.project_id,
             "OS::stack_name": self.stack_name,
         }
+
+    def _arn(self) -> str | Unknown:
+        if self.stack_id is UNKNOWN or self.stack_name is UNKNOWN:
+            return UNKNOWN
+        if self.stack_id is None:
+            return "None"
+        return f"arn:openstack:heat::{self.project_id}:stacks/{self.stack_name}/{self.stack_id}"
 
 
 class Parameters(Mapping[str, Any]):

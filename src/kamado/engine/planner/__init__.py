@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kamado.engine.digests import basis_digest
 from kamado.engine.plan import Plan
 from kamado.engine.planner.act import KINDS, act
 from kamado.engine.planner.choose import choose
-from kamado.engine.planner.compare import compare
+from kamado.engine.planner.compare import DraftScope, compare
 from kamado.engine.planner.dependencies import dependencies
 from kamado.engine.planner.order import order
 from kamado.engine.planner.request import Draft, PlanRequest
 from kamado.engine.planner.steps import make_steps
 
-__all__ = ["PlanRequest", "plan"]
+__all__ = ["PlanRequest", "look", "plan"]
 
 _PASSES: tuple[Callable[[Draft], None], ...] = (
     dependencies,  # what comes after what: every later pass walks in that order
@@ -31,15 +30,20 @@ _PASSES: tuple[Callable[[Draft], None], ...] = (
 
 def plan(request: PlanRequest) -> Plan:
     """What has to be done so that the stack becomes what is wanted. Raises UnknownType for a type that is not there."""
+    return look(request)[0]
+
+
+def look(request: PlanRequest) -> tuple[Plan, DraftScope]:
+    """The plan, and the values as far as they are known before it runs: what plans of nested stacks start from."""
     draft = Draft(request)
     for apply in (act, order) if request.action in KINDS else _PASSES:
         apply(draft)
-    return Plan(
+    made = Plan(
         action=request.action,
         steps=tuple(draft.steps.values()),
         edges={key: frozenset(needs) for key, needs in draft.edges.items() if needs},
         keeps={name: item.row.id for name, item in draft.decisions.items() if item.silent and item.row is not None},
         requires=draft.requires,
         wanted=draft.wanted,
-        basis=basis_digest(request.rows),
     )
+    return made, DraftScope(draft)

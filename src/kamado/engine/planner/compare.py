@@ -31,6 +31,12 @@ class DraftScope(RowScope):
     def __init__(self, draft: Draft) -> None:
         super().__init__(draft.request.parameters, draft.chosen.get, draft.request.facade)
         self._decisions = draft.decisions
+        self._chosen = draft.chosen
+
+    def keeps_secrets(self, resource: str) -> bool:
+        """Whether the row that stands for a resource is encrypted at rest."""
+        row = self._chosen.get(resource)
+        return row is not None and row.secret
 
     def reference(self, resource: str) -> Any:
         """The stored reference, when the resource surely keeps it."""
@@ -78,7 +84,7 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
     kind = draft.request.types.get(definition.type, row.name)
     version = draft.request.types.version(definition.type, row.name)
     written = definition_digest(definition, draft.request.parameters, version)
-    digest = applied_digest(written, definition, scope, lambda name: _keeps_secrets(draft, name))
+    digest = applied_digest(written, definition, scope, scope.keeps_secrets)
     if row.status is Status.COMPLETE:
         if digest and digest == row.definition and row.physical_id not in draft.request.unsound:
             return _kept(draft, definition, row, digest)
@@ -97,11 +103,6 @@ def _external(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
     if row is None or row.type != definition.type or row.external_id != wanted or row.status is not Status.COMPLETE:
         return Decision(StepKind.ADOPT, Reason.EXTERNAL, row)
     return _kept(draft, definition, row, row.definition)
-
-
-def _keeps_secrets(draft: Draft, name: str) -> bool:
-    row = draft.chosen.get(name)
-    return row is not None and row.secret
 
 
 def _unmade(draft: Draft, definition: Definition, row: ResourceRecord, written: str) -> Decision:
@@ -167,8 +168,8 @@ def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
         # The run will meet the same error and blame this resource for it; the plan must not hide the others.
         return Decision(StepKind.UPDATE, Reason.MAY_CHANGE, row, undecided=True, force=force)
     changes = property_changes(schema, row, properties, force)
-    hidden = secret_properties(definition, draft.request.parameters, lambda name: _keeps_secrets(draft, name))
-    shown = differences(schema, row.properties, properties, changes, hidden)
+    hidden = secret_properties(definition, draft.request.parameters, scope.keeps_secrets)
+    shown = differences(schema, row.properties, properties, changes, hidden, was_secret=row.secret)
     if changes.must_replace and not set(changes.replace) <= set(changes.undecided):
         return Decision(StepKind.REPLACE, Reason.IMMUTABLE_PROPERTY_CHANGED, row, shown)
     if row.status is not Status.COMPLETE:

@@ -58,8 +58,13 @@ def differences(
     new: Mapping[str, Any],
     changes: PropertyChanges,
     hidden: Collection[str] = (),
+    *,
+    was_secret: bool = False,
 ) -> tuple[PropertyDifference, ...]:
-    """The changes as deep as both sides are maps; secret properties, and those in ``hidden``, masked as wholes."""
+    """The changes as deep as both sides are maps; secret properties, and those in ``hidden``, masked as wholes.
+
+    ``was_secret``: the old ones are encrypted at rest; which of them came from something hidden is not known any more.
+    """
     if not changes.values:
         return ()
     before: Mapping[str, Any] = {} if old is None else old
@@ -71,6 +76,10 @@ def differences(
         if secret:
             was, becomes = (MASKED if value is not None else None for value in (before.get(name), new.get(name)))
             found.append(PropertyDifference((name,), was, becomes, replaces=name in changes.replace))
+            continue
+        if was_secret:
+            was = None if before.get(name) is None else MASKED
+            found.append(PropertyDifference((name,), was, new.get(name), replaces=name in changes.replace))
             continue
         for path, was, becomes in _walk((name,), before.get(name), new.get(name)):
             found.append(PropertyDifference(path, was, becomes, replaces=name in changes.replace))

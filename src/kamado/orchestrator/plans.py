@@ -1,0 +1,226 @@
+"""What a request would do, step by step, down to the last nested stack. Nothing is written.
+
+Called by the APIs. It is the planner's own plan, made from the same rows as the one that runs; plans of nested stacks are made from what is
+known of their parameters before the run. The trap: a value that came from a hidden parameter stays hidden in nested stacks, whatever their
+templates declare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from kamado.engine.basis import Tree
+from kamado.engine.plan import MASKED, Plan, PropertyDifference, Step, StepKind
+from kamado.engine.planner import PlanRequest, look
+from kamado.engine.planner.compare import DraftScope
+from kamado.engine.planner.differences import differences
+from kamado.engine.resolving import secret_properties, wanted_properties
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord, StackRecord
+from kamado.orchestrator import actions, binding, nested, stacks, templates
+from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import EntityNotFound
+from kamado.orchestrator.nested import Level
+from kamado.orchestrator.requests import StackRequest
+from kamado.plugin.lifecycle import PropertyChanges
+from kamado.template import UNKNOWN, Definition, PseudoParameters, ResolveError, ValuesInvalid
+
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class StackPlan:
+    """The plan of one stack. ``stack`` is None for a nested one that is still to be made; ``rows``: those it starts from, by id.
+
+    ``inside``: key of a step → the plan of the nested stack that the step is about; ``opaque``: keys of steps about nested stacks into
+    which nobody can look before the run; ``retained``: resources that a deletion leaves in the cloud because it was told to.
+    """
+
+    plan: Plan
+    stack: StackRecord | None = None
+    rows: Mapping[str, ResourceRecord] = field(default_factory=dict)
+    inside: Mapping[str, StackPlan] = field(default_factory=dict)
+    opaque: frozenset[str] = _NOTHING
+    retained: frozenset[str] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plan as it is shown. ``basis``: what it stands on, None while the stack is in the middle of something."""
+
+    plan: StackPlan
+    basis: str | None
+
+
+def create(services: Services, context: RequestContext, request: StackRequest) -> Shown:
+    """The plan of a create. Refuses what `stacks.create` refuses."""
+    name = stacks.checked_name(request.name)
+    template = templates.parse(services, stacks.source(request), request.files)
+    stacks.room_for(services, context, name)
+    stack = stacks.new_stack(context, request, name, services.clock.now())
+    prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
+    pseudo = replace(templates.pseudo(services, stack), stack_id=UNKNOWN)
+    parameters = template.bind(prepared.environment, pseudo)
+    prepared = replace(prepared, parameters=parameters, definitions=template.definitions(parameters))
+    look_ = _Look(services, context.project_id, (), prepared.files)
+    asked = binding.wanted_of(services, stack.action, stack, prepared, request)
+    return Shown(look_.toward(_level(prepared, 0), stack.action, None), str(binding.basis(services, None, asked)))
+
+
+def update(services: Services, context: RequestContext, stack: StackRecord, request: StackRequest) -> Shown:
+    """The plan of an update. Refuses what `stacks.update` refuses."""
+    change = stacks.prepare_update(services, context, stack, request)
+    asked = binding.wanted_of(services, Action.UPDATE, change.stack, change.prepared, request)
+    tree = binding.tree_of(services, stack)
+    look_ = _Look(services, stack.project_id, tree, change.prepared.files)
+    level = _level(change.prepared, stack.nested_depth)
+    return Shown(look_.toward(level, Action.UPDATE, stack), _basis(services, stack, asked, tree))
+
+
+def act(services: Services, stack: StackRecord, action: Action) -> Shown:
+    """The plan of a check, suspend or resume. Refuses what `actions.act` refuses."""
+    actions.refuse_action(stack, action)
+    return _acting(services, stack, action, binding.wanted(services, action))
+
+
+def delete(services: Services, stack: StackRecord, retain: Collection[str] = (), force: bool = False) -> Shown:
+    """The plan of a deletion. Refuses what `actions.delete` refuses."""
+    if stack.deleted_at is not None:
+        raise EntityNotFound.of("Stack", stack.name)
+    actions.refuse_retaining(services, stack, retain)
+    return _acting(services, stack, Action.DELETE, binding.wanted_deletion(services, retain, force), retain)
+
+
+def _acting(services: Services, stack: StackRecord, action: Action, asked: str, retain: Collection[str] = ()) -> Shown:
+    tree = binding.tree_of(services, stack)
+    plan = _Look(services, stack.project_id, tree, {}).acting(stack, action, frozenset(retain))
+    return Shown(plan, _basis(services, stack, asked, tree))
+
+
+def _basis(services: Services, stack: StackRecord, asked: str, tree: Tree) -> str | None:
+    if any(one.status is Status.IN_PROGRESS for one, _ in tree):
+        return None
+    return str(binding.basis(services, stack, asked, tree))
+
+
+def _level(prepared: templates.Prepared, depth: int) -> Level:
+    parts = (prepared.template, prepared.parameters, prepared.definitions, prepared.environment, prepared.types)
+    return Level(*parts, depth)
+
+
+class _Look:
+    """One look at a tree of stacks, as it is and as it should be."""
+
+    def __init__(self, services: Services, project_id: str, tree: Tree, files: Mapping[str, str]) -> None:
+        self._registry = services.registry
+        self._project = project_id
+        self._region = services.settings.region_name
+        self._stacks = {stack.id: stack for stack, _ in tree}
+        self._rows = {stack.id: rows for stack, rows in tree}
+        self._tree = nested.Tree(services.registry, files, services.settings.max_nested_stack_depth)
+
+    def toward(
+        self, level: Level, action: Action, stack: StackRecord | None, hidden: frozenset[str] = _NOTHING
+    ) -> StackPlan:
+        """The plan of a stack that is to become what its level says. ``hidden``: parameters whose values must not be shown."""
+        rows: Sequence[ResourceRecord] = () if stack is None else self._rows[stack.id]
+        plan, scope = look(
+            PlanRequest(
+                action=action,
+                rows=rows,
+                types=level.types,
+                definitions=level.definitions,
+                parameters=level.parameters,
+                outputs=level.template.active_outputs(level.parameters),
+            )
+        )
+        steps: list[Step] = []
+        inside: dict[str, StackPlan] = {}
+        opaque: set[str] = set()
+        for step in plan.steps:
+            if step.kind is StepKind.DELETE:
+                steps.append(step)
+                self._away(step, Action.DELETE, inside)
+                continue
+            definition = level.definitions[step.name]
+            secret = definition.secret_properties(hidden)
+            steps.append(_masked(_filled(level, scope, step, definition), secret))
+            kind = level.types.get(definition.type, definition.name)
+            if kind.composite and step.kind is not StepKind.KEEP:
+                below = self._below(level, scope, step, definition, hidden)
+                if below is None:
+                    opaque.add(step.key)
+                else:
+                    inside[step.key] = below
+        return StackPlan(
+            replace(plan, steps=tuple(steps)), stack, {row.id: row for row in rows}, inside, frozenset(opaque)
+        )
+
+    def _below(
+        self, level: Level, scope: DraftScope, step: Step, definition: Definition, hidden: frozenset[str]
+    ) -> StackPlan | None:
+        there = self._stacks.get(step.physical_id or "") if step.kind is StepKind.UPDATE else None
+        name, key = (UNKNOWN, UNKNOWN) if there is None else (there.name, there.id)
+        schema = level.types.get(definition.type, definition.name).schema
+        try:
+            properties = wanted_properties(schema, definition, scope)
+        except (ResolveError, ValuesInvalid):
+            return None
+        child = self._tree.child(
+            level, definition, properties, PseudoParameters(name, key, self._project, self._region)
+        )
+        if child is None:
+            return None
+        named = secret_properties(definition, level.parameters, scope.keeps_secrets)
+        secret = named | definition.secret_properties(hidden)
+        if named or not schema.secrets.isdisjoint(properties):
+            secret = frozenset(child.template.parameters)
+        return self.toward(child, Action.CREATE if there is None else Action.UPDATE, there, secret)
+
+    def acting(self, stack: StackRecord, action: Action, retain: frozenset[str] = _NOTHING) -> StackPlan:
+        """The plan of something done to a stack as it is. ``retain``: see `actions.delete`."""
+        rows = self._rows[stack.id]
+        plan, _ = look(PlanRequest(action=action, rows=rows, types=self._registry))
+        inside: dict[str, StackPlan] = {}
+        for step in plan.steps:
+            if step.name not in retain:
+                self._away(step, action, inside, retain)
+        return StackPlan(plan, stack, {row.id: row for row in rows}, inside, retained=retain)
+
+    def _away(
+        self, step: Step, action: Action, inside: dict[str, StackPlan], retain: frozenset[str] = _NOTHING
+    ) -> None:
+        below = self._stacks.get(step.physical_id or "")
+        if below is not None and not step.conditional:
+            start = f"{step.name}/"
+            kept = frozenset(path.removeprefix(start) for path in retain if path.startswith(start))
+            inside[step.key] = self.acting(below, action, kept)
+
+
+def _filled(level: Level, scope: DraftScope, step: Step, definition: Definition) -> Step:
+    """A step that makes something new, with what is written of it: its properties as far as they are known."""
+    if step.kind not in (StepKind.CREATE, StepKind.REPLACE) or step.changes or step.row_id is not None:
+        return step
+    schema = level.types.get(definition.type, definition.name).schema
+    try:
+        properties = wanted_properties(schema, definition, scope)
+    except (ResolveError, ValuesInvalid):
+        return step
+    written = {name: properties[name] for name in definition.properties if properties.get(name) is not None}
+    hidden = secret_properties(definition, level.parameters, scope.keeps_secrets)
+    return replace(step, changes=differences(schema, None, written, PropertyChanges(values=written), hidden))
+
+
+def _masked(step: Step, secret: frozenset[str]) -> Step:
+    """The step with the values of some properties masked, each as a whole."""
+    if not secret or not step.changes:
+        return step
+    changes: dict[tuple[str | int, ...], PropertyDifference] = {}
+    for change in step.changes:
+        if change.path[0] not in secret:
+            changes[change.path] = change
+            continue
+        old, new = (None if value is None else MASKED for value in (change.old, change.new))
+        changes[change.path[:1]] = replace(change, path=change.path[:1], old=old, new=new)
+    return replace(step, changes=tuple(changes.values()))
