@@ -14,9 +14,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from kamado.engine import closing, events
+from kamado.engine import closing, events, holding
 from kamado.engine.acting import act
-from kamado.engine.basis import Basis, below, rows_digest
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
@@ -32,7 +31,7 @@ from kamado.engine.targets import Desired, TargetLoader
 from kamado.engine.waiting import Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status, Stop
-from kamado.model.records import PLAN, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
+from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin.registry import UnknownType
 from kamado.template import TemplateInvalid
 
@@ -97,13 +96,12 @@ class Execution:
         rows = await call(partial(store.resources.of_stack, stack.id))
         ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._waiting.work)
         ledger.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
+        moved = ""
         if self._stop is Stop.NONE:
             try:
-                moved = await call(partial(self._what_moved, stack, rows))
-                if moved:
-                    await self._refuse(stack, ledger, moved)
-                    return
-                await self._work(stack, rows, ledger)
+                moved = await call(partial(holding.what_moved, self._ports, operation, stack, rows))
+                if not moved:
+                    await self._work(stack, rows, ledger)
             except NotWritten:
                 raise
             except (TemplateInvalid, UnknownType) as error:
@@ -116,42 +114,16 @@ class Execution:
         if self.paused:
             await settled(ledger.flush())
             return
-        await self._close(stack, ledger)
+        await self._close(stack, ledger, moved)
 
     async def _work(self, stack: StackRecord, rows: list[ResourceRecord], ledger: Ledger) -> None:
         """Plans and runs the plan. The first thing that becomes durable is that the plan it was held to has been checked."""
-        held = self.operation.options.get(PLAN)
-        if held is not None:
-            options = {**self.operation.options, PLAN: {**held, "checked": True}}
-            ledger.note(UpdateOperation(self.operation.id, {"options": options}))
+        for change in holding.checked(self.operation):
+            ledger.note(change)
         desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
         plan_ = plan(self._request(desired, rows))
         family = Family(self._loader, self._waiting, self._deadline(stack))
         await self._drive(Run(self._ports, self._settings, self.operation, stack, desired, plan_, ledger, family))
-
-    def _what_moved(self, stack: StackRecord, rows: list[ResourceRecord]) -> str:
-        """Why the plan that the operation is held to would not be the one that runs, in words; "" when it would."""
-        held = self.operation.options.get(PLAN)
-        shown = None if held is None or held.get("checked") else Basis.parse(held["basis"])
-        if shown is None:
-            return ""
-        store = self._ports.store
-        nested = [one for one in below(store.stacks.tree(stack.root_id or stack.id), stack.id) if one.id != stack.id]
-        of_nested = store.resources.of_stacks([one.id for one in nested])
-        tree = [(stack, rows), *((one, of_nested[one.id]) for one in nested)]
-        now = replace(shown, rows=rows_digest(store.sign, tree), types=self._ports.registry.fingerprint)
-        return shown.moved(now)
-
-    async def _refuse(self, stack: StackRecord, ledger: Ledger, moved: str) -> None:
-        """Ends the operation before it has begun; a newer one that waits finds the stack as this one found it."""
-        shown = Basis.parse(self.operation.options[PLAN]["basis"])
-        before = None
-        if shown is not None:
-            before = await self._ports.store_calls.run(partial(self._ports.store.operations.get, shown.operation))
-        for change in closing.refused(stack, self.operation, before, moved, self._ports.clock.now()):
-            ledger.note(change)
-        await settled(ledger.flush())
-        self._waiting.ring(stack.id)
 
     def _desired(self, stack: StackRecord, rows: list[ResourceRecord]) -> Desired:
         if self.operation.action in _DELETING:
@@ -294,11 +266,17 @@ class Execution:
             run.ledger.note(change)
         self._halt(Halt.ABANDON if closing.follows(self.operation) else Halt.FINISH)
 
-    async def _close(self, stack: StackRecord, ledger: Ledger) -> None:
-        """The last transaction: what became of the operation, its stack, and rows that were left in the middle."""
+    async def _close(self, stack: StackRecord, ledger: Ledger, moved: str) -> None:
+        """The last transaction: what became of the operation, its stack, and rows that were left in the middle.
+
+        ``moved``: why nothing was done, see `holding.what_moved`.
+        """
         operation = self.operation
         now = self._ports.clock.now()
-        if self._stop is not Stop.NONE:
+        if moved:
+            before = await self._ports.store_calls.run(partial(holding.before, self._ports, operation))
+            changes = closing.refused(stack, operation, before, moved, now)
+        elif self._stop is not Stop.NONE:
             changes = closing.stopped(stack, operation, self._stop, ledger.rows.values(), now)
         elif self._failure or self._timed_out:
             changes = closing.failed(stack, operation, self._failure, self._timed_out, ledger.rows.values(), now)
