@@ -31,7 +31,7 @@ def wanted_metadata(definition: Definition, scope: Scope) -> dict[str, Any]:
 
 def wanted_update_policy(schema: TypeSchema | None, definition: Definition, scope: Scope) -> dict[str, Any]:
     """The update policy that the definition asks for, where its type reads one. Raises ResolveError and ValuesInvalid."""
-    if schema is None or not definition.update_policy:
+    if schema is None or schema.any_properties or not definition.update_policy:
         return {}
     return coerce_all(schema.update_policy, resolve(definition.update_policy, scope) or {})
 

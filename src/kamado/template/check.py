@@ -235,7 +235,7 @@ class _Checker:
 
     def _update_policy(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
         policy = self._value(definition.update_policy, path) if definition.update_policy else None
-        if not isinstance(policy, Mapping):
+        if schema.any_properties or not isinstance(policy, Mapping):
             return
         for wrong in check_all(schema.update_policy, policy, self.custom):
             text = f"Property error: : {dotted((*path, *wrong.path))}: : {wrong.message}"
