@@ -30,7 +30,7 @@ _S, _I, _N, _B, _L, _M, _A = (
     PropertyType.ANY,
 )
 TYPES = {
-    "OS::Heat::None": TypeSchema("OS::Heat::None", any_attributes=True, heat_class="NoneResource"),
+    "OS::Heat::None": TypeSchema("OS::Heat::None", any_properties=True, any_attributes=True, heat_class="NoneResource"),
     "OS::Heat::Value": TypeSchema(
         "OS::Heat::Value",
         {
