@@ -69,6 +69,8 @@ _EVERYWHERE: Mapping[str, str] = {
     "* > attributes > description": "the physical name, by which a lost creation is found again",
     "* > cloud > * > description": "the same",
     "* > attributes > image > properties": "told by the newest version of Nova's API",
+    "* > attributes > OS-FLV-DISABLED:disabled": "not told any more by the newest version of Nova's API",
+    "* > attributes > rxtx_factor": "not told any more by the newest version of Nova's API",
     "* > attributes > scheduler_hints": "told by the newest version of Nova's API",
     "* > template_functions* > description": "in our own words",
 }

@@ -1,4 +1,4 @@
-"""What only a type's own rules or the cloud can say: rules across properties, and custom constraints.
+"""What only a type's own rules or the cloud can say: rules across properties, custom constraints, and what is taken from outside.
 
 Called by `templates.prepare`. The trap: a constraint that asks the cloud costs a call, so each pair of constraint and value is
 asked once a request, and the cloud is only reached when a template uses such a constraint.
@@ -6,13 +6,18 @@ asked once a request, and the cloud is only reached when a template uses such a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from kamado.engine.children import stack_info
+from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator.context import RequestContext, Services
-from kamado.plugin import finders
+from kamado.plugin import finders, lifecycle
+from kamado.plugin.context import Ports
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
+from kamado.plugin.thing import is_there
 from kamado.template import Definition, Parameters, Problem, Template, ValuesInvalid, resolve
 from kamado.template.conditions import ParameterScope
 from kamado.template.properties import coerce_properties
@@ -59,6 +64,39 @@ def rule_problems(
                 file=place.file,
                 line=place.line,
                 column=place.column,
+            )
+
+
+def missing_from_outside(
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    types: Registry,
+    template: Template,
+    definitions: Iterable[Definition],
+) -> Iterator[Problem]:
+    """What is to be taken from outside (``external_id``) and is not there, as the caller sees the cloud."""
+    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
+    for definition in definitions:
+        wanted = definition.external_id
+        if not isinstance(wanted, str):
+            continue
+        row = ResourceRecord(
+            id="",
+            stack_id=stack.id,
+            name=definition.name,
+            type=definition.type,
+            action=Action.INIT,
+            status=Status.COMPLETE,
+            reason="",
+            created_at=services.clock.now(),
+            physical_id=wanted,
+        )
+        if not is_there(lifecycle.build(types, row, stack_info(stack, services.settings.region_name), ports)):
+            yield template.source.problem(
+                "KO003",
+                f"Invalid external resource: Resource {wanted} ({definition.type}) can not be found.",
+                ("resources" if template.flavour == "hot" else "Resources", definition.name, "external_id"),
             )
 
 

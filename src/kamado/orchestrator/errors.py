@@ -61,7 +61,7 @@ class Forbidden(HeatError):
 
     @classmethod
     def of(cls, action: str) -> Forbidden:
-        """`action` is a policy rule, or a resource type."""
+        """`action` is a policy rule, or a resource type that the rule of its namespace forbids."""
         return cls(f"You are not authorized to use {action}.")
 
 

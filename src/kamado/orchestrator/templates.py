@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kamado.model.records import StackRecord, Target
-from kamado.orchestrator.constraints import asking, rule_problems
+from kamado.orchestrator.constraints import asking, missing_from_outside, rule_problems
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import Forbidden, Refused, RequestLimitExceeded
 from kamado.orchestrator.nested import Level, Tree
@@ -99,6 +99,7 @@ def prepare(
     _refuse_unavailable(services, context, types, {(found.type, found.name) for found in definitions.values()})
     refuse(check(template, parameters, types, environment, custom=ask, warn=False))
     refuse(rule_problems(types, template, definitions, parameters))
+    refuse(missing_from_outside(services, context, stack, types, template, definitions.values()))
     tree = Tree(services.registry, files, services.settings.max_nested_stack_depth, ask)
     inside = tree.look(Level(template, parameters, definitions, environment, types, stack.nested_depth))
     refuse(inside.problems)
@@ -161,14 +162,23 @@ def _as_stack_fault(problem: Problem) -> Problem:
 def allow_types(services: Services, context: RequestContext, types: Iterable[str]) -> None:
     """Refuse resource types that the caller's roles do not allow; the rule of the whole namespace counts too."""
     for name in sorted(types):
-        if not may_use(services, context, name):
-            raise Forbidden.of(name)
+        forbidden = denied(services, context, name)
+        if forbidden is not None:
+            raise Forbidden.of(forbidden)
+
+
+def denied(services: Services, context: RequestContext, type_name: str) -> str | None:
+    """What policy forbids about a resource type, in Heat's words: the type's rule; the bare type if its namespace's rule does."""
+    told = {
+        f"resource_types:{type_name}": f"resource_types:{type_name}",
+        f"resource_types:{type_name.rsplit('::', 1)[0]}::*": type_name,
+    }
+    return next((words for rule, words in told.items() if not services.policy.allows(context, rule)), None)
 
 
 def may_use(services: Services, context: RequestContext, type_name: str) -> bool:
     """Whether policy allows a resource type."""
-    rules = (f"resource_types:{type_name}", f"resource_types:{type_name.rsplit('::', 1)[0]}::*")
-    return all(services.policy.allows(context, rule) for rule in rules)
+    return denied(services, context, type_name) is None
 
 
 def known(types: Registry, type_name: str) -> bool:

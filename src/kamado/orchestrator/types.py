@@ -77,8 +77,9 @@ def find(services: Services, context: RequestContext, type_name: str) -> type[Re
         raise EntityNotFound.of("Resource Type", type_name) from error
     if cls.support.status == "HIDDEN":
         raise NotSupported.of(f"Hidden resource type {type_name}")
-    if not templates.may_use(services, context, type_name):
-        raise Forbidden.of(type_name)
+    forbidden = templates.denied(services, context, type_name)
+    if forbidden is not None:
+        raise Forbidden.of(forbidden)
     return cls
 
 

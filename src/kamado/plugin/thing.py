@@ -266,3 +266,16 @@ def parse_time(text: Any) -> datetime | None:
     except ValueError:
         return None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def is_there(resource: Resource) -> bool:
+    """Whether the cloud shows what ``physical_id`` names; yes for a type that is no thing of a service. Raises CloudError."""
+    if not isinstance(resource, RestThing):
+        return True
+    try:
+        resource.show()
+    except CloudError as error:
+        if error.not_found or error.status == 400:  # an id that cannot be one
+            return False
+        raise
+    return True
