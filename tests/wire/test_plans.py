@@ -114,7 +114,7 @@ def test_an_update_shows_values_causes_and_what_is_touched(plans: Plans) -> None
         {"path": ["value"], "old": "x", "new": "y", "known_later": False, "replaces": False}
     ]
     assert steps["update:a"]["touches"] == ["b"]
-    assert steps["update:a"]["may_become"] == ["replace", "update"]
+    assert steps["update:a"]["may_become"] == ["update", "replace"]
     assert steps["update:b"]["because_of"] == ["a"]
     assert steps["update:b"]["decided_at_run_time"]
     assert steps["update:b"]["changes"][0]["known_later"]

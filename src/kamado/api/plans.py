@@ -115,12 +115,19 @@ def _step(made: StackPlan, step: Step) -> JsonMap:
         "physical_resource_id": step.physical_id,
         "needs": sorted(made.plan.edges.get(step.key, ())),
         "decided_at_run_time": step.undecided or step.conditional,
-        "may_become": sorted(["nothing", "delete"] if step.conditional else step.may_become),
+        "may_become": _may_become(step),
         "deletion_policy": _policy(made, step),
         "external": step.external_id is not None,
         "changes": [_change(change) for change in step.changes],
         "nested_is_known_later": step.key in made.opaque,
     }
+
+
+def _may_become(step: Step) -> list[str]:
+    """From the least to the most."""
+    if step.conditional:
+        return ["nothing", "delete"]
+    return [kind.value for kind in reversed(StepKind) if kind in step.may_become]
 
 
 def _policy(made: StackPlan, step: Step) -> str | None:

@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "up": ("kamado.cli.up:up", "Start everything in one process: API, engine, database and a local cloud."),
     "demo": ("kamado.cli.demo:demo", "Start everything, create a first stack before your eyes, keep serving."),
     "watch": ("kamado.cli.watch:watch", "Follow a stack's operation as a live tree of resources."),
+    "plan": ("kamado.cli.plan:plan", "Show what a change to a stack would do, value by value, and do nothing."),
+    "apply": ("kamado.cli.apply:apply", "Do what a plan said, or nothing when the stack has moved on."),
     "validate": ("kamado.cli.validate:validate", "Say everything that is wrong with a template; no server needed."),
     "api": ("kamado.cli.api:api", "Serve the REST API (production)."),
     "engine": ("kamado.cli.engine:engine", "Work on stacks (production)."),

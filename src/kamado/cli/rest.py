@@ -14,7 +14,11 @@ from keystoneauth1.exceptions import ClientException, HttpError
 
 
 class RestError(Exception):
-    """The server refused, or could not be reached; the text is the server's own."""
+    """The server refused, or could not be reached; the text is the server's own. ``status`` is 0 when there was no answer."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Orchestration:
@@ -24,11 +28,32 @@ class Orchestration:
     """
 
     def __init__(self, keystone: session.Session, endpoint: str | None = None, region: str | None = None) -> None:
+        self._keystone = keystone
         if endpoint:
-            endpoint = endpoint.replace("%(project_id)s", str(keystone.get_project_id()))
+            endpoint = endpoint.replace("%(project_id)s", self.project_id)
         self._adapter = adapter.Adapter(
             keystone, service_type="orchestration", interface="public", region_name=region, endpoint_override=endpoint
         )
+
+    @property
+    def project_id(self) -> str:
+        """The project that the token is for. Raises RestError."""
+        try:
+            return str(self._keystone.get_project_id())
+        except ClientException as error:
+            raise RestError(str(error)) from error
+
+    @classmethod
+    def connect(cls, endpoint: str | None = None) -> Orchestration:
+        """As the OS_* variables or clouds.yaml say. Raises RestError."""
+        import openstack
+        from openstack.exceptions import SDKException
+
+        try:
+            cloud = openstack.connect()
+            return cls(cloud.session, endpoint, cloud.config.get_region_name())
+        except (SDKException, ClientException) as error:
+            raise RestError(str(error)) from error
 
     def create(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """POST /stacks; the new stack's id and links."""
@@ -37,6 +62,15 @@ class Orchestration:
     def stack(self, name_or_id: str) -> dict[str, Any]:
         """One stack, its outputs resolved."""
         return dict(self._call("GET", f"/stacks/{quote(name_or_id, safe='/')}")["stack"])
+
+    def plan(self, name_and_id: str | None, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The plan of a change to the stack ``name/id``, or of a new one."""
+        path = "/stacks/plan" if name_and_id is None else f"/stacks/{name_and_id}/plan"
+        return dict(self._call("POST", path, json=dict(body))["plan"])
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> None:
+        """A request of which only matters that it is accepted."""
+        self._ask(method, path, **({} if body is None else {"json": dict(body)}))
 
     def resources(self, name_and_id: str) -> list[dict[str, Any]]:
         """The resources of the stack ``name/id``."""
@@ -47,10 +81,13 @@ class Orchestration:
         return list(self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=asc")["events"])
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
+        return self._ask(method, path, **more).json()
+
+    def _ask(self, method: str, path: str, **more: Any) -> Any:
         try:
-            return self._adapter.request(path, method, **more).json()
+            return self._adapter.request(path, method, **more)
         except HttpError as error:
-            raise RestError(_words(error)) from error
+            raise RestError(_words(error), error.http_status) from error
         except ClientException as error:
             raise RestError(str(error)) from error
 

@@ -9,7 +9,7 @@ import click
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
-class _Assignment(click.ParamType[tuple[str, str]]):
+class Assignment(click.ParamType[tuple[str, str]]):
     """NAME=VALUE."""
 
     name = "NAME=VALUE"
@@ -41,7 +41,7 @@ class _Assignment(click.ParamType[tuple[str, str]]):
     "--parameter",
     "parameters",
     multiple=True,
-    type=_Assignment(),
+    type=Assignment(),
     help="Value of a parameter, on top of the environments.",
 )
 @click.option(

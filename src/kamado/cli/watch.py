@@ -26,12 +26,9 @@ def watch(stack: str, endpoint: str | None) -> None:
 
     The cloud comes from the usual OS_* variables or clouds.yaml. The exit code is 1 when the operation failed.
     """
-    import openstack
-
     console = Console()
     try:
-        cloud = openstack.connect()
-        found = follow(Orchestration(cloud.session, endpoint, cloud.config.get_region_name()), stack, console)
+        found = follow(Orchestration.connect(endpoint), stack, console)
     except RestError as error:
         raise click.ClickException(str(error)) from error
     if tree.failed(found):
