@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import json
 import selectors
 from collections import Counter
@@ -45,7 +44,10 @@ class Killed(BaseException):
 
 
 class Cloud:
-    """Things by id. ``faults``: call → what its next calls do (an exception to raise, or LOSE)."""
+    """Things by id. ``faults``: call → what its next calls do (an exception to raise, LOSE, BREAK, or seconds to take).
+
+    ``wait`` lets time pass in the caller's thread, where there is one.
+    """
 
     LOSE = object()
     """Does the work, then loses the answer."""
@@ -59,26 +61,31 @@ class Cloud:
         self.faults: dict[str, list[Any]] = {}
         self.build_seconds = 0.0
         self.point: Callable[[str], None] = lambda _: None
-        self._ids = itertools.count(1)
+        self.wait: Callable[[float], None] = lambda _: None
+        self.made = 0
+        self.forgotten: set[str] = set()
 
     def _call(self, verb: str, what: str, work: Callable[[], Any]) -> Any:
-        self.point(f"before {verb}")
+        self.point(f"before {verb} {what}")
         self.calls.append((verb, what))
         queue = self.faults.get(verb) or self.faults.get(f"{verb}:{what.split('-')[1] if '-' in what else what}") or []
         fault = queue.pop(0) if queue else None
         if isinstance(fault, BaseException):
             raise fault
+        if isinstance(fault, float):
+            self.wait(fault)
         result = work()
         if fault is self.BREAK:
             self.things[result]["error"] = True
-        self.point(f"after {verb}")
+        self.point(f"after {verb} {what}")
         if fault is self.LOSE:
             raise TemporaryError("the answer was lost", unknown=True)
         return result
 
     def create(self, name: str, **values: Any) -> str:
         def work() -> str:
-            key = str(values.pop("key", "")) or f"id{next(self._ids)}"
+            self.made += 1
+            key = str(values.pop("key", "")) or f"id{self.made}"
             self.things[key] = {
                 "name": name,
                 "created_at": self.now(),
@@ -99,7 +106,12 @@ class Cloud:
         return found
 
     def update(self, key: str, **values: Any) -> None:
-        self._call("update", self._name(key), lambda: self.things[key].update(values))
+        def work() -> None:
+            if key not in self.things:
+                raise NotFoundInCloud(f"no thing {key}")
+            self.things[key].update(values)
+
+        self._call("update", self._name(key), work)
 
     def delete(self, key: str) -> None:
         name = self._name(key)
@@ -113,6 +125,11 @@ class Cloud:
     def list(self) -> list[tuple[str, dict[str, Any]]]:
         found: list[tuple[str, dict[str, Any]]] = self._call("list", "", lambda: list(self.things.items()))
         return found
+
+    def forget(self, key: str) -> None:
+        """Loses a thing all by itself."""
+        self.things.pop(key, None)
+        self.forgotten.add(key)
 
     def _name(self, key: str) -> str:
         return str(self.things.get(key, {}).get("name", key))
@@ -276,6 +293,131 @@ class Named(Thing):
             self.cloud.delete(self.physical_id)
 
 
+class Look:
+    """What tests see of a world: its database (``store``) and what is in its cloud (``cloud``)."""
+
+    store: Store
+    cloud: Cloud
+
+    def live(self) -> bool:
+        """Whether any operation has not ended."""
+        from sqlalchemy import func, select
+
+        from kamado.store.schema import operation
+
+        statement = select(func.count()).where(operation.c.slot.is_not(None))
+        return bool(self.store.read(lambda connection: connection.scalar(statement)))
+
+    def stack(self, stack_id: str) -> StackRecord:
+        """The stack, deleted ones too."""
+        stack = self.store.stacks.get(stack_id, True)
+        assert stack is not None
+        return stack
+
+    def state(self, stack_id: str) -> str:
+        """Like CREATE_COMPLETE."""
+        stack = self.stack(stack_id)
+        return f"{stack.action}_{stack.status}"
+
+    def rows(self, stack_id: str) -> dict[str, ResourceRecord]:
+        """Rows by name; fails when a name has several."""
+        found = self.store.resources.of_stack(stack_id)
+        rows = {row.name: row for row in found}
+        assert len(rows) == len(found), [(row.name, row.action, row.status) for row in found]
+        return rows
+
+    def states(self, stack_id: str) -> dict[str, str]:
+        """Resource name → like CREATE_COMPLETE."""
+        return {name: f"{row.action}_{row.status}" for name, row in self.rows(stack_id).items()}
+
+    def history(self, stack_id: str, name: str | None = None) -> list[str]:
+        """Lines like "a CREATE_COMPLETE", oldest first."""
+        lines = reversed(self.store.events.page([stack_id]))
+        return [
+            f"{line.resource_name} {line.action}_{line.status}"
+            for line in lines
+            if name is None or line.resource_name == name
+        ]
+
+    def tree(self, stack_id: str) -> list[StackRecord]:
+        """The live stacks of a tree, parents first."""
+        return self.store.stacks.tree(stack_id)
+
+    def child(self, stack_id: str, name: str) -> StackRecord:
+        """The nested stack of a resource."""
+        key = self.rows(stack_id)[name].physical_id
+        assert key is not None
+        return self.stack(key)
+
+    def all_rows(self, stack_id: str) -> list[ResourceRecord]:
+        """The rows of a stack and of all that is nested in it."""
+        stacks = [stack_id, *(stack.id for stack in self.store.stacks.tree(stack_id, True) if stack.id != stack_id)]
+        return [row for key in stacks for row in self.store.resources.of_stack(key)]
+
+    def check(self, stack_id: str) -> None:
+        """The cloud holds exactly what the rows say (or know that they cannot know), and nothing is in the middle.
+
+        Of a tree of stacks each nested one is held by exactly one row.
+        """
+        rows = self.all_rows(stack_id)
+        nested = [stack.id for stack in self.tree(stack_id) if stack.id != stack_id]
+        held_stacks = [row.physical_id for row in rows if row.type in NESTED_TYPES and row.physical_id is not None]
+        assert Counter(nested) == Counter(held_stacks), (nested, held_stacks)
+        busy = [stack.name for stack in self.tree(stack_id) if stack.status is Status.IN_PROGRESS]
+        assert not busy, busy
+        unsure = {
+            row.physical_name
+            for row in rows
+            if row.physical_id is None and (row.phase is not Phase.NONE or row.progress)
+        }
+        # A deletion that was given up half-way may have done its work.
+        doubtful = {row.physical_id for row in rows if row.action is Action.DELETE}
+        mine = [row for row in rows if row.type.startswith("Test::")]
+        held = Counter(row.physical_id for row in mine if row.physical_id is not None)
+        there = Counter(key for key, thing in self.cloud.things.items() if thing["name"] not in unsure)
+        for key in (doubtful | self.cloud.forgotten) - there.keys():
+            held.pop(key, None)
+        assert held == there, (held, self.cloud.things)
+        unfinished = [(row.name, row.action) for row in rows if row.status is Status.IN_PROGRESS]
+        assert not unfinished, unfinished
+        assert not self.live()
+
+    def summary(self, stack_id: str) -> dict[str, Any]:
+        """How the world looks in the end, without what may differ from run to run (ids and times)."""
+        rows = self.all_rows(stack_id)
+        names = {row.id: row.name for row in rows}
+        ids = {row.physical_id: f"<{row.name}>" for row in rows if row.physical_id}
+        plain = lambda value: ids.get(value, ids.get(str(value).removeprefix("at "), value))  # noqa: E731
+        return {
+            "stack": self.state(stack_id),
+            "rows": sorted(
+                (
+                    row.name,
+                    row.type,
+                    row.action,
+                    row.status,
+                    row.reason,
+                    sorted(names.get(key, "?") for key in row.requires),
+                )
+                for row in rows
+            ),
+            "events": Counter(self.history(stack_id)),
+            "nested": sorted(
+                (s.parent_resource, s.action, s.status, s.reason) for s in self.tree(stack_id) if s.owner_id
+            ),
+            "nested events": Counter(
+                line.split(" ", 1)[1]
+                for s in self.store.stacks.tree(stack_id, True)
+                if s.owner_id
+                for line in self.history(s.id)
+            ),
+            "cloud": sorted(
+                (thing["name"].split("-")[-2], thing["size"], thing["kind"], plain(thing["peer"]))
+                for thing in self.cloud.things.values()
+            ),
+        }
+
+
 class _Jump(selectors.SelectSelector):
     """Waits by moving the loop's time."""
 
@@ -349,7 +491,7 @@ class Calls(InlineCalls):
         return function()
 
 
-class World:
+class World(Look):
     """Everything an engine needs, on one store. ``kill_at``: the number of the point at which the process dies."""
 
     def __init__(self, store: Store, **settings: Any) -> None:
@@ -493,121 +635,6 @@ class World:
             engine.stop()
             await task
 
-    def live(self) -> bool:
-        """Whether any operation has not ended."""
-        from sqlalchemy import func, select
-
-        from kamado.store.schema import operation
-
-        statement = select(func.count()).where(operation.c.slot.is_not(None))
-        return bool(self.store.read(lambda connection: connection.scalar(statement)))
-
-    def stack(self, stack_id: str) -> StackRecord:
-        """The stack, deleted ones too."""
-        stack = self.store.stacks.get(stack_id, True)
-        assert stack is not None
-        return stack
-
-    def state(self, stack_id: str) -> str:
-        """Like CREATE_COMPLETE."""
-        stack = self.stack(stack_id)
-        return f"{stack.action}_{stack.status}"
-
-    def rows(self, stack_id: str) -> dict[str, ResourceRecord]:
-        """Rows by name; fails when a name has several."""
-        found = self.store.resources.of_stack(stack_id)
-        rows = {row.name: row for row in found}
-        assert len(rows) == len(found), [(row.name, row.action, row.status) for row in found]
-        return rows
-
-    def states(self, stack_id: str) -> dict[str, str]:
-        """Resource name → like CREATE_COMPLETE."""
-        return {name: f"{row.action}_{row.status}" for name, row in self.rows(stack_id).items()}
-
-    def history(self, stack_id: str, name: str | None = None) -> list[str]:
-        """Lines like "a CREATE_COMPLETE", oldest first."""
-        lines = reversed(self.store.events.page([stack_id]))
-        return [
-            f"{line.resource_name} {line.action}_{line.status}"
-            for line in lines
-            if name is None or line.resource_name == name
-        ]
-
-    def tree(self, stack_id: str) -> list[StackRecord]:
-        """The live stacks of a tree, parents first."""
-        return self.store.stacks.tree(stack_id)
-
-    def child(self, stack_id: str, name: str) -> StackRecord:
-        """The nested stack of a resource."""
-        key = self.rows(stack_id)[name].physical_id
-        assert key is not None
-        return self.stack(key)
-
-    def all_rows(self, stack_id: str) -> list[ResourceRecord]:
-        """The rows of a stack and of all that is nested in it."""
-        stacks = [stack_id, *(stack.id for stack in self.store.stacks.tree(stack_id, True) if stack.id != stack_id)]
-        return [row for key in stacks for row in self.store.resources.of_stack(key)]
-
-    def check(self, stack_id: str) -> None:
-        """The cloud holds exactly what the rows say (or know that they cannot know), and nothing is in the middle.
-
-        Of a tree of stacks each nested one is held by exactly one row.
-        """
-        rows = self.all_rows(stack_id)
-        nested = [stack.id for stack in self.tree(stack_id) if stack.id != stack_id]
-        held_stacks = [row.physical_id for row in rows if row.type in NESTED_TYPES and row.physical_id is not None]
-        assert Counter(nested) == Counter(held_stacks), (nested, held_stacks)
-        assert not [stack.name for stack in self.tree(stack_id) if stack.status is Status.IN_PROGRESS]
-        unsure = {
-            row.physical_name
-            for row in rows
-            if row.physical_id is None and (row.phase is not Phase.NONE or row.progress)
-        }
-        # A deletion that was given up half-way may have done its work.
-        doubtful = {row.physical_id for row in rows if row.action is Action.DELETE}
-        mine = [row for row in rows if row.type.startswith("Test::")]
-        held = Counter(row.physical_id for row in mine if row.physical_id is not None)
-        there = Counter(key for key, thing in self.cloud.things.items() if thing["name"] not in unsure)
-        for key in doubtful - there.keys():
-            held.pop(key, None)
-        assert held == there, (held, self.cloud.things)
-        assert not [row.name for row in rows if row.status is Status.IN_PROGRESS]
-        assert not self.live()
-
-    def summary(self, stack_id: str) -> dict[str, Any]:
-        """How the world looks in the end, without what may differ from run to run (ids and times)."""
-        rows = self.all_rows(stack_id)
-        names = {row.id: row.name for row in rows}
-        ids = {row.physical_id: f"<{row.name}>" for row in rows if row.physical_id}
-        plain = lambda value: ids.get(value, ids.get(str(value).removeprefix("at "), value))  # noqa: E731
-        return {
-            "stack": self.state(stack_id),
-            "rows": sorted(
-                (
-                    row.name,
-                    row.type,
-                    row.action,
-                    row.status,
-                    row.reason,
-                    sorted(names.get(key, "?") for key in row.requires),
-                )
-                for row in rows
-            ),
-            "events": Counter(self.history(stack_id)),
-            "nested": sorted(
-                (s.parent_resource, s.action, s.status, s.reason) for s in self.tree(stack_id) if s.owner_id
-            ),
-            "nested events": Counter(
-                line.split(" ", 1)[1]
-                for s in self.store.stacks.tree(stack_id, True)
-                if s.owner_id
-                for line in self.history(s.id)
-            ),
-            "cloud": sorted(
-                (thing["name"].split("-")[-2], thing["size"], thing["kind"], plain(thing["peer"]))
-                for thing in self.cloud.things.values()
-            ),
-        }
 
 
 def held(world: World, stack_id: str, **moved: str) -> dict[str, Any]:

@@ -153,6 +153,8 @@ class Execution:
         )
 
     async def _drive(self, run: Run) -> None:
+        if self._stop is not Stop.NONE or self._lost or self.paused:
+            return  # it was told so while the plan was being made, when there was nothing to halt yet
         deadline = self._deadline(run.stack)
         if run.now() >= deadline:
             self._timed_out = True

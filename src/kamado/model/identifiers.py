@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from random import Random
 from urllib.parse import quote
 
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,254}\Z")
 
 
+_DRAWN_FROM: ContextVar[Random | None] = ContextVar("ids_drawn_from", default=None)
+
+
 def new_id() -> str:
     """A random UUID in its usual spelling."""
-    return str(uuid.uuid4())
+    source = _DRAWN_FROM.get()
+    return str(uuid.uuid4() if source is None else uuid.UUID(int=source.getrandbits(128), version=4))
+
+
+@contextmanager
+def ids_drawn_from(source: Random) -> Iterator[None]:
+    """What is done in this context gets its ids from ``source``: a simulation has the same ids each time."""
+    token = _DRAWN_FROM.set(source)
+    try:
+        yield
+    finally:
+        _DRAWN_FROM.reset(token)
 
 
 def valid_stack_name(name: str) -> bool:

@@ -109,19 +109,18 @@ _Entry = tuple[Callable[[_Batch, Any, Any, bool], None], Any, Any]
 
 
 @dataclass(slots=True, eq=False)
-class _Submission:
+class Submission:
+    """Changes of one operation that are written all or none."""
+
     operation_id: str
     epoch: int
     entries: list[_Entry]
     ends: bool
-    future: Future[None]
+    future: Future[None] = field(default_factory=Future)
 
 
-class Journal:
-    """One writer thread over a store. Close it (or use it as a context manager) before the store.
-
-    ``submit`` may be called from any thread.
-    """
+class GroupCommit:
+    """Writes submissions, those of one call in one transaction. It has no thread: who calls decides what gathers, and when."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -129,25 +128,9 @@ class Journal:
         self._id = new_id()
         self._marked = False
         self._number = 0
-        self._queue: list[_Submission] = []
-        self._closed = False
-        self._ready = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
-        self._thread.start()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def submit(self, operation_id: str, epoch: int, changes: Sequence[Change]) -> Future[None]:
-        """Write ``changes`` under the lease that ``operation_id`` has at ``epoch``; the future is done once they are durable.
-
-        Changes of one submission are written all or none. The future fails with `LeaseLost` when the lease is gone or the
-        operation has ended. Values are encoded here: TypeError for unknown fields or what is not JSON, ValueError for a
-        change of another operation's row. Raises `JournalClosed` after `close`. The future cannot be cancelled.
-        """
+    def submission(self, operation_id: str, epoch: int, changes: Sequence[Change]) -> Submission:
+        """The changes, encoded. Raises TypeError and ValueError as `Journal.submit`."""
         cipher = self._store.cipher
         entries = []
         ends = False
@@ -158,23 +141,36 @@ class Journal:
                     raise ValueError("a journal writes its own operation's row only")
                 state = change.values.get("state")
                 ends = ends or (state is not None and OperationState(state).ended)
-        future: Future[None] = Future()
-        future.set_running_or_notify_cancel()
-        submission = _Submission(operation_id, epoch, entries, ends, future)
-        with self._ready:
-            if self._closed:
-                raise JournalClosed("the journal is closed")
-            self._queue.append(submission)
-            if len(self._queue) == 1:
-                self._ready.notify()
-        return future
+        return Submission(operation_id, epoch, entries, ends)
+
+    def commit(self, batch: list[Submission]) -> dict[Submission, BaseException | None]:
+        """Writes a batch; what became of each submission, None when it is durable. The futures are the caller's to settle."""
+        try:
+            lost = self._write(batch)
+        except BaseException as error:
+            if len(batch) > 1 and diagnose(error) is Trouble.FATAL:
+                return self._commit_singly(batch)
+            return dict.fromkeys(batch, error)
+        self.stats.commits += 1
+        self.stats.submissions += len(batch)
+        self.stats.changes += sum(len(submission.entries) for submission in batch if submission not in lost)
+        return {one: LeaseLost(one.operation_id, one.epoch) if one in lost else None for one in batch}
+
+    def _commit_singly(self, batch: list[Submission]) -> dict[Submission, BaseException | None]:
+        """After a failure that is not the weather's: find whose it is; what that operation submitted later fails too."""
+        failed: dict[str, BaseException] = {}
+        found: dict[Submission, BaseException | None] = {}
+        for submission in batch:
+            error = failed.get(submission.operation_id)
+            if error is None:
+                error = self.commit([submission])[submission]
+                if error is not None and not isinstance(error, LeaseLost):
+                    failed[submission.operation_id] = error
+            found[submission] = error
+        return found
 
     def close(self) -> None:
-        """Write what was submitted, then end the thread."""
-        with self._ready:
-            self._closed = True
-            self._ready.notify()
-        self._thread.join()
+        """Takes back the mark that says which batch was the last."""
         if self._marked:
             mark = schema.journal_mark
             self._store.write(
@@ -182,61 +178,9 @@ class Journal:
             )
             self._marked = False
 
-    def _run(self) -> None:
-        while True:
-            with self._ready:
-                while not self._queue and not self._closed:
-                    self._ready.wait()
-                if not self._queue:
-                    return
-                batch = self._take()
-            self._commit(batch)
-
-    def _take(self) -> list[_Submission]:
-        size = 0
-        for position, submission in enumerate(self._queue):
-            size += len(submission.entries)
-            if size > _LARGEST_BATCH and position:
-                batch, self._queue = self._queue[:position], self._queue[position:]
-                return batch
-        batch, self._queue = self._queue, []
-        return batch
-
-    def _commit(self, batch: list[_Submission]) -> None:
-        try:
-            lost = self._write(batch)
-        except BaseException as error:
-            if len(batch) > 1 and diagnose(error) is Trouble.FATAL:
-                self._commit_singly(batch)
-            else:
-                for submission in batch:
-                    submission.future.set_exception(error)
-            return
-        self.stats.commits += 1
-        self.stats.submissions += len(batch)
-        for submission in batch:
-            if submission in lost:
-                submission.future.set_exception(LeaseLost(submission.operation_id, submission.epoch))
-            else:
-                self.stats.changes += len(submission.entries)
-                submission.future.set_result(None)
-
-    def _commit_singly(self, batch: list[_Submission]) -> None:
-        """After a failure that is not the weather's: find whose it is; what that operation submitted later fails too."""
-        failed: dict[str, BaseException] = {}
-        for submission in batch:
-            error = failed.get(submission.operation_id)
-            if error is not None:
-                submission.future.set_exception(error)
-                continue
-            self._commit([submission])
-            error = submission.future.exception()
-            if error is not None and not isinstance(error, LeaseLost):
-                failed[submission.operation_id] = error
-
-    def _write(self, batch: list[_Submission]) -> set[_Submission]:
+    def _write(self, batch: list[Submission]) -> set[Submission]:
         self._number += 1
-        lost: set[_Submission] = set()
+        lost: set[Submission] = set()
 
         def work(connection: Connection) -> None:
             if self._landed(connection):
@@ -276,6 +220,81 @@ class Journal:
         connection.execute(table.insert(), {"id": self._id, **values})
         self._marked = True
         return False
+
+
+class Journal:
+    """One writer thread over a store. Close it (or use it as a context manager) before the store.
+
+    ``submit`` may be called from any thread.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._writer = GroupCommit(store)
+        self._queue: list[Submission] = []
+        self._closed = False
+        self._ready = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def stats(self) -> Stats:
+        """What was written so far."""
+        return self._writer.stats
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def submit(self, operation_id: str, epoch: int, changes: Sequence[Change]) -> Future[None]:
+        """Write ``changes`` under the lease that ``operation_id`` has at ``epoch``; the future is done once they are durable.
+
+        Changes of one submission are written all or none. The future fails with `LeaseLost` when the lease is gone or the
+        operation has ended. Values are encoded here: TypeError for unknown fields or what is not JSON, ValueError for a
+        change of another operation's row. Raises `JournalClosed` after `close`. The future cannot be cancelled.
+        """
+        submission = self._writer.submission(operation_id, epoch, changes)
+        submission.future.set_running_or_notify_cancel()
+        with self._ready:
+            if self._closed:
+                raise JournalClosed("the journal is closed")
+            self._queue.append(submission)
+            if len(self._queue) == 1:
+                self._ready.notify()
+        return submission.future
+
+    def close(self) -> None:
+        """Write what was submitted, then end the thread."""
+        with self._ready:
+            self._closed = True
+            self._ready.notify()
+        self._thread.join()
+        self._writer.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._ready:
+                while not self._queue and not self._closed:
+                    self._ready.wait()
+                if not self._queue:
+                    return
+                batch = self._take()
+            for submission, error in self._writer.commit(batch).items():
+                if error is None:
+                    submission.future.set_result(None)
+                else:
+                    submission.future.set_exception(error)
+
+    def _take(self) -> list[Submission]:
+        size = 0
+        for position, submission in enumerate(self._queue):
+            size += len(submission.entries)
+            if size > _LARGEST_BATCH and position:
+                batch, self._queue = self._queue[:position], self._queue[position:]
+                return batch
+        batch, self._queue = self._queue, []
+        return batch
 
 
 _LEASES = (

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from kamado.model.changes import InsertStack, StartOperation, StopChildren
 from kamado.model.identifiers import new_id
@@ -124,9 +124,13 @@ def stop_children(connection: Connection, change: StopChildren) -> None:
 
 
 def _close_forsaken(connection: Connection, owner_id: str, now: int) -> None:
-    """Nested stacks in the middle of something that nobody works on: each gets an operation that only ends it."""
+    """Nested stacks in the middle of something that nobody brings to an end: each gets an operation that only ends it.
+
+    A superseded operation that still runs does not count: it leaves the stack's state to one that comes after it.
+    """
     stack, table = schema.stack.c, schema.operation.c
-    live = select(table.id).where(table.stack_id == stack.id, table.slot.is_not(None)).exists()
+    ends_it = or_(table.slot == _PENDING, (table.slot == _RUNNING) & (table.stop != str(Stop.SUPERSEDED)))
+    live = select(table.id).where(table.stack_id == stack.id, ends_it).exists()
     forsaken = select(stack.operation_id).where(
         stack.owner_id == owner_id, stack.deleted_at == 0, stack.status == str(Status.IN_PROGRESS), ~live
     )

@@ -1,0 +1,372 @@
+"""What is killed at each of its points: stories of users, each with what comes before (not killed) and the story itself.
+
+What users do in the middle of something hangs on states, not on times, so that the story is the same wherever a process dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.engine_world import Cloud
+from tests.simulation.client import VERSION, Client
+
+from kamado.model.lifecycle import Action
+
+Story = Callable[[Client, str], Awaitable[str]]
+"""Given the stack that there is already ("" when there is none); the stack's id."""
+
+T = "Test::Thing"
+FOREVER = 10_000.0
+"""Seconds that something takes which is interrupted."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``before`` is lived through in peace; ``story`` is killed. ``ends`` is how the stack must end."""
+
+    name: str
+    before: Story | None
+    story: Story
+    ends: str
+
+
+def three(kind: str = "x", size: int = 1, **more: Any) -> dict[str, Any]:
+    """Three things and a value, one needing the other."""
+    return {
+        "a": {"type": T, "properties": {"kind": kind}},
+        "b": {"type": T, "properties": {"peer": {"get_resource": "a"}, "size": size}},
+        "v": {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["b", "address"]}}},
+        "c": {"type": T, "properties": {"peer": {"get_attr": ["v", "value"]}}},
+        **more,
+    }
+
+
+def broken(needs: str) -> dict[str, Any]:
+    """What fails."""
+    return {"type": T, "depends_on": needs, "properties": {"broken": True}}
+
+
+def nested(size: int = 1, kind: str = "x", is_broken: bool = False, **more: Any) -> dict[str, Any]:
+    """A stack with two levels of stacks in it."""
+    properties = {"size": size, "kind": kind, "broken": is_broken}
+    return {
+        "a": {"type": T},
+        "c": {"type": "two.yaml", "depends_on": "a", "properties": properties},
+        "v": {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["c", "id"]}}},
+        **more,
+    }
+
+
+def _passed_on(resource: dict[str, Any], output: Any) -> dict[str, Any]:
+    return {
+        "heat_template_version": VERSION,
+        "parameters": {"size": {"type": "number"}, "kind": {"type": "string"}, "broken": {"type": "boolean"}},
+        "resources": {
+            "t": {**resource, "properties": {name: {"get_param": name} for name in ("size", "kind", "broken")}}
+        },
+        "outputs": {"id": {"value": output}},
+    }
+
+
+FILES = {
+    "one.yaml": _passed_on({"type": T}, {"get_resource": "t"}),
+    "two.yaml": _passed_on({"type": "one.yaml"}, {"get_attr": ["t", "id"]}),
+}
+
+
+def _cloud(client: Client) -> Cloud:
+    return client.simulation.cloud
+
+
+async def _made(client: Client, _: str) -> str:
+    stack = await client.create(three())
+    await client.rest(stack)
+    return stack
+
+
+async def _nested_made(client: Client, _: str) -> str:
+    stack = await client.create(nested(), files=FILES)
+    await client.rest(stack)
+    return stack
+
+
+async def create(client: Client, _: str) -> str:
+    """A plain creation; things take a while to come up."""
+    _cloud(client).build_seconds = 2
+    return await client.create(three())
+
+
+async def create_with_a_lost_answer(client: Client, _: str) -> str:
+    """The cloud does the work and the answer does not come."""
+    _cloud(client).faults["create:b"] = [Cloud.LOSE]
+    return await client.create(three())
+
+
+async def made_anew_after_it_broke(client: Client, _: str) -> str:
+    """What comes out broken is deleted and made again."""
+    _cloud(client).faults["create:b"] = [Cloud.BREAK, Cloud.BREAK]
+    return await client.create(three())
+
+
+async def creation_that_fails(client: Client, _: str) -> str:
+    """It stays as it failed."""
+    return await client.create(three(z=broken("b")))
+
+
+async def creation_rolled_back(client: Client, _: str) -> str:
+    """All that was made goes again."""
+    return await client.create(three(z=broken("c")), rollback=True)
+
+
+async def retry_after_failure(client: Client, stack: str) -> str:
+    """An update of a stack whose creation failed."""
+    await client.update(stack, three(z={"type": T, "depends_on": "b"}))
+    return stack
+
+
+async def _failed(client: Client, _: str) -> str:
+    stack = await client.create(three(z=broken("b")))
+    await client.rest(stack)
+    return stack
+
+
+async def update_in_place(client: Client, stack: str) -> str:
+    """One property changes, a resource is new, one goes."""
+    resources = three(size=2, d={"type": T, "depends_on": "b"})
+    del resources["c"]
+    await client.update(stack, resources)
+    return stack
+
+
+async def update_with_replacement(client: Client, stack: str) -> str:
+    """The first one is replaced, the others follow."""
+    _cloud(client).build_seconds = 2
+    await client.update(stack, three(kind="y"))
+    return stack
+
+
+async def _swap_made(client: Client, _: str) -> str:
+    stack = await client.create(_swap("x"))
+    await client.rest(stack)
+    return stack
+
+
+def _swap(value: str) -> dict[str, Any]:
+    return {"a": {"type": T, "properties": {"swap": value}}, "b": {"type": T, "depends_on": "a"}}
+
+
+async def replacement_asked_for_by_the_handler(client: Client, stack: str) -> str:
+    """Found out only when the update has begun."""
+    await client.update(stack, _swap("y"))
+    return stack
+
+
+async def _place_made(client: Client, _: str) -> str:
+    stack = await client.create(_places("x", False))
+    await client.rest(stack)
+    return stack
+
+
+def _places(kind: str, fails: bool) -> dict[str, Any]:
+    resources: dict[str, Any] = {"a": {"type": "Test::Holder", "properties": {"kind": kind, "place": "the place"}}}
+    return {**resources, **({"z": broken("a")} if fails else {})}
+
+
+async def making_way(client: Client, stack: str) -> str:
+    """A replacement that needs what only one of the two can have."""
+    await client.update(stack, _places("y", False))
+    return stack
+
+
+async def making_way_rolled_back(client: Client, stack: str) -> str:
+    """The old one takes it back."""
+    await client.update(stack, _places("y", True), rollback=True)
+    return stack
+
+
+async def update_rolled_back(client: Client, stack: str) -> str:
+    """Back to what was before."""
+    await client.update(stack, three(kind="y", z=broken("c")), rollback=True)
+    return stack
+
+
+async def delete(client: Client, stack: str) -> str:
+    """Everything goes."""
+    await client.delete(stack)
+    return stack
+
+
+async def suspend_and_resume(client: Client, stack: str) -> str:
+    """Both, one after the other."""
+    await client.act(stack, Action.SUSPEND)
+    assert await client.rest(stack) == "SUSPEND_COMPLETE"
+    await client.act(stack, Action.RESUME)
+    return stack
+
+
+async def check(client: Client, stack: str) -> str:
+    """A look at every resource."""
+    await client.act(stack, Action.CHECK)
+    return stack
+
+
+async def snapshot_and_restore(client: Client, stack: str) -> str:
+    """A snapshot, an update, and back to it."""
+    found = await client.snapshot(stack)
+    assert await client.rest(stack) == "SNAPSHOT_COMPLETE"
+    await client.update(stack, three(size=3, kind="y"))
+    assert await client.rest(stack) == "UPDATE_COMPLETE"
+    await client.restore(stack, found)
+    return stack
+
+
+async def cancel_in_the_middle(client: Client, stack: str) -> str:
+    """An update that would take for ever goes back."""
+    _cloud(client).build_seconds = FOREVER
+    await client.update(stack, three(size=2, kind="y"))
+    await client.reaches(stack, "a", "CREATE_IN_PROGRESS")
+    await client.cancel(stack)
+    return stack
+
+
+async def cancel_where_it_is(client: Client, stack: str) -> str:
+    """The same without going back."""
+    _cloud(client).build_seconds = FOREVER
+    await client.update(stack, three(size=2, kind="y"))
+    await client.reaches(stack, "a", "CREATE_IN_PROGRESS")
+    await client.cancel_without_rollback(stack)
+    return stack
+
+
+async def superseded(client: Client, stack: str) -> str:
+    """A second update while the first one runs."""
+    _cloud(client).build_seconds = 60
+    await client.update(stack, three(kind="y"))
+    await client.reaches(stack, "a", "CREATE_IN_PROGRESS")
+    await client.update(stack, three(kind="y", size=4))
+    return stack
+
+
+async def delete_while_it_is_made(client: Client, _: str) -> str:
+    """Nobody waits for the end of the creation."""
+    _cloud(client).build_seconds = FOREVER
+    stack = await client.create(three())
+    await client.reaches(stack, "a", "CREATE_IN_PROGRESS")
+    await client.delete(stack)
+    return stack
+
+
+async def timed_out(client: Client, _: str) -> str:
+    """It does not come up within the time that it has."""
+    _cloud(client).build_seconds = FOREVER
+    return await client.create(three(), timeout_mins=1)
+
+
+async def hooks(client: Client, _: str) -> str:
+    """A creation that waits before and after, and a deletion that waits."""
+    stack = await client.create(
+        three(), environment={"resource_registry": {"resources": {"b": {"hooks": ["pre-create", "post-create"]}}}}
+    )
+    await client.let_go(stack, "b", "pre-create")
+    await client.let_go(stack, "b", "post-create")
+    return stack
+
+
+async def repaired(client: Client, stack: str) -> str:
+    """Somebody says that one is broken; the next update replaces it."""
+    await client.mark_unhealthy(stack, "b")
+    await client.update(stack, three())
+    return stack
+
+
+async def handed_over(client: Client, stack: str) -> str:
+    """Abandoned, and adopted by another stack."""
+    data = await client.abandon(stack)
+    assert await client.rest(stack) == "DELETE_COMPLETE"
+    return await client.create(data["template"], name="heir", adopt=data["resources"])
+
+
+async def nested_create(client: Client, _: str) -> str:
+    """Two levels of stacks."""
+    _cloud(client).build_seconds = 2
+    return await client.create(nested(), files=FILES)
+
+
+async def nested_update(client: Client, stack: str) -> str:
+    """A replacement at the bottom."""
+    await client.update(stack, nested(size=2, kind="y"), files=FILES)
+    return stack
+
+
+async def nested_delete(client: Client, stack: str) -> str:
+    """All levels go."""
+    await client.delete(stack)
+    return stack
+
+
+async def nested_creation_rolled_back(client: Client, _: str) -> str:
+    """It fails at the bottom."""
+    return await client.create(nested(is_broken=True), files=FILES, rollback=True)
+
+
+async def nested_update_rolled_back(client: Client, stack: str) -> str:
+    """It fails at the top, after the bottom was changed."""
+    await client.update(stack, nested(size=2, z=broken("c")), files=FILES, rollback=True)
+    return stack
+
+
+async def nested_suspend_and_resume(client: Client, stack: str) -> str:
+    """Both, through all levels."""
+    return await suspend_and_resume(client, stack)
+
+
+async def nested_cancel(client: Client, stack: str) -> str:
+    """An update that hangs at the bottom goes back."""
+    _cloud(client).build_seconds = FOREVER
+    await client.update(stack, nested(kind="y"), files=FILES)
+    await client.until(lambda: any(thing["kind"] == "y" for thing in _cloud(client).things.values()))
+    await client.cancel(stack)
+    return stack
+
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario(story.__name__, before, story, ends)
+        for before, story, ends in (
+            (None, create, "CREATE_COMPLETE"),
+            (None, create_with_a_lost_answer, "CREATE_COMPLETE"),
+            (None, made_anew_after_it_broke, "CREATE_COMPLETE"),
+            (None, creation_that_fails, "CREATE_FAILED"),
+            (None, creation_rolled_back, "ROLLBACK_COMPLETE"),
+            (None, timed_out, "CREATE_FAILED"),
+            (None, hooks, "CREATE_COMPLETE"),
+            (None, delete_while_it_is_made, "DELETE_COMPLETE"),
+            (_failed, retry_after_failure, "UPDATE_COMPLETE"),
+            (_made, update_in_place, "UPDATE_COMPLETE"),
+            (_made, update_with_replacement, "UPDATE_COMPLETE"),
+            (_swap_made, replacement_asked_for_by_the_handler, "UPDATE_COMPLETE"),
+            (_place_made, making_way, "UPDATE_COMPLETE"),
+            (_place_made, making_way_rolled_back, "ROLLBACK_COMPLETE"),
+            (_made, update_rolled_back, "ROLLBACK_COMPLETE"),
+            (_made, delete, "DELETE_COMPLETE"),
+            (_made, suspend_and_resume, "RESUME_COMPLETE"),
+            (_made, check, "CHECK_COMPLETE"),
+            (_made, snapshot_and_restore, "RESTORE_COMPLETE"),
+            (_made, cancel_in_the_middle, "ROLLBACK_COMPLETE"),
+            (_made, cancel_where_it_is, "UPDATE_FAILED"),
+            (_made, superseded, "UPDATE_COMPLETE"),
+            (_made, repaired, "UPDATE_COMPLETE"),
+            (_made, handed_over, "ADOPT_COMPLETE"),
+            (None, nested_create, "CREATE_COMPLETE"),
+            (None, nested_creation_rolled_back, "ROLLBACK_COMPLETE"),
+            (_nested_made, nested_update, "UPDATE_COMPLETE"),
+            (_nested_made, nested_update_rolled_back, "ROLLBACK_COMPLETE"),
+            (_nested_made, nested_delete, "DELETE_COMPLETE"),
+            (_nested_made, nested_suspend_and_resume, "RESUME_COMPLETE"),
+            (_nested_made, nested_cancel, "ROLLBACK_COMPLETE"),
+        )
+    )
+}
