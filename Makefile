@@ -53,5 +53,8 @@ test-real: $(VENV)/.test-installed ## Run the walk-through and the three-tier st
 compare-heat: $(VENV)/.test-installed ## Put the cases of tests/real/cases to Kamado and to a real Heat on the same cloud
 	tests/real/run --heat $(ARGS)
 
+chaos: $(VENV)/.test-installed ## Kill every scenario at each of its points, live through 500 random schedules (ARGS="live 1-5000")
+	$(BIN)/python -m tests.simulation $(ARGS)
+
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis src/*.egg-info

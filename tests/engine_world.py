@@ -636,7 +636,6 @@ class World(Look):
             await task
 
 
-
 def held(world: World, stack_id: str, **moved: str) -> dict[str, Any]:
     """Options of an operation that is held to a plan made now; ``moved``: parts of its basis that were something else then."""
     stack = world.stack(stack_id)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from kamado.cloud.grants import Grant
 from kamado.engine.hooks import waits_at
 from kamado.engine.targets import TargetLoader
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import StackRecord
-from kamado.orchestrator import signals, snapshots, stacks
+from kamado.orchestrator import actions, plans, signals, snapshots, stacks
 from kamado.orchestrator.context import OrchestratorSettings, RequestContext, Services
 from kamado.orchestrator.requests import StackRequest
 from kamado.template import Environment
@@ -33,8 +34,11 @@ class _Clouds:
     def for_token(self, context: Any) -> Any:
         return self._simulation.cloud
 
-    def make_trust(self, context: Any) -> str:
-        return "a trust"
+    def grant(self, context: Any, name: str) -> Grant:
+        return Grant("trusts", "a trust")
+
+    def holds(self, record: Any, *, surely: bool) -> bool:
+        return True
 
 
 class _Everything:
@@ -87,25 +91,35 @@ class Client:
         """PUT, or with ``existing`` PATCH."""
         await self._stack(stacks.update, stack_id, _request(resources, **options))
 
+    async def plan(self, stack_id: str, resources: Mapping[str, Any], **options: Any) -> str:
+        """The basis of the plan of an update; `update` can be held to it by ``plan``."""
+        shown = await self._stack(plans.update, stack_id, _request(resources, **options))
+        assert shown.basis is not None
+        return shown.basis
+
     async def delete(self, stack_id: str) -> None:
         """DELETE."""
-        await self._stack(stacks.delete, stack_id)
+        await self._stack(actions.delete, stack_id)
 
     async def act(self, stack_id: str, action: Action) -> None:
         """Check, suspend, resume."""
-        await self._stack(stacks.act, stack_id, action)
+        await self._stack(actions.act, stack_id, action)
 
     async def cancel(self, stack_id: str) -> None:
         """Cancel an update and go back."""
-        await self._stack(stacks.cancel, stack_id)
+        await self._stack(actions.cancel_update, stack_id)
 
     async def cancel_without_rollback(self, stack_id: str) -> None:
         """Cancel, and stay where it is."""
+        await self._stack(actions.cancel, stack_id)
 
-        def work(services: Services) -> None:
-            stacks.cancel_without_rollback(services, self._of(stack_id))
+    async def retry(self, stack_id: str) -> None:
+        """What failed again."""
+        await self._stack(actions.retry, stack_id)
 
-        await self._ask(work)
+    async def roll_back(self, stack_id: str) -> None:
+        """Back to what was before."""
+        await self._stack(actions.roll_back, stack_id)
 
     async def abandon(self, stack_id: str) -> dict[str, Any]:
         """What `create` can adopt."""

@@ -13,6 +13,7 @@ from tests.engine_world import Cloud
 from tests.simulation.client import VERSION, Client
 
 from kamado.model.lifecycle import Action
+from kamado.plugin.errors import PermanentError
 
 Story = Callable[[Client, str], Awaitable[str]]
 """Given the stack that there is already ("" when there is none); the stack's id."""
@@ -132,6 +133,20 @@ async def _failed(client: Client, _: str) -> str:
     return stack
 
 
+async def retried(client: Client, stack: str) -> str:
+    """The same once more; this time the cloud is kinder."""
+    _cloud(client).faults = {}
+    await client.retry(stack)
+    return stack
+
+
+async def _refused(client: Client, _: str) -> str:
+    _cloud(client).faults["create:b"] = [PermanentError("no")]
+    stack = await client.create(three())
+    await client.rest(stack)
+    return stack
+
+
 async def update_in_place(client: Client, stack: str) -> str:
     """One property changes, a resource is new, one goes."""
     resources = three(size=2, d={"type": T, "depends_on": "b"})
@@ -144,6 +159,13 @@ async def update_with_replacement(client: Client, stack: str) -> str:
     """The first one is replaced, the others follow."""
     _cloud(client).build_seconds = 2
     await client.update(stack, three(kind="y"))
+    return stack
+
+
+async def update_held_to_a_plan(client: Client, stack: str) -> str:
+    """What was shown is what runs, however often it is interrupted."""
+    shown = await client.plan(stack, three(kind="y"))
+    await client.update(stack, three(kind="y"), plan=shown)
     return stack
 
 
@@ -345,8 +367,10 @@ SCENARIOS: dict[str, Scenario] = {
             (None, hooks, "CREATE_COMPLETE"),
             (None, delete_while_it_is_made, "DELETE_COMPLETE"),
             (_failed, retry_after_failure, "UPDATE_COMPLETE"),
+            (_refused, retried, "CREATE_COMPLETE"),
             (_made, update_in_place, "UPDATE_COMPLETE"),
             (_made, update_with_replacement, "UPDATE_COMPLETE"),
+            (_made, update_held_to_a_plan, "UPDATE_COMPLETE"),
             (_swap_made, replacement_asked_for_by_the_handler, "UPDATE_COMPLETE"),
             (_place_made, making_way, "UPDATE_COMPLETE"),
             (_place_made, making_way_rolled_back, "ROLLBACK_COMPLETE"),

@@ -104,7 +104,7 @@ def draw(dice: random.Random) -> Schedule:
 _KINDS = (
     *("update",) * 8,
     *("delete", "suspend", "resume", "check", "snapshot", "restore"),
-    *("cancel", "stay", "unhealthy", "signal"),
+    *("cancel", "stay", "unhealthy", "signal", "retry", "roll back"),
 )
 
 
@@ -317,6 +317,8 @@ _ASKED: dict[str, _Asked] = {
     "check": lambda life, _: life.client.act(life.stack, Action.CHECK),
     "cancel": lambda life, _: life.client.cancel(life.stack),
     "stay": lambda life, _: life.client.cancel_without_rollback(life.stack),
+    "retry": lambda life, _: life.client.retry(life.stack),
+    "roll back": lambda life, _: life.client.roll_back(life.stack),
     "unhealthy": lambda life, request: life.client.mark_unhealthy(life.stack, f"r{request.pick}"),
     "signal": lambda life, request: life.client.signal(life.stack, f"r{request.pick}", {"from": "outside"}),
 }

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.simulation.schedules import draw, live
 
-SEEDS = 24
+SEEDS = 16
 
 
 @pytest.mark.parametrize("number", range(SEEDS))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kamado.engine import events
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.plan import Step
+from kamado.engine.uncertain import doubt
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import AFTER_SUSPEND, ResourceRecord
 from kamado.plugin import lifecycle
@@ -39,7 +40,7 @@ def act(run: Run, step: Step) -> Routine[None]:
             status=Status.IN_PROGRESS,
             reason=events.STATE_CHANGED,
             phase=Phase.INTENT,
-            progress=None,
+            progress=doubt(row),
             operation_id=run.operation.id,
         )
         run.row_event(row)
@@ -54,7 +55,12 @@ def act(run: Run, step: Step) -> Routine[None]:
     elif action is Action.CHECK:
         reason = f"CHECK not supported for {row.type}"
     row = run.ledger.update(
-        row.id, status=Status.COMPLETE, reason=reason, phase=Phase.NONE, progress=None, updated_at=run.now()
+        row.id,
+        status=Status.COMPLETE,
+        reason=reason,
+        phase=Phase.NONE,
+        progress=doubt(run.ledger.rows[row.id]),
+        updated_at=run.now(),
     )
     run.row_event(row)
 

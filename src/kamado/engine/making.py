@@ -20,6 +20,7 @@ from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties, wanted_update_policy
 from kamado.engine.scope import REFERENCE
+from kamado.engine.uncertain import uncertain
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ADOPT_DATA, ResourceRecord
@@ -344,7 +345,7 @@ def _update(wanted: Wanted, row: ResourceRecord, step: Step) -> Routine[None]:
     if row.status is Status.FAILED:
         resource = run.resource(row, row.properties, row.metadata)
         yield Enter(bool(resource.local))
-        if (yield from run.caller.patiently(resource, resource.needs_replace_failed)):
+        if uncertain(row) or (yield from run.caller.patiently(resource, resource.needs_replace_failed)):
             yield from _create(wanted, row.id)
             return
     if changes.refused:

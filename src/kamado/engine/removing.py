@@ -16,6 +16,7 @@ from kamado.engine.calling import DELETE, DELETE_SNAPSHOT, SNAPSHOT_DELETE
 from kamado.engine.effects import DURABLE, Call, Enter, Routine, Sleep, StepFailed
 from kamado.engine.hooks import wait_at
 from kamado.engine.plan import Step
+from kamado.engine.uncertain import doubt, uncertain
 from kamado.model.changes import UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ABANDON, FORCE, RETAIN, ResourceRecord
@@ -31,9 +32,6 @@ LOG = logging.getLogger(__name__)
 _NAMED = 5
 """So many of the things that are in the way of a deletion are named."""
 
-UNCERTAIN = "uncertain"
-"""Key in a row's progress: a creation was begun and its outcome is not known."""
-
 _BORN = frozenset({Action.CREATE, Action.INIT, Action.ADOPT})
 
 
@@ -47,8 +45,8 @@ def remove(run: Run, step: Step) -> Routine[None]:
     if whole and not again:
         yield from wait_at(run, row.id, "pre-delete", Action.DELETE)
         row = run.ledger.rows[row.id]
-    uncertain = _uncertain(row)
-    untouched = _never_made(row) and not uncertain
+    unsure = uncertain(row)
+    untouched = _never_made(row) and not unsure
     if not again:
         row = run.ledger.update(
             row.id,
@@ -56,7 +54,7 @@ def remove(run: Run, step: Step) -> Routine[None]:
             status=Status.IN_PROGRESS,
             reason=events.STATE_CHANGED,
             phase=Phase.INTENT,
-            progress={UNCERTAIN: True} if uncertain else None,
+            progress=doubt(row),
             operation_id=run.operation.id,
         )
         run.row_event(row)
@@ -64,7 +62,7 @@ def remove(run: Run, step: Step) -> Routine[None]:
         if not _stays(run, row):
             yield from _snapshots_of(run, row)
             if not untouched and row.external_id is None:
-                yield from _from_cloud(run, row, again, uncertain)
+                yield from _from_cloud(run, row, again, unsure)
     except StepFailed as failed:
         if not run.operation.options.get(FORCE):
             raise
@@ -121,11 +119,11 @@ def _snapshots_of(run: Run, row: ResourceRecord) -> Routine[None]:
             yield Sleep(run.caller.settings.poll_first)
 
 
-def _from_cloud(run: Run, row: ResourceRecord, again: bool, uncertain: bool) -> Routine[None]:
+def _from_cloud(run: Run, row: ResourceRecord, again: bool, unsure: bool) -> Routine[None]:
     if _held_by_another(run, row):
         return
     resource = run.resource(row, row.properties, row.metadata)
-    if uncertain:
+    if unsure:
         found = yield from run.caller.look_up_before_delete(resource)
         if not found and resource.can_find and not row.data:
             return
@@ -167,15 +165,6 @@ def _held_by_another(run: Run, row: ResourceRecord) -> bool:
         for other in run.ledger.rows.values()
         if other.id != row.id
     )
-
-
-def _uncertain(row: ResourceRecord) -> bool:
-    """Whether there may be something in the cloud that the row does not know of."""
-    if row.physical_id is not None:
-        return False
-    if row.action is Action.DELETE:
-        return bool((row.progress or {}).get(UNCERTAIN))
-    return row.action is Action.CREATE and row.phase is not Phase.NONE
 
 
 def _never_made(row: ResourceRecord) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from kamado.engine.events import REASON_LIMIT, resource_event
 from kamado.engine.hooks import cleared, waits_at
+from kamado.engine.uncertain import UNCERTAIN, uncertain
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import EventRecord, ResourceRecord, StackRecord
 from kamado.orchestrator.context import Services
@@ -163,6 +164,7 @@ def mark(services: Services, stack: StackRecord, name: str, unhealthy: bool, rea
             "status": Status.FAILED if unhealthy else Status.COMPLETE,
             "reason": reason or _MARKED,
             "updated_at": services.clock.now(),
+            **({"progress": {**(now.progress or {}), UNCERTAIN: True}} if uncertain(now) else {}),
         }
         return values, (resource_event(replace(now, **values), None, services.clock.now()),)
 
