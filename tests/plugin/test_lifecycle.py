@@ -97,7 +97,7 @@ def cloud_error(status: int, **headers: str) -> CloudError:
         (cloud_error(409), Outcome(OutcomeKind.FAIL, "Conflict: resources.it: words", error=ErrorKind.CONFLICT)),
         (cloud_error(400), Outcome(OutcomeKind.FAIL, "BadRequest: resources.it: words")),
         (cloud_error(403), Outcome(OutcomeKind.FAIL, "Forbidden: resources.it: words")),
-        (cloud_error(500), Outcome(OutcomeKind.FAIL, "InternalServerError: resources.it: words")),
+        (cloud_error(500), Outcome(OutcomeKind.FAIL, "InternalServerError: resources.it: words", error=ErrorKind.TROUBLE)),
         (cloud_error(503, **{"Retry-After": "7"}),
          Outcome(OutcomeKind.RETRY, "ServiceUnavailable: resources.it: words", 7.0)),
         (cloud_error(504), Outcome(OutcomeKind.RETRY, "ServiceUnavailable: resources.it: words", None, True)),

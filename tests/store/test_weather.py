@@ -128,9 +128,8 @@ def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
     killed = 0
     with Journal(store) as journal, engine.connect() as executioner:
         futures = []
-        end = time.monotonic() + 1.2
         number = 0
-        while time.monotonic() < end:
+        while killed < 5:
             for _ in range(20):
                 row = a_resource(held.stack_id, f"r{number}")
                 changes = [InsertResource(row), AppendEvent(an_event(held.stack_id, f"r{number}"))]
@@ -142,7 +141,6 @@ def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
         for future in futures:
             future.result(30)
     engine.dispose()
-    assert killed > 3
     names = Counter(row.name for row in store.resources.of_stack(held.stack_id))
     assert names == {f"r{position}": 1 for position in range(number)}
     events = store.events.page([held.stack_id], EventFilter(sort_keys=("event_time",)))
