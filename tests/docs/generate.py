@@ -178,8 +178,9 @@ def language_rows() -> Iterator[str]:
     found: dict[str, list[str]] = {}
     for path in sorted(CASES.glob("*.yaml")):
         for case in cases(path.name):
-            if "differs" in case:
-                found.setdefault(case["differs"], []).append(_asked(case))
+            reason = case.get("differs") or case.get("unsteady")
+            if reason:
+                found.setdefault(reason, []).append(_asked(case))
     yield row("why Kamado says something else", "asked")
     yield row("---", "---")
     yield from (row(reason, ", ".join(f"`{asked}`" for asked in asked_for)) for reason, asked_for in found.items())
@@ -187,7 +188,7 @@ def language_rows() -> Iterator[str]:
 
 def _asked(case: Mapping[str, Any]) -> str:
     """What a row asks, without the template around it that all have."""
-    asked = next(case[key] for key in ("value", "schema", "template") if key in case)
+    asked = next(case[key] for key in ("value", "call", "schema", "template") if key in case)
     if "template" in case:
         sections = {key: value for key, value in asked.items() if "ersion" not in key}
         asked = {key: value for key, value in sections.items() if key.lower() != "resources"} or sections

@@ -47,6 +47,16 @@ def properties(account: Account, version: str, values: Mapping[str, Any]) -> dic
     return _in_halves(values, "t", ask)
 
 
+def conditions(account: Account, version: str, values: Mapping[str, Any]) -> dict[str, Answer]:
+    """Whether each of ``values`` may stand where a condition is defined."""
+
+    def ask(named: Mapping[str, Any]) -> Answer:
+        found = previewed(account, around(version, {}, conditions=dict(named)), files=FILES)
+        return found if "refused" in found else {"value": dict.fromkeys(named, True)}
+
+    return _in_halves(values, "t", ask)
+
+
 def outputs(account: Account, version: str, values: Mapping[str, Any], stack: str) -> dict[str, Answer]:
     """What each of ``values`` is as an output of a finished stack, which is made for that under the name ``stack``."""
 

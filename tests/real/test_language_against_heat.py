@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from tests.real.comparison import Account
-from tests.real.oracle import Answer, outputs, previewed, properties, validated
-from tests.template.tables import around_parameter, cases, circle, differs
+from tests.real.oracle import Answer, conditions, outputs, previewed, properties, validated
+from tests.template.tables import around_parameter, by_version, cases, circle, differs
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
 FUNCTIONS = cases("functions.yaml")
+CALLS = {f"t{number}": row for number, row in enumerate(cases("versions.yaml"))}
 VERSIONS = sorted({row["version"] for row in FUNCTIONS})
 
 
@@ -58,7 +59,7 @@ def compare(question: str, rows: Rows, recorded: Answers, heat: Answers, ours: A
 def _faults(
     row: Mapping[str, Any], different: bool, recorded: Answer | None, heat: Answer, ours: Answer
 ) -> Iterator[str]:
-    shown = {key: value for key, value in row.items() if key in ("version", "value", "schema", "given", "template")}
+    shown = {key: row[key] for key in ("version", "value", "call", "schema", "given", "template") if key in row}
     if recorded is not None and any(heat.get(key) != value for key, value in recorded.items()):
         yield f"{shown}\n    the table: {recorded}\n    Heat:      {heat}"
     if different:
@@ -97,6 +98,19 @@ def test_functions_in_outputs(places: tuple[Account, Account], version: str) -> 
     heat, ours = both(places, lambda account: outputs(account, version, values, stack))
     recorded = {name: {"value": row["live"]} for name, row in rows.items() if "live" in row}
     compare("output", rows, recorded, heat, ours)
+
+
+@pytest.mark.parametrize("version", sorted(by_version(CALLS["t0"], "preview")))
+@pytest.mark.parametrize("question", ["preview", "condition"])
+def test_every_function_in_every_version(places: tuple[Account, Account], question: str, version: str) -> None:
+    recorded = {name: found[version] for name, row in CALLS.items() if version in (found := by_version(row, question))}
+    if not recorded:
+        return  # a version without conditions
+    rows = {name: CALLS[name] for name in recorded}
+    values = {name: row["call"] for name, row in rows.items()}
+    ask = properties if question == "preview" else conditions
+    heat, ours = both(places, lambda account: ask(account, version, values))
+    compare(question, rows, recorded, heat, ours)
 
 
 def test_parameters(places: tuple[Account, Account]) -> None:

@@ -49,6 +49,18 @@ def differs(row: Mapping[str, Any], question: str) -> bool:
     return "differs" in row and question in row.get("differs_in", (question,))
 
 
+def by_version(row: Mapping[str, Any], question: str) -> dict[str, dict[str, Any]]:
+    """What a row of `versions.yaml` says to a question (`preview`, `condition`), by version: `value`, or `refused` and `type`."""
+    found: dict[str, dict[str, Any]] = {}
+    for group in row.get(question, ()):
+        if "refused" in group:
+            answer = {"refused": group["refused"], "type": group.get("type", "StackValidationFailed")}
+        else:
+            answer = {"value": row["call"] if "plain" in group else group["value"]}
+        found.update(dict.fromkeys(group["in"], answer))
+    return found
+
+
 def circle(sentence: str) -> str:
     """The sentence about a circle with its entries in order; other sentences as they are. Heat takes them from a set."""
     if not sentence.startswith("Circular Dependency Found: "):

@@ -122,21 +122,9 @@ class _Checker:
         )
         for key, label, value in fields:
             for call, path, place in _placed_calls(value, (*base, key), f"{definition.name}.{label}"):
-                for other in self._targets(call):
+                for other in _targets(call, self.scope):
                     if other not in self.definitions:
                         self._wrong_reference(other, place, path)
-
-    def _targets(self, call: Function) -> Iterator[str]:
-        if isinstance(call, GetAttr):
-            target = call.target(self.scope)
-            if target is not None:
-                yield target[0]
-        elif isinstance(call, GetResource):
-            name = call.target(self.scope)
-            if name is not None:
-                yield name
-            elif not isinstance(call, Ref) and not isinstance(call.args, Function | str):
-                yield str(call.args)
 
     def _wrong_reference(self, name: str, place: str, path: Path) -> None:
         hint = did_you_mean(name, self.definitions)
@@ -352,3 +340,17 @@ def _placed_calls(value: Any, path: Path, place: str) -> Iterator[tuple[Function
                 yield from _placed_calls(branch, (*path, value.name), f"{place}.{value.name}")
         else:
             yield from _placed_calls(value.args, (*path, value.name), f"{place}.{value.name}")
+
+
+def _targets(call: Function, scope: ParameterScope) -> Iterator[str]:
+    """The resources that a call names."""
+    if isinstance(call, GetAttr):
+        target = call.target(scope)
+        if target is not None:
+            yield target[0]
+    elif isinstance(call, GetResource):
+        name = call.target(scope)
+        if name is not None:
+            yield name
+        elif not isinstance(call, Ref) and not isinstance(call.args, Function | str):
+            yield str(call.args)

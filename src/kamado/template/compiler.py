@@ -47,11 +47,7 @@ class Compiler:
                 if made is not None:
                     return self._call(made, name, value[name], path, functions, removed)
                 if name in removed:
-                    return self._refuse_call(
-                        name,
-                        path,
-                        f"The template version is invalid: The function {name} is not supported in this version of HOT.",
-                    )
+                    return self._refuse_call(name, path, removed_function(name))
                 if functions is self.dialect.condition_functions and name in self.dialect.functions:
                     return self._refuse_call(name, path, f'The function "{name}" is invalid in this context')
             changed: dict[str, Any] | None = None
@@ -167,3 +163,8 @@ class Compiler:
     def problem(self, code: str, message: str, path: Path, **more: Any) -> None:
         """Note something wrong."""
         self.problems.append(self.source.problem(code, message, path, **more))
+
+
+def removed_function(name: object) -> str:
+    """What Heat says to a function that earlier versions had."""
+    return f"The template version is invalid: The function {name} is not supported in this version of HOT."

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kamado.template.compiler import Compiler
+from kamado.template.compiler import Compiler, removed_function
 from kamado.template.declarations import read_parameters
 from kamado.template.definition import NO_READS, Output, Reads, read_by, reads
 from kamado.template.dialect import Dialect
@@ -219,19 +219,13 @@ class Loader:
         table = self.compiler.condition_table
         table.update(dict.fromkeys(section, True))
         for name, value in section.items():
-            is_call = (
-                isinstance(value, Mapping)
-                and len(value) == 1
-                and (
-                    next(iter(value)) in self.dialect.condition_functions or next(iter(value)) in self.dialect.functions
-                )
-            )
+            called = next(iter(value)) if isinstance(value, Mapping) and len(value) == 1 else None
+            is_call = called in self.dialect.condition_functions or called in self.dialect.functions
             if not isinstance(value, bool) and not is_call:
-                self._note(
-                    "KT121",
-                    f'Condition validation error: : The definition of condition "{name}" is invalid: {value}',
-                    (key, name),
-                )
+                words = f'Condition validation error: : The definition of condition "{name}" is invalid: {value}'
+                if called in self.dialect.removed:  # told without the section, as in Heat
+                    words = f"{called}: : {removed_function(called)}"
+                self._note("KT121", words, (key, name))
                 continue
             table[name] = value if isinstance(value, bool) else self.compiler.condition(value, (key, name), None)
         self._drain()
