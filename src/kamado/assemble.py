@@ -32,9 +32,10 @@ from kamado.model.records import CredentialRecord, OperationRecord, StackRecord
 from kamado.orchestrator import credentials
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import MissingCredentialError
+from kamado.plugin.global_environment import GlobalEnvironmentInvalid
 from kamado.plugin.registry import Registry
 from kamado.processes import EngineThread, WebServer
-from kamado.settings import Settings
+from kamado.settings import Settings, SettingsError
 from kamado.store import Journal, Store
 
 LOG = logging.getLogger(__name__)
@@ -107,8 +108,11 @@ class Parts:
 
     @cached_property
     def registry(self) -> Registry:
-        """All resource types that are installed."""
-        return Registry.load()
+        """All resource types that are installed, under the operator's environment. Raises SettingsError."""
+        try:
+            return Registry.load(self.settings.environment_dir)
+        except GlobalEnvironmentInvalid as error:
+            raise SettingsError(f"environment_dir {self.settings.environment_dir}: {error}") from error
 
     @cached_property
     def clouds(self) -> CloudFactory:

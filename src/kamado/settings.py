@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
@@ -45,7 +46,9 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All sections. ``raw`` is the parsed oslo.config object, only for libraries that insist on one."""
+    """All sections. ``environment_dir`` is the folder of the global environment; ``raw`` the parsed oslo.config object, only for
+    libraries that insist on one.
+    """
 
     store: StoreSettings
     api: ApiSettings
@@ -53,6 +56,7 @@ class Settings:
     engine: EngineSettings
     cloud: CloudSettings
     messaging: MessagingSettings
+    environment_dir: Path
     raw: Any = field(repr=False)
 
 
@@ -98,6 +102,11 @@ _DEFAULT = [
         "transport_url",
         secret=True,
         help="Message bus over which processes wake each other, as oslo.messaging writes it: rabbit://user:password@host:5672/.",
+    ),
+    cfg.StrOpt(
+        "environment_dir",
+        default="/etc/heat/environment.d",
+        help="Folder of the global environment: its *.yaml, *.yml and *.json files, sorted, lie under every user's environment.",
     ),
     cfg.IntOpt("periodic_interval", default=60, help="Seconds between an engine's entries in the service list."),
 ]
@@ -246,6 +255,7 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             deferred_auth_method=conf.deferred_auth_method,
         ),
         messaging=messaging,
+        environment_dir=Path(conf.environment_dir),
         raw=conf,
     )
 

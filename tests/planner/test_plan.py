@@ -50,7 +50,7 @@ def applied(resources: Resources, **options: Any) -> list[ResourceRecord]:
     scope = RowScope(wanted.parameters, rows.get)
     for name in _order(wanted):
         definition = wanted.definitions[name]
-        schema = REGISTRY.schema(definition.type)
+        schema = REGISTRY.schema(definition.type, "")
         assert schema is not None
         written = definition_digest(definition, wanted.parameters)
         rows[name] = ResourceRecord(

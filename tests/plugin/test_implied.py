@@ -14,7 +14,7 @@ def implied(resources: str, name: str) -> set[str]:
     )
     definitions = template.definitions(template.bind(Environment.load(None), PseudoParameters("s", "i", "p")))
     definition = definitions[name]
-    return REGISTRY.get(definition.type).implied_by(name, definition, definitions)
+    return REGISTRY.get(definition.type, "").implied_by(name, definition, definitions)
 
 
 NETWORK = """

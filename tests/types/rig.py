@@ -72,7 +72,7 @@ class Rig:
         self, type_name: str, properties: Mapping[str, Any], *, name: str = "it", saver: Saver | None = None
     ) -> Resource:
         """A resource that does not exist yet."""
-        cls = REGISTRY.get(type_name)
+        cls = REGISTRY.get(type_name, "")
         values = lifecycle.coerce(cls.schema, properties)
         record = ResourceRecord(
             new_id(),

@@ -15,7 +15,7 @@ from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
 from kamado.template.unknown import UNKNOWN
 
-VOLUME = Registry.load().get("OS::Cinder::Volume")
+VOLUME = Registry.load().get("OS::Cinder::Volume", "")
 
 
 def volume(rig: Rig, **properties: Any) -> Resource:

@@ -13,7 +13,7 @@ from kamado.plugin.errors import ResourceInError
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
 
-WEB_IMAGE = Registry.load().get("OS::Glance::WebImage")
+WEB_IMAGE = Registry.load().get("OS::Glance::WebImage", "")
 LEAST = {"disk_format": "raw", "container_format": "bare", "location": "http://images.example/a.raw"}
 
 

@@ -24,7 +24,7 @@ def test_a_random_string_stays_the_same(bare_rig: Rig) -> None:
 
 
 def test_a_random_string_is_replaced_by_a_new_salt() -> None:
-    schema = REGISTRY.get("OS::Heat::RandomString").schema
+    schema = REGISTRY.get("OS::Heat::RandomString", "").schema
     for name, value in {"salt": "b", "length": 9, "character_classes": [], "character_sequences": []}.items():
         assert lifecycle.diff(schema, {name: 1}, {name: value}).replace == (name,)
 
@@ -56,7 +56,7 @@ def test_each_class_and_sequence_is_there_often_enough() -> None:
 
 
 def test_a_random_string_must_be_long_enough() -> None:
-    cls = REGISTRY.get("OS::Heat::RandomString")
+    cls = REGISTRY.get("OS::Heat::RandomString", "")
     values = lifecycle.coerce(cls.schema, {"length": 5, "character_classes": [{"class": "digits", "min": 6}]})
     (finding,) = cls.validate(values)
     assert finding == "Length property cannot be smaller than combined character class and character sequence minimums"
@@ -102,7 +102,7 @@ def test_a_value_is_updated_in_place(bare_rig: Rig) -> None:
     ],
 )
 def test_a_value_that_does_not_fit_is_refused(kind: str, value: object, text: str) -> None:
-    (finding,) = REGISTRY.get("OS::Heat::Value").validate({"type": kind, "value": value})
+    (finding,) = REGISTRY.get("OS::Heat::Value", "").validate({"type": kind, "value": value})
     assert finding.told("v") == f"Property error: : resources.v.properties.value: : {text}"
 
 

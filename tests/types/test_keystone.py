@@ -138,12 +138,12 @@ def test_a_new_password_is_the_one_that_counts(admin_rig: Rig) -> None:
     ],
 )
 def test_a_role_is_on_one_thing(roles: list[object], words: str) -> None:
-    (finding,) = TYPES.get("OS::Keystone::User").validate({"roles": roles})
+    (finding,) = TYPES.get("OS::Keystone::User", "").validate({"roles": roles})
     assert words in finding
 
 
 def test_what_is_not_known_yet_is_not_judged() -> None:
-    user = TYPES.get("OS::Keystone::User")
+    user = TYPES.get("OS::Keystone::User", "")
     assert user.validate({"roles": UNKNOWN}) == []
     assert user.validate({"roles": [UNKNOWN, {"role": "r", "project": UNKNOWN}]}) == []
 

@@ -91,7 +91,7 @@ def test_each_updatable_property_there_and_back(sample: Sample, its: Rig) -> Non
 
 @EACH
 def test_no_property_is_forgotten(sample: Sample) -> None:
-    cls = REGISTRY.get(sample.type)
+    cls = REGISTRY.get(sample.type, "")
     updatable = {name for name, prop in cls.props.items() if prop.update and prop.instead is None}
     assert updatable == set(sample.updates) | set(sample.apart)
     assert set(sample.updates) <= set(sample.full)
@@ -99,8 +99,8 @@ def test_no_property_is_forgotten(sample: Sample) -> None:
 
 @EACH
 def test_what_cannot_be_changed_is_replaced(sample: Sample) -> None:
-    schema = REGISTRY.get(sample.type).schema
-    for name, prop in REGISTRY.get(sample.type).props.items():
+    schema = REGISTRY.get(sample.type, "").schema
+    for name, prop in REGISTRY.get(sample.type, "").props.items():
         if prop.instead is None and not prop.update and not prop.immutable:
             difference = lifecycle.diff(schema, {name: "a"}, {name: "b"})
             assert difference.replace == (name,)

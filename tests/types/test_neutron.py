@@ -87,7 +87,7 @@ def test_a_subnet_without_gateway(rig: Rig) -> None:
     ],
 )  # fmt: skip
 def test_a_subnet_that_makes_no_sense(properties: dict, text: str) -> None:
-    cls = REGISTRY.get("OS::Neutron::Subnet")
+    cls = REGISTRY.get("OS::Neutron::Subnet", "")
     assert [str(finding) for finding in cls.validate(lifecycle.coerce(cls.schema, properties))] == [text]
 
 
@@ -126,7 +126,7 @@ def test_a_port_goes_back_to_the_default_group(rig: Rig) -> None:
 
 
 def test_a_port_that_is_always_replaced() -> None:
-    schema = REGISTRY.get("OS::Neutron::Port").schema
+    schema = REGISTRY.get("OS::Neutron::Port", "").schema
     always = {"replacement_policy": "REPLACE_ALWAYS"}
     assert lifecycle.diff(schema, {**always, "name": "a"}, {**always, "name": "b"}).must_replace
     assert not lifecycle.diff(schema, {"name": "a"}, {"name": "b"}).must_replace
@@ -218,7 +218,7 @@ def test_rules_are_made_once_though_a_crash_repeats_them(rig: Rig) -> None:
 
 
 def test_the_name_default_is_taken() -> None:
-    (finding,) = REGISTRY.get("OS::Neutron::SecurityGroup").validate({"name": "default"})
+    (finding,) = REGISTRY.get("OS::Neutron::SecurityGroup", "").validate({"name": "default"})
     assert finding == 'Security groups cannot be assigned the name "default".'
 
 
@@ -264,14 +264,14 @@ def test_a_name_that_nothing_has_is_told_with_its_place(rig: Rig) -> None:
 
 
 def test_protocols_may_be_numbers() -> None:
-    schema = REGISTRY.get("OS::Neutron::SecurityGroupRule").schema
+    schema = REGISTRY.get("OS::Neutron::SecurityGroupRule", "").schema
     assert lifecycle.coerce(schema, {"security_group": "g", "protocol": 6})["protocol"] == "6"
     with pytest.raises(ValuesInvalid, match=r'"300" is not an allowed value \[0, 1, 2'):
         lifecycle.coerce(schema, {"security_group": "g", "protocol": 300})
 
 
 def test_what_a_cloud_cannot_have(rig: Rig) -> None:
-    router, floating = REGISTRY.get("OS::Neutron::Router"), REGISTRY.get("OS::Neutron::FloatingIPAssociation")
+    router, floating = REGISTRY.get("OS::Neutron::Router", ""), REGISTRY.get("OS::Neutron::FloatingIPAssociation", "")
     assert router.unavailable(rig.cloud) is None
     assert floating.unavailable(rig.cloud) is None
 

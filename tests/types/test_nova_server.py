@@ -19,7 +19,7 @@ from kamado.resources.nova.server import create_microversion
 from kamado.template import Environment, PseudoParameters, load
 from kamado.template.unknown import UNKNOWN
 
-SERVER = Registry.load().get("OS::Nova::Server")
+SERVER = Registry.load().get("OS::Nova::Server", "")
 
 
 class Net:

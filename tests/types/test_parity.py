@@ -98,7 +98,7 @@ def _listed(constraint: dict[str, Any]) -> str:
 
 
 def type_differences(name: str) -> list[str]:
-    cls, fact = REGISTRY.get(name), FACTS[name]
+    cls, fact = REGISTRY.get(name, ""), FACTS[name]
     attributes = {key: value for key, value in cls.schema.attributes.items() if key != "show"}
     ours = {
         "properties": {key: plain(schema) for key, schema in cls.schema.properties.items()},
@@ -130,7 +130,7 @@ def test_a_type_is_declared_as_in_heat(name: str) -> None:
 def test_a_live_attribute_is_one_that_heat_never_caches(name: str) -> None:
     facts_of = FACTS[name]["attributes"]
     live = {key for key, shape in facts_of.items() if shape.get("cache_mode") == "cache_none"}
-    assert set(REGISTRY.get(name).schema.live_attributes) == live
+    assert set(REGISTRY.get(name, "").schema.live_attributes) == live
 
 
 def test_every_registered_type_of_heat_is_listed() -> None:

@@ -23,10 +23,12 @@ def list_types(call: Call, resp: Response) -> None:
     )
     if with_description:
         resp.media = {
-            "resource_types": [{"resource_type": cls.type_name, "description": types.description(cls)} for cls in found]
+            "resource_types": [
+                {"resource_type": name, "description": types.description(cls)} for name, cls in found.items()
+            ]
         }
     else:
-        resp.media = {"resource_types": [cls.type_name for cls in found]}
+        resp.media = {"resource_types": list(found)}
 
 
 def get_type(call: Call, resp: Response) -> None:

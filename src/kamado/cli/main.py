@@ -42,6 +42,19 @@ class _Lazy(click.Group):
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a setting that does not fit ends it with a clear line, whenever that turns out."""
+        try:
+            return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
+            from kamado.settings import SettingsError
+
+            if isinstance(error, SettingsError):
+                raise click.ClickException(str(error)) from error
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The list of commands, from the table alone."""
         with formatter.section("Commands"):
@@ -68,13 +81,10 @@ def main(ctx: click.Context, config_files: tuple[str, ...]) -> None:
 
 
 def settings_of(ctx: click.Context, overrides: Mapping[tuple[str, str], Any] | None = None) -> Any:
-    """The settings of the files given to `kamado`; ends the command with a clear line when one does not fit."""
-    from kamado.settings import SettingsError, load
+    """The settings of the files given to `kamado`."""
+    from kamado.settings import load
 
-    try:
-        return load(ctx.obj, overrides)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from error
+    return load(ctx.obj, overrides)
 
 
 if __name__ == "__main__":

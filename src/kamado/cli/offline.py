@@ -65,9 +65,17 @@ class Report:
         return len(self.problems) - self.errors
 
 
-def validate(template: Path, environments: Sequence[Path] = (), parameters: Mapping[str, str] | None = None) -> Report:
-    """Check a template with environments and parameter values. Raises OSError when one of the named files cannot be read."""
-    work = _Work(str(template))
+def validate(
+    template: Path,
+    environments: Sequence[Path] = (),
+    parameters: Mapping[str, str] | None = None,
+    environment_dir: Path | None = None,
+) -> Report:
+    """Check a template with environments and parameter values, and under the operator's environment if its folder is given.
+
+    Raises OSError when one of the named files cannot be read, GlobalEnvironmentInvalid for what is in the folder.
+    """
+    work = _Work(str(template), Registry.load(environment_dir))
     merged = work.environment(environments, parameters or {})
     text = work.text(template)
     if merged is None:
@@ -136,7 +144,7 @@ class _Catalog:
         self.folder = folder
         self.above = above
 
-    def schema(self, type_name: str, resource_name: str = "") -> TypeSchema | None:
+    def schema(self, type_name: str, resource_name: str) -> TypeSchema | None:
         """The schema of a type or of a nested template; everything that is wrong in the latter is reported on the way."""
         target = self.types.resolve(type_name, resource_name)
         if not target.endswith(ENDINGS):
@@ -152,9 +160,9 @@ class _Catalog:
 
 
 class _Work:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, registry: Registry) -> None:
         self.report = Report(file)
-        self.registry = Registry.load()
+        self.registry = registry
         self.known: dict[Path, TypeSchema] = {}
         self.environments: dict[str, str] = {}
         self.said: Mapping[str, str] = {}

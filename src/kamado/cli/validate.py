@@ -45,6 +45,11 @@ class Assignment(click.ParamType[tuple[str, str]]):
     help="Value of a parameter, on top of the environments.",
 )
 @click.option(
+    "--environment-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of the server's global environment, when it has one: its registry lies under the environments.",
+)
+@click.option(
     "--format",
     "shape",
     type=click.Choice(["human", "json", "sarif"]),
@@ -59,6 +64,7 @@ def validate(
     template: Path,
     environments: tuple[Path, ...],
     parameters: tuple[tuple[str, str], ...],
+    environment_dir: Path | None,
     shape: str,
     strict: bool,
 ) -> None:
@@ -77,9 +83,12 @@ def validate(
     true or only false, deprecated types and properties.
     """
     from kamado.cli import findings, offline
+    from kamado.plugin.global_environment import GlobalEnvironmentInvalid
 
     try:
-        report = offline.validate(template, environments, dict(parameters))
+        report = offline.validate(template, environments, dict(parameters), environment_dir)
+    except GlobalEnvironmentInvalid as error:
+        raise click.UsageError(f"--environment-dir: {error}") from error
     except OSError as error:
         raise click.UsageError(f"{error.filename}: {error.strerror}") from error
     if shape == "human":

@@ -25,6 +25,7 @@ from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildState, ChildTemplate, Clock, Ports, StackInfo
 from kamado.plugin.errors import PermanentError
 from kamado.template import ResolveError, Template, contains_unknown, resolve
+from kamado.template.environment import registry_target
 
 TOO_DEEP = "Request limit exceeded: Recursion depth exceeds {}."
 """Heat's sentence on stacks that nest too deep."""
@@ -58,8 +59,13 @@ def child_environment(parent: Mapping[str, Any], resource: str, child: ChildTemp
     singles = registry.get("resources") or {}
     inner = singles.get(resource) if isinstance(singles, Mapping) else None
     registry["resources"] = dict(inner) if isinstance(inner, Mapping) else {}
-    if child.hides is not None and registry.get(child.hides) == child.template:
-        del registry[child.hides]
+    if child.hides is not None and child.hides != child.template:
+        if registry.get(child.hides) == child.template:
+            del registry[child.hides]
+        elif registry_target((registry,), child.hides) != child.template:
+            registry[child.hides] = (
+                child.hides
+            )  # the operator's mapping: a template may use the type that it stands for
     kept = {name: parent[name] for name in ("parameter_defaults", "event_sinks") if parent.get(name)}
     return {**kept, "resource_registry": registry, "parameters": dict(child.parameters)}
 

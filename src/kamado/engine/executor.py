@@ -133,12 +133,12 @@ class Execution:
             desired = self._loader.desired(stack, self.operation.target)
         for row in rows:
             try:
-                desired.types.get(row.type, row.name)
+                desired.types.of(row)
             except UnknownType:
-                # An alias that the environment has no more: what it made as a nested stack can be deleted all the same.
+                # A file that is not there any more: what it made as a nested stack can be deleted all the same.
                 child = self._ports.store.stacks.get(row.physical_id, True) if row.physical_id else None
                 if child is not None and child.owner_id == stack.id:
-                    desired.types.stand_in(row.type)
+                    desired.types.stand_in(row)
         return desired
 
     def _request(self, desired: Desired, rows: list[ResourceRecord]) -> PlanRequest:
@@ -165,7 +165,7 @@ class Execution:
             run.ledger,
             Work(
                 partial(self._routine, run),
-                lambda step: run.desired.types.get(step.type, step.name).local is True,
+                lambda step: run.kind(step).local is True,
             ),
             (self._ports.clock, self._ports.calls),
             self._settings,
@@ -174,7 +174,7 @@ class Execution:
         loop = asyncio.get_running_loop()
         self._run = run
         besides = [loop.create_task(self._ring((deadline - run.now()).total_seconds()))]
-        if any(run.desired.types.get(step.type, step.name).composite for step in chosen.steps):
+        if any(run.kind(step).composite for step in chosen.steps):
             besides.append(loop.create_task(self._look_after_children(run)))
         try:
             await driver.run()

@@ -66,7 +66,7 @@ class Wanted:
         self.name = step.name
         self.definition: Definition = run.desired.definitions[step.name]
         self.kind: type[Resource] = run.desired.types.get(step.type, step.name)
-        self.schema: TypeSchema = run.desired.types.schema(step.type) or self.kind.schema
+        self.schema: TypeSchema = self.kind.schema
         version = run.desired.types.version(step.type, step.name)
         written = definition_digest(self.definition, run.desired.parameters, version)
         self.digest = applied_digest(written, self.definition, run.scope, run.keeps_secrets)
@@ -117,6 +117,7 @@ class Wanted:
         """Fields of a row that was brought to this."""
         return {
             "definition": self.digest,
+            "implementation": self.kind.type_name,
             "metadata": self.metadata,
             "requires": self.requires,
             "deletion_policy": self.definition.deletion_policy,
@@ -385,6 +386,7 @@ def _begin(wanted: Wanted, row: ResourceRecord, attempted: Mapping[str, Any]) ->
         operation_id=run.operation.id,
         updated_at=run.now(),
         replaced_by=None,
+        implementation=wanted.kind.type_name,
         secret=row.secret or wanted.secret,
     )
     if not again:

@@ -19,7 +19,6 @@ from kamado.model.lifecycle import Stop
 from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
 from kamado.plugin.context import Clock as BlockingClock
 from kamado.plugin.resource import Resource
-from kamado.template.schema import TypeSchema
 
 T = TypeVar("T")
 
@@ -52,6 +51,9 @@ class Files(Protocol):
 
     def get(self, key: str) -> str:
         """The text with that id."""
+
+    def put(self, text: str) -> str:
+        """Stores a text if it is not there yet; its id."""
 
 
 class Rows(Protocol):
@@ -186,17 +188,17 @@ class Calls(Protocol):
 class Types(Protocol):
     """Resource types by name."""
 
-    def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
-        """The class of a type; raises `kamado.plugin.registry.UnknownType`."""
+    def get(self, type_name: str, resource_name: str) -> type[Resource]:
+        """The class that a resource is to have; raises `kamado.plugin.registry.UnknownType`."""
 
-    def version(self, type_name: str, resource_name: str = "") -> str:
+    def of(self, row: ResourceRecord) -> type[Resource]:
+        """The class that a row was made with; raises as `get`."""
+
+    def version(self, type_name: str, resource_name: str) -> str:
         """What besides its properties makes a composite type what it is, as a digest; "" for others."""
 
-    def schema(self, type_name: str) -> TypeSchema | None:
-        """The schema of a type, None when there is no such type."""
-
-    def stand_in(self, type_name: str) -> None:
-        """Have a name that is not known stand for a nested stack that is only deleted."""
+    def stand_in(self, row: ResourceRecord) -> None:
+        """Have what a row was made with stand for a nested stack that is only deleted, for it is not known any more."""
 
 
 class TypeSource(Protocol):
@@ -205,6 +207,10 @@ class TypeSource(Protocol):
     @property
     def fingerprint(self) -> str:
         """Changes with the installed types."""
+
+    @property
+    def operators(self) -> Mapping[str, str]:
+        """The templates that the operator's environment names."""
 
     def for_environment(
         self, environment: Any, files: Mapping[str, str] | None = None, *, lenient: bool = False

@@ -15,7 +15,7 @@ from kamado.engine import events
 from kamado.engine.calling import Caller, LedgerSaver
 from kamado.engine.children import ChildStacks, Parent, stack_info
 from kamado.engine.ledger import Ledger
-from kamado.engine.plan import Plan
+from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.scope import RowScope
 from kamado.engine.targets import Desired, TargetLoader
@@ -24,6 +24,7 @@ from kamado.model.lifecycle import Action, Status
 from kamado.model.records import FORCE, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports
+from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
 
 
@@ -110,13 +111,22 @@ class Run:
         """Whether this very operation was at that action of the row already, before a crash."""
         return row.operation_id == self.operation.id and row.action is action and row.status is Status.IN_PROGRESS
 
+    def kind(self, step: Step) -> type[Resource]:
+        """The class that a step is about: that of what it makes, else that of the row that it works on."""
+        row = self.ledger.rows.get(step.row_id or "")
+        types = self.desired.types
+        return types.get(step.type, step.name) if row is None or step.kind.makes else types.of(row)
+
     def event(self, row: ResourceRecord, properties: Mapping[str, Any] | None) -> None:
         """A line of history in the state that the row has now."""
         self.ledger.event(events.resource_event(row, properties, self.now()))
 
     def row_event(self, row: ResourceRecord) -> None:
         """The same with the properties that the row was applied with."""
-        schema = self.desired.types.schema(row.type)
+        try:
+            schema = self.desired.types.of(row).schema
+        except UnknownType:
+            schema = None
         # Which of a secret row's properties came from a hidden parameter is not known any more.
         hidden = tuple(row.properties or ()) if row.secret else ()
         self.event(row, events.visible(schema, row.properties, hidden))

@@ -105,6 +105,8 @@ class TargetLoader:
         if not isinstance(template, str):
             return Target(self._templates.put(template), parent.files, environment)
         file_id = parent.files.get(template)
+        if file_id is None and template in self._registry.operators:
+            file_id = self._files.put(self._registry.operators[template])
         if file_id is None:
             raise PermanentError(f'The template "{template}" of a nested stack is not among the files', "NotFound")
         template_id = self._of_files.get(file_id)

@@ -82,7 +82,8 @@ class ResourceRecord:
 
     ``properties`` are the resolved values it was last applied with (what an update is compared to), ``definition`` the
     digest of the unresolved definition they came from; ``progress`` is what the running action needs to go on after a
-    crash; ``attributes`` are values as last read; ``data`` belongs to the resource type; ``requires`` are ids of the rows
+    crash; ``implementation`` is the type, or the file, that ``type`` stood for when it was made or last changed (None in rows of
+    older releases); ``attributes`` are values as last read; ``data`` belongs to the resource type; ``requires`` are ids of the rows
     it depends on; ``replaces`` is the row this one was made to replace and ``replaced_by`` the reverse.
     ``operation_id`` is the operation that touched it last. ``secret`` says that properties, attributes, progress and data
     are encrypted at rest.
@@ -113,6 +114,7 @@ class ResourceRecord:
     deletion_policy: str = "Delete"
     external_id: str | None = None
     secret: bool = False
+    implementation: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ class Tree:
         place: str = "",
         pseudo: PseudoParameters | None = None,
     ) -> Level:
-        template = self._template(child, definition)
+        template = self._template(child, definition, level.types)
         body = child_environment(level.environment.as_dict(), definition.name, child)
         environment = replace(
             level.environment,
@@ -172,12 +172,12 @@ class Tree:
         types = self.registry.for_environment(environment, self.files)
         return Level(template, parameters, template.definitions(parameters), environment, types, level.depth + 1, place)
 
-    def _template(self, child: ChildTemplate, definition: Definition) -> Template:
+    def _template(self, child: ChildTemplate, definition: Definition, types: Registry) -> Template:
         if not isinstance(child.template, str):
             return load(child.template, file=definition.type, files=self.files)
         found = self._templates.get(child.template)
         if found is None:
-            text = self.files.get(child.template, "")
+            text = types.text(child.template) or ""
             found = self._templates[child.template] = load(text, file=child.template, files=self.files)
         return found
 

@@ -98,7 +98,7 @@ def nested_in(services: Services, stack: StackRecord, depth: int) -> list[StackR
 
 def _is_nested(types: Registry, row: ResourceRecord) -> bool:
     try:
-        return row.physical_id is not None and types.get(row.type, row.name).composite
+        return row.physical_id is not None and types.of(row).composite
     except (UnknownType, TemplateInvalid):
         return False
 
@@ -201,7 +201,7 @@ def with_live_attributes(
         return row
     types = types_of(services, stack)
     try:
-        cls = types.get(row.type, row.name)
+        cls = types.of(row)
     except UnknownType:
         return row
     known = set(cls.schema.attributes)
@@ -263,7 +263,7 @@ def _attributes(
 ) -> dict[str, Any]:
     """The `show` attribute where that is a map, else every declared one; and the ones asked for."""
     try:
-        cls = types.get(row.type, row.name)
+        cls = types.of(row)
     except UnknownType:
         return dict.fromkeys(more)
     declared = [name for name in cls.schema.attributes if name != "show"]

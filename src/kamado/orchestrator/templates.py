@@ -181,15 +181,6 @@ def may_use(services: Services, context: RequestContext, type_name: str) -> bool
     return denied(services, context, type_name) is None
 
 
-def known(types: Registry, type_name: str) -> bool:
-    """Whether there is such a type."""
-    try:
-        types.get(type_name)
-    except UnknownType:
-        return False
-    return True
-
-
 def store_target(services: Services, prepared: Prepared) -> Target:
     """Store template and files (content-addressed: equal ones once) and say where they are."""
     store = services.store

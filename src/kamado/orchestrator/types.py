@@ -47,8 +47,8 @@ def listing(
     status: str | None = None,
     name: str | None = None,
     version: str | None = None,
-) -> list[type[Resource]]:
-    """Types that the caller may use, hidden ones left out.
+) -> dict[str, type[Resource]]:
+    """Name → class of types that the caller may use, hidden ones left out; what the operator maps to a template is one too.
 
     :param status: one of `SUPPORT_STATUSES`. :param name: regular expression, matched at the start of the type's name.
     :param version: exact version of support.
@@ -58,21 +58,21 @@ def listing(
     try:
         pattern = re.compile(name or "")
     except re.error:
-        return []
-    return [
-        cls
-        for cls in services.registry.types()
-        if pattern.match(cls.type_name)
+        return {}
+    return {
+        type_name: cls
+        for type_name, cls in services.registry.offered().items()
+        if pattern.match(type_name)
         and (cls.support.status == status if status is not None else cls.support.status != "HIDDEN")
         and (version is None or cls.support.since == version)
-        and templates.may_use(services, context, cls.type_name)
-    ]
+        and templates.may_use(services, context, type_name)
+    }
 
 
 def find(services: Services, context: RequestContext, type_name: str) -> type[Resource]:
     """A type that may be shown to the caller."""
     try:
-        cls = services.registry.get(type_name)
+        cls = services.registry.get(type_name, "")
     except UnknownType as error:
         raise EntityNotFound.of("Resource Type", type_name) from error
     if cls.support.status == "HIDDEN":

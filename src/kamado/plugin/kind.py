@@ -30,6 +30,11 @@ class Kind:
         return None
 
     @classmethod
+    def takes_over(cls, other: type | None) -> bool:
+        """Whether what was made with another class (None: one that is gone) goes on under this one; else it is replaced."""
+        return cls is other
+
+    @classmethod
     def implied_by(cls, name: str, definition: Any, definitions: Mapping[str, Any]) -> set[str]:
         """Names of other resources of the template that this one must come after though nothing in it refers to them.
 

@@ -39,8 +39,8 @@ Token = Any
 class Types(Protocol):
     """Where classes come from: a registry or a view of one."""
 
-    def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
-        """The class of a type."""
+    def of(self, row: ResourceRecord) -> type[Resource]:
+        """The class that a row was made with."""
 
 
 class OutcomeKind(StrEnum):
@@ -113,7 +113,7 @@ def build(
     metadata: Mapping[str, Any] | None = None,
 ) -> Resource:
     """The resource of a row, with the properties it is to have (default: those last applied)."""
-    cls = types.get(record.type, record.name)
+    cls = types.of(record)
     given = record.properties if properties is None else properties
     return cls(
         record.name,

@@ -8,20 +8,23 @@ has no types.
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import hashlib
 import json
 import logging
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import entry_points
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from kamado import __version__
 from kamado.plugin.declare import DeclarationError
+from kamado.plugin.global_environment import read_global_environment
 from kamado.plugin.resource import Resource
 from kamado.plugin.template_resource import ENDINGS, template_type, unreadable_type
 from kamado.template import Problem, TemplateInvalid
+from kamado.template.environment import registry_target
 from kamado.template.schema import TypeSchema
 
 GROUP = "kamado.resource_types"
@@ -37,8 +40,6 @@ STANDARD_NAMES: Mapping[str, str] = {
 }
 """Names that Heat maps by default."""
 
-_HOPS = 20
-
 
 class UnknownType(LookupError):
     """There is no such resource type."""
@@ -48,23 +49,44 @@ class UnknownType(LookupError):
         self.type_name = type_name
 
 
+class Row(Protocol):
+    """What is asked of a resource row: the name of its type as written, its own name, and what the type was when it was made."""
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+
+    @property
+    def type(self) -> str:
+        """The name of its type, as the template has it."""
+
+    @property
+    def implementation(self) -> str | None:
+        """The type or file that this name stood for; None when that was not written down."""
+
+
 class TemplateFiles:
     """The files of a stack as resource types: each class is made when it is first asked for."""
 
     def __init__(
         self,
         files: Mapping[str, str] | None = None,
-        section: Mapping[str, Any] | None = None,
+        sections: Sequence[Mapping[str, Any]] = (),
         defaults: Mapping[str, Any] | None = None,
         lenient: bool = False,
     ) -> None:
-        self._files = files or {}
+        self._files = {} if files is None else files
         # An environment that was stored has empty parts, and means the same.
-        self._section = {key: value for key, value in (section or {}).items() if value}
+        kept = ({key: value for key, value in section.items() if value} for section in sections)
+        self._sections = tuple(filter(None, kept))
         self._defaults = defaults or {}
         self._lenient = lenient
         self._made: dict[str, type[Resource]] = {}
         self._whole: str | None = None
+
+    def text(self, name: str) -> str | None:
+        """The content of a file."""
+        return self._files.get(name)
 
     def find(self, name: str) -> type[Resource] | None:
         """The type that a file is, None when the name is no file's. Raises TemplateInvalid."""
@@ -97,7 +119,7 @@ class TemplateFiles:
 
     def _version(self, name: str) -> str:
         """A digest of all that the template may use: files that it or one of those names, and the environment."""
-        found = [name, *(target for target in _texts(self._section) if target in self._files)]
+        found = [name, *(target for section in self._sections for target in _texts(section) if target in self._files)]
         used = set(found)
         while found:
             text = self._files[found.pop()]
@@ -109,11 +131,11 @@ class TemplateFiles:
     def version(self) -> str:
         """A digest of everything that is here: for a type that may come to use any of it."""
         if self._whole is None:
-            self._whole = self._digest(self._files) if self._files or self._section else ""
+            self._whole = self._digest(self._files) if self._files or any(self._sections) else ""
         return self._whole
 
     def _digest(self, names: Iterable[str]) -> str:
-        body = [self._section, self._defaults, sorted((name, self._files[name]) for name in names)]
+        body = [*self._sections, self._defaults, sorted((name, self._files[name]) for name in names)]
         return hashlib.blake2b(json.dumps(body, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
 
 
@@ -144,29 +166,35 @@ def _not_there(name: str) -> str:
 
 
 class Registry:
-    """All resource types of the process, with the names that an environment gives them."""
+    """All resource types of the process, with the names that environments give them.
+
+    ``sections`` are ``resource_registry`` sections, each winning over the ones after it; ``operators`` are the files that the operator's
+    environment names, by the names that it uses.
+    """
 
     def __init__(
         self,
         types: Iterable[type[Resource]],
-        names: Mapping[str, str] = STANDARD_NAMES,
-        resources: Mapping[str, Any] | None = None,
+        sections: Sequence[Mapping[str, Any]] = (STANDARD_NAMES,),
         files: TemplateFiles | None = None,
+        operators: Mapping[str, str] | None = None,
     ) -> None:
         self._types: dict[str, type[Resource]] = {}
         for cls in types:
             if not cls.type_name:
                 raise DeclarationError(f"{cls.__module__}.{cls.__name__} is not declared with @resource_type")
             self._types[cls.type_name] = cls
-        self._names = dict(names)
-        self._resources = resources or {}
-        self._files = files or TemplateFiles()
+        self._sections = tuple(sections)
+        self.operators: Mapping[str, str] = operators or {}
+        self._files = files or TemplateFiles(self.operators, self._sections)
+        self._singles = any(section.get("resources") for section in self._sections)
+        self._resolved: dict[tuple[str, str], str] = {}
 
     @classmethod
-    def load(cls) -> Registry:
-        """Everything that is installed: each entry point of the group is a tuple of classes.
+    def load(cls, environment_dir: Path | None = None) -> Registry:
+        """Everything that is installed: each entry point of the group is a tuple of classes. A later one of a name wins.
 
-        A later one of a name wins.
+        ``environment_dir``: the folder of the operator's environment; raises GlobalEnvironmentInvalid.
         """
         found: list[type[Resource]] = []
         log = logging.getLogger(__name__)
@@ -180,53 +208,80 @@ class Registry:
                     raise
                 # A stranger's broken plugin must not keep all stacks from being served; its types are unknown then.
                 log.exception("resource types not loaded", extra={"entry_point": entry.name, "value": entry.value})
-        return cls(found)
+        loaded = cls(found)
+        if environment_dir is None:
+            return loaded
+        operators = read_global_environment(environment_dir)
+        return loaded.with_global(operators.section, operators.files)
 
-    def get(self, type_name: str, resource_name: str = "") -> type[Resource]:
-        """The class of a type.
+    def with_global(self, section: Mapping[str, Any], files: Mapping[str, str]) -> Registry:
+        """The same types under the operator's ``resource_registry``; ``files`` are the templates that it names."""
+        return Registry(self._types.values(), (section, *self._sections), operators=files)
 
-        ``resource_name`` matters where an environment treats single resources. Raises UnknownType, and TemplateInvalid
-        for a file that is no template.
+    def get(self, type_name: str, resource_name: str) -> type[Resource]:
+        """The class of a type, for the resource of that name (an environment may treat single ones otherwise; empty: for none).
+
+        Raises UnknownType, and TemplateInvalid for a file that is no template.
         """
-        resolved = self.resolve(type_name, resource_name)
+        return self._class(self.resolve(type_name, resource_name), type_name)
+
+    def of(self, row: Row) -> type[Resource]:
+        """The class that a row was made with, whatever its type's name stands for now. Raises as `get`."""
+        return self._class(row.implementation, row.type) if row.implementation else self.get(row.type, row.name)
+
+    def _class(self, resolved: str, type_name: str) -> type[Resource]:
         found = self._types.get(resolved) or self._files.find(resolved)
         if found is None:
             raise UnknownType(type_name)
         return found
 
-    def resolve(self, type_name: str, resource_name: str = "") -> str:
+    def resolve(self, type_name: str, resource_name: str) -> str:
         """The name that a type name stands for after all mappings."""
-        current = self._for_resource(type_name, resource_name)
-        for _ in range(_HOPS):
-            target = self._hop(current)
-            if target is None or target == current:
-                return current
-            current = target
-        return current
+        key = (type_name, resource_name if self._singles else "")
+        found = self._resolved.get(key)
+        if found is None:
+            found = self._resolved[key] = registry_target(self._sections, type_name, resource_name)
+        return found
 
     @property
     def fingerprint(self) -> str:
         """Stands for the installed types and the names that everybody may use for them: a plan made with others may be another one."""
         types = [f"{name} {cls.__module__}.{cls.__qualname__} {cls.version}" for name, cls in self._types.items()]
-        text = "\n".join([__version__, *sorted(types), *sorted(map(repr, self._names.items()))])
+        names = (*map(repr, self._sections), *map(repr, sorted(self.operators.items())))
+        text = "\n".join([__version__, *sorted(types), *names])
         return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
     def names(self) -> list[str]:
         """All type names, sorted; mapped ones too where their target is known."""
-        mapped = (name for name in self._names if "*" not in name and self.resolve(name) in self._types)
-        return sorted({*self._types, *mapped})
+        mapped = {name for section in self._sections for name in section if "*" not in name}
+        return sorted({*self._types, *(name for name in mapped if self.resolve(name, "") in self._types)})
 
-    def types(self) -> list[type[Resource]]:
-        """All classes, by name."""
-        return [self._types[name] for name in sorted(self._types)]
+    def offered(self) -> dict[str, type[Resource]]:
+        """Name → class of what the service offers: its own types and the operator's templates.
 
-    def schema(self, type_name: str, resource_name: str = "") -> TypeSchema | None:
+        A name that is mapped to another type is left out, as in Heat's list.
+        """
+        found = dict(self._types)
+        for section in reversed(self._sections):
+            for name, target in section.items():
+                if isinstance(target, str) and not name.endswith("*"):
+                    found.pop(name, None)
+                    if target in self.operators:
+                        found[name] = self._class(target, name)
+        return dict(sorted(found.items()))
+
+    def schema(self, type_name: str, resource_name: str) -> TypeSchema | None:
         """The schema of a type, None when there is no such type."""
-        resolved = self.resolve(type_name, resource_name)
-        found = self._types.get(resolved) or self._files.find(resolved)
-        return None if found is None else found.schema
+        try:
+            return self.get(type_name, resource_name).schema
+        except UnknownType:
+            return None
 
-    def version(self, type_name: str, resource_name: str = "") -> str:
+    def text(self, name: str) -> str | None:
+        """The template that a type's name stands for, None when it is no file's."""
+        return self._files.text(name)
+
+    def version(self, type_name: str, resource_name: str) -> str:
         """What besides its properties makes a composite type what it is (files, mappings), as a digest; "" for others."""
         cls = self.get(type_name, resource_name)
         return cls.version or self._files.version() if cls.composite else ""
@@ -246,46 +301,13 @@ class Registry:
         section: Mapping[str, Any] = environment if isinstance(environment, Mapping) else environment.registry
         if not section and not files and not lenient:
             return self
-        names = {name: target for name, target in section.items() if isinstance(target, str) and name != "base_url"}
+        sections = (section, *self._sections) if section else self._sections
         defaults = {} if isinstance(environment, Mapping) else environment.parameter_defaults
-        own = TemplateFiles(files or {}, section, defaults, lenient)
-        view = Registry((), {**self._names, **names}, section.get("resources") or {}, own)
+        texts = ChainMap(dict(files or {}), dict(self.operators)) if self.operators else files
+        view = Registry((), sections, TemplateFiles(texts, sections, defaults, lenient), self.operators)
         view._types = self._types
         return view
 
-    def stand_in(self, type_name: str) -> None:
-        """Have a name that this view does not know stand for a nested stack that is only deleted; views for engines only."""
-        self._files.stand_in(self.resolve(type_name))
-
-    def _for_resource(self, type_name: str, resource_name: str) -> str:
-        if not resource_name:
-            return type_name
-        for pattern, section in self._resources.items():
-            if isinstance(section, Mapping) and fnmatch.fnmatchcase(resource_name, pattern):
-                for name, target in section.items():
-                    if (
-                        isinstance(target, str)
-                        and _matches(name, type_name)
-                        and name not in ("hooks", "restricted_actions", "base_url")
-                    ):
-                        return _through(name, target, type_name)
-        return type_name
-
-    def _hop(self, type_name: str) -> str | None:
-        if type_name in self._names:
-            return self._names[type_name]
-        patterns = [name for name in self._names if name.endswith("*") and _matches(name, type_name)]
-        if not patterns:
-            return None
-        longest = max(patterns, key=len)
-        return _through(longest, self._names[longest], type_name)
-
-
-def _matches(pattern: str, name: str) -> bool:
-    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
-
-
-def _through(pattern: str, target: str, name: str) -> str:
-    if pattern.endswith("*") and target.endswith("*"):
-        return target[:-1] + name[len(pattern) - 1 :]
-    return target
+    def stand_in(self, row: Row) -> None:
+        """Have what this view does not know stand for the nested stack that a row holds, which is only deleted; for engines only."""
+        self._files.stand_in(row.implementation or self.resolve(row.type, row.name))

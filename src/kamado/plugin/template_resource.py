@@ -28,6 +28,11 @@ class TemplateResource(StackResource):
     loaded: ClassVar[Template | None] = None
 
     @classmethod
+    def takes_over(cls, other: type | None) -> bool:
+        """A nested stack goes on from any other template."""
+        return other is not None and issubclass(other, TemplateResource)
+
+    @classmethod
     def template_for(
         cls,
         type_name: str,

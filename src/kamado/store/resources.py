@@ -57,6 +57,7 @@ _ENCODERS: dict[str, Callable[[Any], Any]] = {
     "deletion_policy": str,
     "external_id": clean_optional,
     "secret": bool,
+    "implementation": clean_optional,
 }
 _SEALED = ("progress", "properties", "attributes", "data")
 
@@ -92,6 +93,7 @@ _COLUMNS = tuple(
         "deletion_policy",
         "external_id",
         "secret",
+        "implementation",
     )
 )
 
@@ -150,6 +152,7 @@ def resource_record(row: Sequence[Any], cipher: Cipher) -> ResourceRecord:
         deletion_policy,
         external_id,
         secret,
+        implementation,
     ) = row
     opened = cipher.open_map
     return ResourceRecord(
@@ -178,6 +181,7 @@ def resource_record(row: Sequence[Any], cipher: Cipher) -> ResourceRecord:
         deletion_policy,
         external_id,
         secret,
+        implementation,
     )
 
 

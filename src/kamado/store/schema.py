@@ -53,6 +53,7 @@ ID = String(36)
 DIGEST = String(64)
 NAME = _text(255)
 PHYSICAL = _text(512)
+ADDRESS = _text(2048)
 WORD = String(32)
 
 template = Table(
@@ -152,6 +153,8 @@ resource = Table(
     Column("deletion_policy", WORD, nullable=False),
     Column("external_id", PHYSICAL),
     Column("secret", Boolean, nullable=False),
+    # Added later: an engine of the release before this writes rows without it.
+    Column("implementation", ADDRESS),
     Index(None, "stack_id", "name"),
     Index(None, "physical_id"),
     **_MYSQL,

@@ -173,7 +173,7 @@ class _Checker:
             return found
         target = self.environment.target(type_name, name)
         if target != type_name:
-            found = self.catalog.schema(target)
+            found = self.catalog.schema(target, name)
         if found is None and target in self.template.files:
             from kamado.template.nested import template_type
 

@@ -127,7 +127,7 @@ class Environment:
 
     def target(self, type_name: str, resource: str = "") -> str:
         """What the registry makes of a type name, for a single resource perhaps; the name itself when it says nothing."""
-        return registry_target(self.registry, type_name, resource)
+        return registry_target((self.registry,), type_name, resource)
 
     def restricted_actions(self, resource_name: str) -> frozenset[str]:
         """What may not be done to a resource: ``update``, ``replace``; entries may be patterns of names."""
@@ -163,28 +163,32 @@ _SINGLE_KEYS = ("hooks", "restricted_actions", "base_url", "resources")
 _HOPS = 20
 
 
-def registry_target(registry: Mapping[str, Any], type_name: str, resource: str = "") -> str:
-    """What a ``resource_registry`` section makes of a type name, followed to its end.
+def registry_target(sections: Sequence[Mapping[str, Any]], type_name: str, resource: str = "") -> str:
+    """What ``resource_registry`` sections make of a type name, followed to its end; a section wins over the ones after it.
 
-    Heat's order: an entry for the single resource before one for all; an exact name before a pattern; of patterns (``*`` at the end) the
-    longest. A pattern whose target ends in ``*`` too keeps what the star stood for.
+    Heat's order inside a section: an entry for the single resource before one for all; an exact name before a pattern; of patterns
+    (``*`` at the end) the longest. A pattern whose target ends in ``*`` too keeps what the star stood for. A name that is mapped to
+    itself is at its end: so a section can say that the ones after it do not count.
     """
     current = type_name
-    entries = registry.get("resources")
-    if resource and isinstance(entries, Mapping):
-        for pattern in sorted(entries, key=lambda name: (name != resource, -len(name))):
-            section = entries[pattern]
-            if isinstance(section, Mapping) and fnmatch.fnmatchcase(resource, pattern):
-                found = _hop(section, current)
-                if found is not None:
-                    current = found
-                    break
     for _ in range(_HOPS):
-        found = _hop(registry, current)
+        found = next(filter(None, (_step(section, current, resource) for section in sections)), None)
         if found is None or found == current:
             break
         current = found
     return current
+
+
+def _step(section: Mapping[str, Any], name: str, resource: str) -> str | None:
+    entries = section.get("resources")
+    if resource and isinstance(entries, Mapping):
+        for pattern in sorted(entries, key=lambda pattern: (pattern != resource, -len(pattern))):
+            entry = entries[pattern]
+            if isinstance(entry, Mapping) and fnmatch.fnmatchcase(resource, pattern):
+                found = _hop(entry, name)
+                if found is not None:
+                    return found
+    return _hop(section, name)
 
 
 def _hop(section: Mapping[str, Any], name: str) -> str | None:

@@ -554,7 +554,7 @@ def _has_going(schema: Schema) -> bool:
 class TypeCatalog(Protocol):
     """Where the checker looks resource types up; the registry implements it."""
 
-    def schema(self, type_name: str, resource_name: str = "") -> TypeSchema | None:
+    def schema(self, type_name: str, resource_name: str) -> TypeSchema | None:
         """The type's schema, or None when there is no such type; an environment may give one resource another."""
 
     def suggestions(self, type_name: str) -> Sequence[str]:

@@ -18,9 +18,10 @@ from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_p
 from kamado.engine.scope import RowScope, attribute_names, attribute_place, inside
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
+from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
 from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve
-from kamado.template.schema import TypeSchema, ValuesInvalid
+from kamado.template.schema import ValuesInvalid
 
 _MAKING = frozenset({Action.CREATE, Action.ADOPT, Action.INIT})
 
@@ -79,9 +80,9 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
         return Decision(StepKind.CREATE, Reason.NEW)
     if row.external_id is not None:
         return Decision(StepKind.REPLACE, Reason.EXTERNAL, row)  # until now somebody else's, from now on one of our own
-    if row.type != definition.type:
-        return Decision(StepKind.REPLACE, Reason.TYPE_CHANGED, row)
     kind = draft.request.types.get(definition.type, row.name)
+    if row.type != definition.type or not kind.takes_over(_made_with(draft, row)):
+        return Decision(StepKind.REPLACE, Reason.TYPE_CHANGED, row)
     version = draft.request.types.version(definition.type, row.name)
     written = definition_digest(definition, draft.request.parameters, version)
     digest = applied_digest(written, definition, scope, scope.keeps_secrets)
@@ -95,6 +96,13 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
         if row.physical_id is None or found_broken or kind.needs_replace_failed is Resource.needs_replace_failed:
             return Decision(StepKind.REPLACE, Reason.FAILED_BEFORE, row)
     return _compared(draft, scope, definition, row, digest)
+
+
+def _made_with(draft: Draft, row: ResourceRecord) -> type[Resource] | None:
+    try:
+        return draft.request.types.of(row)
+    except UnknownType:
+        return None
 
 
 def _external(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord | None) -> Decision:
@@ -160,7 +168,8 @@ def _requires_changed(draft: Draft, definition: Definition, row: ResourceRecord)
 def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
     """The thorough way: resolve what is known and compare it with what the row was applied with."""
     force = forced(row)
-    schema = draft.request.types.schema(definition.type) or TypeSchema(definition.type)
+    kind = draft.request.types.get(definition.type, row.name)
+    schema = kind.schema
     try:
         properties = wanted_properties(schema, definition, scope)
         metadata = wanted_metadata(definition, scope)
@@ -179,7 +188,6 @@ def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
         only_maybe = len(changes.undecided) == len(changes.values)
         reason = Reason.MAY_CHANGE if only_maybe else Reason.PROPERTY_CHANGED
         return Decision(StepKind.UPDATE, reason, row, shown, undecided=bool(changes.undecided), force=force)
-    kind = draft.request.types.get(definition.type, row.name)
     if kind.composite:
         return Decision(StepKind.UPDATE, Reason.CONTENT_CHANGED, row)
     if not kind.keeps_metadata and (contains_unknown(metadata) or metadata != dict(row.metadata)):
