@@ -122,7 +122,7 @@ class Parts:
     @cached_property
     def loader(self) -> TargetLoader:
         """Parsed templates."""
-        return TargetLoader(self.store.templates, self.store.files, self.registry, self.settings.engine.region)
+        return TargetLoader(self.store, self.registry, self.settings.engine.region)
 
     @cached_property
     def journal(self) -> Journal:

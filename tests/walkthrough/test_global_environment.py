@@ -19,8 +19,8 @@ WRAPPED = (
 )
 STACK = HEAD + (
     'resources: {a: {type: "My::Value", properties: {value: x}}, w: {type: "My::Wrapped", properties: {value: y}},\n'
-    '  v: {type: "OS::Heat::Value", properties: {value: z}}}\n'
-    "outputs: {a: {value: {get_attr: [a, value]}}, w: {value: {get_attr: [w, value]}}, v: {value: {get_attr: [v, value]}}}\n"
+    '  single: {type: "OS::Heat::Value", properties: {value: z}}}\n'
+    "outputs: {a: {value: {get_attr: [a, value]}}, w: {value: {get_attr: [w, value]}}, v: {value: {get_attr: [single, value]}}}\n"
 )
 
 
@@ -32,7 +32,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KamadoProcess
     (folder / "wrapped.template").write_text(WRAPPED)
     (folder / "10.yaml").write_text(
         'resource_registry: {"My::Value": "OS::Heat::None", "My::Wrapped": wrapped.template,'
-        ' resources: {v: {"OS::Heat::Value": wrapped.template}}}\n'
+        ' resources: {single: {"OS::Heat::Value": wrapped.template}}}\n'
     )
     (folder / "20.json").write_text('{"resource_registry": {"My::Value": "OS::Heat::Value"}}')
     config = base / "kamado.conf"

@@ -86,7 +86,7 @@ class Stand:
         )
         self.factory = CloudFactory(CloudSettings(service=service, deferred_auth_method=deferred_auth_method))
         self.clouds = Clouds(self.factory)
-        self.targets = TargetLoader(self.store.templates, self.store.files, registry, "RegionOne")
+        self.targets = TargetLoader(self.store, registry, "RegionOne")
         self._calls = ThreadCalls(8, "handler")
         self._store_calls = ThreadCalls(4, "store")
         ports = EnginePorts(

@@ -26,11 +26,14 @@ def definition_digest(definition: Definition, parameters: Parameters | None, ver
     ``version``: what a composite type consists of besides (`kamado.plugin.resource.Resource.version`).
     """
     names = definition.parameters
-    if parameters is None or not names:
+    if parameters is None or not (names or definition.reads_parent):
         return _hash(f"{definition.digest}\n{version}") if version else definition.digest[:_HALF]
     if not parameters.hidden.isdisjoint(names):
         return ""
-    values = json.dumps([parameters[name] for name in sorted(names)], sort_keys=True, default=str)
+    read = [parameters[name] for name in sorted(names)]
+    if definition.reads_parent:
+        read.append(parameters.facade)
+    values = json.dumps(read, sort_keys=True, default=str)
     return _hash(f"{definition.digest}\n{values}\n{version}" if version else f"{definition.digest}\n{values}")
 
 

@@ -43,7 +43,7 @@ class Engine:
         self._ports = ports
         self._settings = settings
         store = ports.store
-        loader = loader or TargetLoader(store.templates, store.files, ports.registry, settings.region)
+        loader = loader or TargetLoader(store, ports.registry, settings.region)
         self._waiting = Waiting(self.wake, ports.tell)
         self._execution = partial(Execution, ports, settings, loader, waiting=self._waiting)
         self._leases = Leases(self.id, store.operations, ports.clock, ports.store_calls, settings)

@@ -386,12 +386,20 @@ def _begin(wanted: Wanted, row: ResourceRecord, attempted: Mapping[str, Any]) ->
         operation_id=run.operation.id,
         updated_at=run.now(),
         replaced_by=None,
-        implementation=wanted.kind.type_name,
         secret=row.secret or wanted.secret,
+        **_begun(wanted),
     )
     if not again:
         wanted.event(row)
     return row
+
+
+def _begun(wanted: Wanted) -> dict[str, Any]:
+    """What a row has to say as soon as its update begins: what it is now, and to a nested stack what its template reads of the parent."""
+    begun: dict[str, Any] = {"implementation": wanted.kind.type_name}
+    if wanted.kind.composite:
+        begun |= {"metadata": wanted.metadata, "deletion_policy": wanted.definition.deletion_policy}
+    return begun
 
 
 def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Routine[None]:

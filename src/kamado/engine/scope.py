@@ -30,10 +30,9 @@ def reference_of(row: ResourceRecord) -> Any:
 class RowScope:
     """Values of parameters and rows. ``lookup`` gives the row that stands for a resource name, None when there is none."""
 
-    def __init__(self, parameters: Parameters | None, lookup: Lookup, facade: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, parameters: Parameters | None, lookup: Lookup) -> None:
         self._parameters = parameters
         self._lookup = lookup
-        self._facade = facade or {}
 
     def parameter(self, name: str) -> Any:
         """The value of a parameter; raises KeyError when there is none of that name."""
@@ -59,7 +58,7 @@ class RowScope:
 
     def facade(self, key: str) -> Any:
         """What ``resource_facade`` gives in a nested template."""
-        return self._facade.get(key)
+        return None if self._parameters is None else self._parameters.of_parent(key)
 
 
 def attribute_names(paths: Iterable[tuple[str, tuple[Any, ...]]]) -> dict[str, set[str | None]]:

@@ -12,10 +12,21 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
 
-from kamado.engine.ports import Bodies, Files, Types, TypeSource
+from kamado.engine.ports import StorePort, Types, TypeSource
+from kamado.engine.scope import RowScope
 from kamado.model.records import SnapshotRecord, StackRecord, Target
 from kamado.plugin.errors import PermanentError
-from kamado.template import Definition, Environment, Limits, Output, Parameters, PseudoParameters, Template, load
+from kamado.template import (
+    Definition,
+    Environment,
+    Limits,
+    Output,
+    Parameters,
+    PseudoParameters,
+    Template,
+    load,
+    resolve,
+)
 
 _ACCEPTED = Limits(max_bytes=2**31)
 """What is stored was within the service's limits when it was accepted."""
@@ -47,9 +58,10 @@ class Desired:
 class TargetLoader:
     """Reads targets from the store. Safe from any thread. ``region`` is what ``AWS::Region`` gives."""
 
-    def __init__(self, templates: Bodies, files: Files, registry: TypeSource, region: str = "") -> None:
-        self._templates = templates
-        self._files = files
+    def __init__(self, store: StorePort, registry: TypeSource, region: str = "") -> None:
+        self._store = store
+        self._templates = store.templates
+        self._files = store.files
         self._registry = registry
         self._region = region
         self._kept: OrderedDict[tuple[Any, ...], Template] = OrderedDict()
@@ -80,7 +92,7 @@ class TargetLoader:
         """Everything about a target. Raises TemplateInvalid."""
         template = self.template(target)
         environment = Environment.load(dict(target.environment))
-        parameters = template.bind(environment, PseudoParameters(stack.name, stack.id, stack.project_id, self._region))
+        parameters = template.bind(environment, self.pseudo(stack, template))
         return Desired(
             template=template,
             environment=environment,
@@ -90,6 +102,30 @@ class TargetLoader:
             types=self._registry.for_environment(environment, template.files, lenient=True),
             entries=environment.registry.get("resources") or {},
         )
+
+    def pseudo(self, stack: StackRecord, template: Template) -> PseudoParameters:
+        """What a stack knows of itself, and of its resource in the parent if the template asks for that."""
+        facade = self._facade(stack) if stack.owner_id is not None and template.reads_parent else None
+        return PseudoParameters(stack.name, stack.id, stack.project_id, self._region, facade)
+
+    def _facade(self, stack: StackRecord) -> dict[str, Any]:
+        """Metadata as the parent's row has it; policies as the parent's template has them. Empty when there is no such row any more."""
+        parent = self._store.stacks.get(stack.owner_id or "", True)
+        if parent is None:
+            return {}
+        rows = self._store.resources.named(parent.id, [stack.parent_resource or ""])
+        row = next((row for row in rows if row.physical_id == stack.id), None)
+        if row is None:
+            return {}
+        above = self.desired(parent, parent.target)
+        definition = above.definitions.get(row.name)
+        written = {} if definition is None else definition.update_policy
+        policy = resolve(written, RowScope(above.parameters, lambda _: None))
+        return {
+            "metadata": dict(row.metadata),
+            "deletion_policy": row.deletion_policy,
+            "update_policy": {} if policy is None else policy,
+        }
 
     def nothing(self, target: Target) -> Desired:
         """What a deletion wants: no resource; only types are needed, so a template that can no longer be read is no hindrance."""

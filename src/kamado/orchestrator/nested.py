@@ -168,7 +168,8 @@ class Tree:
             registry=body["resource_registry"],
             encrypted_param_names=(),
         )
-        parameters = template.bind(environment, pseudo)
+        known = replace(pseudo or PseudoParameters(), facade=_facade(level, definition))
+        parameters = template.bind(environment, known)
         types = self.registry.for_environment(environment, self.files)
         return Level(template, parameters, template.definitions(parameters), environment, types, level.depth + 1, place)
 
@@ -202,6 +203,16 @@ def _made_from(
         return None
     given = {name: UNKNOWN if contains_unknown(value) else value for name, value in found.parameters.items()}
     return replace(found, parameters=given)
+
+
+def _facade(level: Level, definition: Definition) -> dict[str, Any]:
+    """What `resource_facade` gives below a resource, as far as it is known."""
+    scope = ParameterScope(level.parameters)
+    return {
+        "metadata": resolve(definition.metadata, scope),
+        "deletion_policy": definition.deletion_policy,
+        "update_policy": resolve(definition.update_policy, scope),
+    }
 
 
 def _single(level: Level, definition: Definition) -> Any:

@@ -47,11 +47,9 @@ class Prepared:
     local: bool
 
 
-def pseudo(services: Services, stack: StackRecord) -> PseudoParameters:
+def pseudo(services: Services, stack: StackRecord, template: Template) -> PseudoParameters:
     """OS::stack_name and its like, for a stack."""
-    return PseudoParameters(
-        stack_name=stack.name, stack_id=stack.id, project_id=stack.project_id, region=services.settings.region_name
-    )
+    return replace(services.targets.pseudo(stack, template), region=services.settings.region_name)
 
 
 def of_target(services: Services, target: Target) -> Template:
@@ -71,7 +69,7 @@ def environment_of(target: Target) -> Environment:
 
 def parameters_of(services: Services, stack: StackRecord, template: Template) -> Parameters:
     """The values of a stored stack's parameters."""
-    return template.bind(environment_of(stack.target), pseudo(services, stack))
+    return template.bind(environment_of(stack.target), pseudo(services, stack, template))
 
 
 def prepare(
@@ -89,7 +87,7 @@ def prepare(
     :raises RequestLimitExceeded: too many resources.
     """
     ask = asking(services, context)
-    parameters = template.bind(environment, pseudo(services, stack), ask)
+    parameters = template.bind(environment, pseudo(services, stack, template), ask)
     definitions = template.definitions(parameters)
     limit = services.settings.max_resources_per_stack
     if limit != -1 and len(definitions) > limit:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kamado.template.functions.core import Function, ResolveError, Scope, resolve_inside
+from kamado.template.parameters import Parameters
 from kamado.template.problems import Path
 from kamado.template.unknown import UNKNOWN
 
@@ -43,9 +44,9 @@ class ParameterScope:
         """Not known here."""
         return UNKNOWN
 
-    def facade(self, key: str) -> Any:  # noqa: ARG002
-        """Not known here."""
-        return UNKNOWN
+    def facade(self, key: str) -> Any:
+        """What the parent says."""
+        return self.parameters.of_parent(key) if isinstance(self.parameters, Parameters) else UNKNOWN
 
 
 class NamedCondition(Function):

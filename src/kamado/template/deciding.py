@@ -135,6 +135,7 @@ class Decider:
             requires,
             found.attributes,
             found.parameters,
+            found.parent,
         )
 
     def _decided(self, resource: Resource, scope: ParameterScope, problems: list[Problem]) -> Definition:

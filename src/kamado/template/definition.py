@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from kamado.template.functions.core import Function, Scope, calls, dump, is_constant
-from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref
+from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref, ResourceFacade
 from kamado.template.problems import Path
 
 AttributeRead = tuple[str, tuple[Any, ...]]
@@ -28,6 +28,8 @@ class Reads:
     resources: frozenset[str] = _NOTHING
     attributes: frozenset[AttributeRead] = _NOTHING
     parameters: frozenset[str] = _NOTHING
+    parent: bool = False
+    """Whether `resource_facade` is among it."""
 
 
 NO_READS = Reads()
@@ -43,6 +45,7 @@ def read_by(scope: Scope | None, made: Iterable[Function]) -> Reads:
     resources: set[str] = set()
     attributes: set[AttributeRead] = set()
     parameters: set[str] = set()
+    parent = False
     for call in made:
         if isinstance(call, GetParam):
             if call.parameter is not None:
@@ -62,9 +65,11 @@ def read_by(scope: Scope | None, made: Iterable[Function]) -> Reads:
             elif not isinstance(call.args, Function | str):
                 # no name at all (a number, say): no resource is called so, and the checker says it
                 resources.add(str(call.args))
-    if not (resources or parameters):
+        elif isinstance(call, ResourceFacade):
+            parent = True
+    if not (resources or parameters or parent):
         return NO_READS
-    return Reads(frozenset(resources), frozenset(attributes), frozenset(parameters))
+    return Reads(frozenset(resources), frozenset(attributes), frozenset(parameters), parent)
 
 
 def _hashable(path: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -87,6 +92,7 @@ class Definition:
     requires: frozenset[str] = _NOTHING
     attributes: frozenset[AttributeRead] = _NOTHING
     parameters: frozenset[str] = _NOTHING
+    reads_parent: bool = False
 
     @cached_property
     def digest(self) -> str:

@@ -38,7 +38,7 @@ class Resource:
     description: str
     condition: Any
     undecided: bool
-    """Whether anything but the condition depends on parameters: an `if`, or a computed name."""
+    """Whether anything but the condition is decided by parameters: an `if`, a computed name or policy."""
     reads: Reads = NO_READS
     """What properties, metadata, update policy and external id refer to, unless it is undecided."""
 
@@ -326,7 +326,7 @@ class Loader:
         taken = self.compiler.taken
         taken()
         policy = part("deletion_policy", "Delete")
-        undecided = any(_undecided(call) for call in taken())
+        undecided = bool(taken())
         if isinstance(policy, str):
             policy = self._policy(path, policy)
         condition: Any = True

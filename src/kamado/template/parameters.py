@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from kamado.template.functions.core import ResolveError
 from kamado.template.problems import Problem, did_you_mean
 from kamado.template.schema import Constraint, CustomCheck, to_number
 from kamado.template.unknown import UNKNOWN, Unknown
@@ -168,12 +169,16 @@ _TYPED: Mapping[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class PseudoParameters:
-    """What every stack knows of itself; name and id are UNKNOWN of a stack that is still to be made."""
+    """What every stack knows of itself; name and id are UNKNOWN of a stack that is still to be made.
+
+    ``facade`` is what `resource_facade` reads in a nested stack, None in one that is not nested.
+    """
 
     stack_name: str | Unknown = ""
     stack_id: str | Unknown | None = None
     project_id: str = ""
     region: str | None = None
+    facade: Mapping[str, Any] | None = None
 
     def values(self, flavour: str) -> dict[str, Any]:
         """The pseudo parameters of a language."""
@@ -206,7 +211,9 @@ class Parameters(Mapping[str, Any]):
         typed: Mapping[str, Any],
         given: Mapping[str, Any],
         pseudo: Mapping[str, Any],
+        facade: Any = UNKNOWN,
     ) -> None:
+        self.facade = facade
         self.schemas = schemas
         self._typed = {**pseudo, **typed}
         self._given = given
@@ -228,6 +235,12 @@ class Parameters(Mapping[str, Any]):
     def hidden(self) -> frozenset[str]:
         """The names whose values are never shown."""
         return frozenset(name for name, schema in self.schemas.items() if schema.hidden)
+
+    def of_parent(self, key: str) -> Any:
+        """What the parent's template says under ``key`` of the resource that this stack is. Raises ResolveError when there is no parent."""
+        if self.facade is None:
+            raise ResolveError("A resource_facade has a meaning in a nested template only.")
+        return UNKNOWN if self.facade is UNKNOWN else self.facade.get(key)
 
     @property
     def own(self) -> dict[str, Any]:
@@ -272,8 +285,12 @@ def bind(
     defaults: Mapping[str, Any],
     pseudo: Mapping[str, Any],
     custom: CustomCheck | None = None,
+    facade: Any = UNKNOWN,
 ) -> tuple[Parameters, list[Problem]]:
-    """Values for declarations: what was given, else the environment's default, else the template's; and all that is wrong."""
+    """Values for declarations: what was given, else the environment's default, else the template's; and all that is wrong.
+
+    ``facade``: see `PseudoParameters`; UNKNOWN where it is not known what the template will be used for.
+    """
     problems: list[Problem] = []
     for name in given:
         if name not in schemas and name not in pseudo:
@@ -309,7 +326,7 @@ def bind(
         problem = _bound(schema, value, typed, custom)
         if problem is not None:
             problems.append(problem)
-    return Parameters(schemas, typed, taken, pseudo), problems
+    return Parameters(schemas, typed, taken, pseudo, facade), problems
 
 
 def _bound(schema: ParameterSchema, value: Any, typed: dict[str, Any], custom: CustomCheck | None) -> Problem | None:

@@ -14,7 +14,8 @@ from typing import Any
 from kamado.template.deciding import Decider
 from kamado.template.definition import NO_READS, Definition, Output
 from kamado.template.environment import Environment
-from kamado.template.functions.core import resolve
+from kamado.template.functions.core import calls, resolve
+from kamado.template.functions.references import ResourceFacade
 from kamado.template.limits import Limits
 from kamado.template.loader import Loader, Parts, Resource, find_dialect
 from kamado.template.parameters import Parameters, ParameterSchema, PseudoParameters, bind
@@ -81,13 +82,14 @@ class Template:
         custom: CustomCheck | None = None,
     ) -> Parameters:
         """The parameters' values; `custom` checks custom constraints. Raises TemplateInvalid: missing, unknown, wrong ones."""
-        environment = environment or Environment()
+        environment, pseudo = environment or Environment(), pseudo or PseudoParameters()
         parameters, problems = bind(
             self.parameters,
             environment.parameters,
             environment.parameter_defaults,
-            (pseudo or PseudoParameters()).values(self.flavour),
+            pseudo.values(self.flavour),
             custom,
+            pseudo.facade,
         )
         if problems:
             raise TemplateInvalid([self._placed(problem) for problem in problems])
@@ -98,6 +100,16 @@ class Template:
             return problem
         return self.source.problem(
             problem.code, problem.message, problem.path, error_type=problem.error_type, hint=problem.hint
+        )
+
+    @cached_property
+    def reads_parent(self) -> bool:
+        """Whether it reads anything of the resource that it stands for in a parent's template."""
+        return any(
+            isinstance(call, ResourceFacade)
+            for part in (*self.resources.values(), *self.outputs.values())
+            for value in vars(part).values()
+            for call in calls(value)
         )
 
     def open_parameters(self) -> Parameters:

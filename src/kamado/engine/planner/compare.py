@@ -30,7 +30,7 @@ class DraftScope(RowScope):
     """Values as far as they are known before the run: whatever a step may change is UNKNOWN."""
 
     def __init__(self, draft: Draft) -> None:
-        super().__init__(draft.request.parameters, draft.chosen.get, draft.request.facade)
+        super().__init__(draft.request.parameters, draft.chosen.get)
         self._decisions = draft.decisions
         self._chosen = draft.chosen
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from kamado.engine.plan import PropertyDifference, Reason, Step, StepKind
 from kamado.engine.ports import Types
@@ -23,7 +22,6 @@ class PlanRequest:
 
     ``definitions`` is empty for a deletion. ``operation_id`` tells our own interrupted rows from those of earlier operations.
     ``unsound`` are ids of nested stacks in which something is not in order, so that an update must look at them.
-    ``facade`` is what ``resource_facade`` reads in a nested template.
     """
 
     action: Action
@@ -33,7 +31,6 @@ class PlanRequest:
     parameters: Parameters | None = None
     outputs: Mapping[str, Output] = field(default_factory=dict)
     operation_id: str = ""
-    facade: Mapping[str, Any] = field(default_factory=dict)
     unsound: frozenset[str] = frozenset()
 
 
