@@ -25,13 +25,9 @@ FILES = {"one.yaml": READS}
 def parent(metadata: Any, **more: Any) -> dict[str, Any]:
     return {
         "source": {"type": "Test::Thing"},
-        "c": {"type": "one.yaml", "metadata": metadata, "update_policy": {"rolling": {"get_param": "p"}}, **more},
+        "c": {"type": "one.yaml", "metadata": metadata, **more},
         "read": {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["c"]}}},
     }
-
-
-def body(resources: dict[str, Any]) -> dict[str, Any]:
-    return template(resources, {"p": {"type": "string", "default": "x"}})
 
 
 def read(world: World, stack: str) -> dict[str, Any]:
@@ -41,20 +37,20 @@ def read(world: World, stack: str) -> dict[str, Any]:
 
 def test_the_parents_values_arrive(world: World) -> None:
     resources = parent({"from": {"get_attr": ["source", "address"]}}, deletion_policy="retain")
-    stack = world.accept(body(resources), files=FILES)
+    stack = world.accept(resources, files=FILES)
     world.run()
     assert world.state(stack) == "CREATE_COMPLETE"
     address = f"at {world.rows(stack)['source'].physical_id}"
-    assert read(world, stack) == {"policy": "Retain", "rolling": {"rolling": "x"}, "meta": {"from": address}}
+    assert read(world, stack) == {"policy": "Retain", "rolling": {}, "meta": {"from": address}}
     assert world.rows(world.child(stack, "c").id)["k"].deletion_policy == "Retain"
 
 
 def test_what_changes_in_the_parent_reaches_the_nested_stack(world: World) -> None:
-    stack = world.accept(body(parent({"a": 1})), files=FILES)
+    stack = world.accept(parent({"a": 1}), files=FILES)
     world.run()
     child = world.child(stack, "c").id
-    assert read(world, stack) == {"policy": "Delete", "rolling": {"rolling": "x"}, "meta": {"a": 1}}
-    world.accept(body(parent({"a": 2}, deletion_policy="Retain")), Action.UPDATE, stack, files=FILES)
+    assert read(world, stack) == {"policy": "Delete", "rolling": {}, "meta": {"a": 1}}
+    world.accept(parent({"a": 2}, deletion_policy="Retain"), Action.UPDATE, stack, files=FILES)
     world.run()
     assert world.state(stack) == "UPDATE_COMPLETE"
     assert world.child(stack, "c").id == child

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -71,14 +71,25 @@ class Inside:
     local: bool = True
 
 
+def is_error(problem: Problem) -> bool:
+    """Whether a finding is more than advice."""
+    return problem.severity == "error"
+
+
 @dataclass
 class Tree:
-    """Looks through one request's tree. ``most_deep``: the limit; ``custom``: checks custom constraints."""
+    """Looks through one request's tree. ``most_deep``: the limit; ``custom``: checks custom constraints.
+
+    ``counts`` says which findings below the first level matter. ``open_ended``: values may be missing, as where a template is judged
+    before anybody has given any.
+    """
 
     registry: Registry
     files: Mapping[str, str]
     most_deep: int
     custom: CustomCheck | None = None
+    counts: Callable[[Problem], bool] = is_error
+    open_ended: bool = False
     _templates: dict[str, Template] = field(default_factory=dict)
     _known: dict[str, Inside] = field(default_factory=dict)
 
@@ -99,13 +110,17 @@ class Tree:
         return Inside(tuple(problems), count, local)
 
     def children(self, level: Level) -> Iterator[tuple[Definition, Level]]:
-        """The nested stacks of a level that can be looked into."""
-        for definition in level.definitions.values():
+        """The nested stacks of a level that can be looked into, none below the limit."""
+        for definition in level.definitions.values() if level.depth < self.most_deep else ():
             cls = level.types.get(definition.type, definition.name)
-            if issubclass(cls, StackResource):
-                child = _wanted(level, definition, cls)
-                if child is not None:
-                    yield definition, self._level(level, definition, child)
+            child = _wanted(level, definition, cls) if issubclass(cls, StackResource) else None
+            if child is None:
+                continue
+            try:
+                below = self._level(level, definition, child)
+            except TemplateInvalid:
+                continue
+            yield definition, below
 
     def child(
         self, level: Level, definition: Definition, properties: Mapping[str, Any], pseudo: PseudoParameters
@@ -133,7 +148,14 @@ class Tree:
             words = f"RequestLimitExceeded: : {place}: : {TOO_DEEP.format(self.most_deep)}"
             return Inside((Problem("KO002", words, file=level.template.file),))
         key = json.dumps(
-            [place if level.place else label, level.depth, child.parameters, _single(level, definition)], default=str
+            [
+                place if level.place else label,
+                level.depth,
+                child.parameters,
+                _single(level, definition),
+                _facade(level, definition),
+            ],
+            default=str,
         )
         found = self._known.get(key)
         if found is None:
@@ -143,14 +165,15 @@ class Tree:
     def _look_into(self, level: Level, definition: Definition, child: ChildTemplate, place: str) -> Inside:
         try:
             below = self._level(level, definition, child, place)
-            wrong = check(
+            found = check(
                 below.template, below.parameters, below.types, below.environment, custom=self.custom, warn=False
             )
+            wrong = [problem for problem in found if self.counts(problem)]
             if wrong:
                 return Inside(tuple(_placed(problem, place) for problem in wrong))
             return self.look(below)
         except TemplateInvalid as error:
-            return Inside(tuple(_placed(problem, place) for problem in error.problems))
+            return Inside(tuple(_placed(problem, place) for problem in error.problems if self.counts(problem)))
 
     def _level(
         self,
@@ -168,6 +191,8 @@ class Tree:
             registry=body["resource_registry"],
             encrypted_param_names=(),
         )
+        if self.open_ended:
+            environment = environment.with_parameters(_missing(template, environment))
         known = replace(pseudo or PseudoParameters(), facade=_facade(level, definition))
         parameters = template.bind(environment, known)
         types = self.registry.for_environment(environment, self.files)
@@ -208,11 +233,17 @@ def _made_from(
 def _facade(level: Level, definition: Definition) -> dict[str, Any]:
     """What `resource_facade` gives below a resource, as far as it is known."""
     scope = ParameterScope(level.parameters)
-    return {
-        "metadata": resolve(definition.metadata, scope),
-        "deletion_policy": definition.deletion_policy,
-        "update_policy": resolve(definition.update_policy, scope),
-    }
+    try:
+        metadata, update_policy = resolve(definition.metadata, scope), resolve(definition.update_policy, scope)
+    except ResolveError:  # the run will say so of the resource itself
+        metadata = update_policy = UNKNOWN
+    return {"metadata": metadata, "deletion_policy": definition.deletion_policy, "update_policy": update_policy}
+
+
+def _missing(template: Template, environment: Environment) -> dict[str, Any]:
+    """The parameters that nobody gives a value, as not yet known."""
+    given = {**environment.parameter_defaults, **environment.parameters}
+    return {name: UNKNOWN for name, one in template.parameters.items() if one.required and given.get(name) is None}
 
 
 def _single(level: Level, definition: Definition) -> Any:

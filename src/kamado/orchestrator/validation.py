@@ -12,33 +12,30 @@ from typing import Any, TypeVar
 from kamado.orchestrator import stacks, templates
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import Refused
+from kamado.orchestrator.nested import Level, Tree, is_error
 from kamado.orchestrator.requests import StackRequest
 from kamado.template import (
     UNKNOWN,
-    Environment,
     Problem,
-    ResolveError,
     Template,
     TemplateInvalid,
     check,
-    contains_unknown,
     load,
-    resolve,
 )
-from kamado.template.conditions import ParameterScope
 
 T = TypeVar("T")
 
 IGNORABLE = ("99001",)
 """Codes of findings that a client may have ignored: 99001 is a service that the cloud does not have, which is not looked at here."""
 
-_OF_THE_WHOLE = ("KT401", "KT402", "KT403", "KT407", "KT408")
+_OF_THE_WHOLE = ("KT401", "KT402", "KT403", "KT407", "KT408", "KO002")
 """Findings that validation stops at: references, circles, unknown types, attributes. Others are about values."""
+
+_OF_THE_TEXT = ("KT0", "KT1")
+"""How the codes of findings begin that keep a text from being a template: a nested one, for of the first no other is left."""
 
 _PLAIN = ("EntityNotFound", "InvalidTemplateSection", "StackValidationFailed")
 """Findings that this request answers as a malformed one."""
-
-_DEEPEST = 5
 
 
 def validate(
@@ -58,12 +55,20 @@ def validate(
         if name not in template.parameters:
             raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
     types = services.registry.for_environment(environment, request.files)
-    problems = check(template, None, types, environment, warn=False)
+    problems = _validated(lambda: check(template, None, types, environment, warn=False))
     whole = [found for found in problems if _stops(found)]
     if whole:
         raise _worded(TemplateInvalid(whole))
+    parameters = template.open_parameters()
+    level = Level(template, parameters, template.definitions(parameters), environment, types)
+    tree = Tree(
+        services.registry, request.files, services.settings.max_nested_stack_depth, None, _stops, open_ended=True
+    )
+    below = tree.look(level).problems
+    if below:
+        raise _worded(TemplateInvalid(below))
     answer = _described(template, environment.parameters, environment.parameter_defaults)
-    nested = _nested(template, environment, 1) if show_nested else {}
+    nested = _nested(tree, level) if show_nested else {}
     if nested:
         answer["NestedParameters"] = nested
     shown = dict(environment.as_dict())
@@ -88,43 +93,27 @@ def _described(template: Template, given: Mapping[str, Any], defaults: Mapping[s
     return answer
 
 
-def _nested(template: Template, environment: Environment, depth: int) -> dict[str, Any]:
-    """The same of each resource whose type is a template, by the resource's name, with the values that it is given."""
-    if depth > _DEEPEST:
-        return {}
-    parameters = template.open_parameters()
-    scope = ParameterScope(parameters)
+def _nested(tree: Tree, level: Level) -> dict[str, Any]:
+    """The same of each resource that is a nested stack, by the resource's name, with the values that it is given."""
     found: dict[str, Any] = {}
-    for name, definition in template.definitions(parameters).items():
-        text = template.files.get(environment.target(definition.type, name))
-        if text is None:
-            continue
-        try:
-            inner = load(text, files=template.files)
-        except TemplateInvalid:
-            continue
-        given = {key: _known(value, scope) for key, value in definition.properties.items()}
-        shape = {"Type": definition.type, **_described(inner, given, environment.parameter_defaults)}
-        deeper = _nested(inner, environment, depth + 1)
+    for definition, below in tree.children(level):
+        given = {name: value for name, value in below.environment.parameters.items() if value is not UNKNOWN}
+        shape = {
+            "Type": definition.type,
+            **_described(below.template, given, below.environment.parameter_defaults),
+        }
+        deeper = _nested(tree, below)
         if deeper:
             shape["NestedParameters"] = deeper
-        found[name] = shape
+        found[definition.name] = shape
     return found
-
-
-def _known(value: Any, scope: ParameterScope) -> Any:
-    try:
-        found = resolve(value, scope)
-    except ResolveError:
-        return None
-    return None if found is UNKNOWN or contains_unknown(found) else found
 
 
 def _stops(problem: Problem) -> bool:
     """Whether Heat's validation refuses a template for it; of the properties, only names of the first level."""
     if problem.code == "KT405":
         return len(problem.path) == 4 and "Unknown Property" in problem.message
-    return problem.code in _OF_THE_WHOLE
+    return is_error(problem) and (problem.code in _OF_THE_WHOLE or problem.code.startswith(_OF_THE_TEXT))
 
 
 def _validated(work: Callable[[], T]) -> T:
