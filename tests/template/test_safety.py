@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -320,6 +321,31 @@ def outcome(source: Any, catalog: Any) -> None:
 @given(body=TEMPLATES)
 def test_any_template_is_judged(catalog: Any, body: Any) -> None:
     outcome(body, catalog)
+
+
+@RELAXED
+@given(body=TEMPLATES)
+def test_any_problem_of_a_text_has_a_line(catalog: Any, body: Any) -> None:
+    text = yaml.safe_dump(body, sort_keys=False, allow_unicode=True)
+    for problem in problems_of(text, catalog):
+        if problem.code == "KT202":
+            continue  # nobody gave a value: that is written nowhere
+        assert problem.line is not None, problem
+        assert 1 <= problem.line <= text.count("\n") + 1
+        assert problem.column is not None
+
+
+@RELAXED
+@given(body=TEMPLATES)
+def test_any_template_goes_to_text_and_back(body: Any) -> None:
+    try:
+        template = load(body)
+    except TemplateInvalid:
+        return
+    assert load(template.dump()).raw == template.raw
+    again = load(template.render())
+    assert again.raw == load(again.render()).raw == load(again.dump()).raw
+    assert again.definitions(again.open_parameters()).keys() == template.definitions(template.open_parameters()).keys()
 
 
 @RELAXED

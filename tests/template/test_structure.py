@@ -260,3 +260,15 @@ def test_a_template_as_a_type(catalog: Any) -> None:
         "Property error: : resources.x.properties: : Unknown Property q",
         "Property error: : resources.x.properties.n: : could not convert string to float: 'x'",
     ]
+
+
+def test_a_computed_name_may_be_any_parameter() -> None:
+    text = """
+heat_template_version: 2018-08-31
+parameters: {which: {type: string, default: secret}, secret: {type: string, hidden: true, default: x}}
+resources: {v: {type: OS::Heat::Value, properties: {value: {get_param: [{get_param: which}]}, type: string}}}
+"""
+    template = load(text)
+    definition = template.definitions(template.bind())["v"]
+    assert definition.parameters == {"which", "secret"}, "a change of any of them must be seen"
+    assert definition.secret_properties(frozenset({"secret"})) == {"value"}, "and a hidden one must not be shown"

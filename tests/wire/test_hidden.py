@@ -1,4 +1,6 @@
-"""A hidden parameter's value, led through functions into properties, shows up nowhere: not in events, resources, previews or logs."""
+"""A hidden parameter's value, led through functions into properties, shows up nowhere: not in events, lists of resources, previews or logs.
+
+Outputs and attributes are for showing: their values are given to whoever may see the stack, as in Heat."""
 
 from __future__ import annotations
 
@@ -12,10 +14,52 @@ from tests.wire.stand import Stand
 SECRET = "zq-vErY-sEcReT"
 OTHER = "zq-aNoThEr-sEcReT"
 
+P = {"get_param": "password"}
+LED_THROUGH: dict[str, Any] = {
+    "map_merge": {"map_merge": [{"a": 1}, {"b": P}]},
+    "map_replace": {"map_replace": [{"a": "x"}, {"values": {"x": P}}]},
+    "yaql": {"yaql": {"expression": "$.data.p + 'x'", "data": {"p": P}}},
+    "if": {"if": ["yes", {"in": [P]}, "no"]},
+    "repeat": {"repeat": {"template": "<%p%>", "for_each": {"<%p%>": [P]}}},
+    "list_concat": {"list_concat": [["a"], [P]]},
+    "list_concat_unique": {"list_concat_unique": [["a"], [P]]},
+    "str_split": {"str_split": ["-nothing-", P]},
+    "str_replace_strict": {"str_replace_strict": {"template": "$p!", "params": {"$p": P}}},
+    "str_replace_vstrict": {"str_replace_vstrict": {"template": "$p!", "params": {"$p": P}}},
+    "filter": {"filter": [["no"], ["no", P]]},
+    "make_url": {"make_url": {"scheme": "http", "username": "u", "password": P, "host": "h"}},
+    "computed name": {"get_param": [{"get_param": "which"}]},
+    "inside": {"get_param": ["secrets", "deep", 0]},
+}
+"""One of each function that can hand on what it is given."""
+
+NESTED = {
+    "heat_template_version": "2021-04-16",
+    "parameters": {"plain": {"type": "string"}},
+    "resources": {"in": {"type": "OS::Heat::Value", "properties": {"value": {"get_param": "plain"}}}},
+    "outputs": {"o": {"value": {"get_attr": ["in", "value"]}}},
+}
+
 TEMPLATE = {
     "heat_template_version": "2021-04-16",
-    "parameters": {"password": {"type": "string", "hidden": True}},
+    "parameters": {
+        "password": {"type": "string", "hidden": True},
+        "secrets": {"type": "json", "hidden": True},
+        "which": {"type": "string", "default": "password"},
+    },
+    "conditions": {"yes": True},
+    "outputs": {
+        "direct": {"value": P},
+        "joined": {"value": {"list_join": [":", ["x", P]]}},
+        "read": {"value": {"get_attr": ["held", "value"]}},
+    },
     "resources": {
+        **{
+            f"r_{index}": {"type": "OS::Heat::Value", "properties": {"value": value}}
+            for index, value in enumerate(LED_THROUGH.values())
+        },
+        "nested": {"type": "nested.yaml", "properties": {"plain": P}},
+        "back": {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["nested", "o"]}}},
         "direct": {"type": "OS::Heat::RandomString", "properties": {"salt": {"get_param": "password"}}},
         "through": {
             "type": "OS::Heat::RandomString",
@@ -46,7 +90,9 @@ def test_nowhere(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
         return answer.text
 
     def body(secret: str) -> dict[str, Any]:
-        return {"stack_name": "hidden", "template": TEMPLATE, "parameters": {"password": secret}}
+        values = {"password": secret, "secrets": {"deep": [secret]}}
+        files = {"nested.yaml": json.dumps(NESTED)}
+        return {"stack_name": "hidden", "template": TEMPLATE, "parameters": values, "files": files}
 
     seen = {"preview": ask("POST", "/stacks/preview", body(SECRET)), "create": ask("POST", "/stacks", body(SECRET))}
     where = f"/stacks/hidden/{json.loads(seen['create'])['stack']['id']}"
@@ -54,8 +100,13 @@ def test_nowhere(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
     seen["plan"] = ask("PUT", f"{where}/preview", body(OTHER))
     seen["update"] = ask("PUT", where, body(OTHER))
     stand.settled(where)
-    for name in ("", "/resources", "/environment", "/template"):
+    for name in ("", "/resources", "/resources?nested_depth=2", "/environment", "/template"):
         seen[name] = ask("GET", where + name)
+    child = json.loads(ask("GET", f"{where}/resources/nested"))["resource"]["physical_resource_id"]
+    inner = json.loads(ask("GET", f"/stacks?id={child}&show_nested=true"))["stacks"][0]
+    seen["inner environment"] = ask("GET", f"/stacks/{inner['stack_name']}/{child}/environment")
+    seen["inner"] = ask("GET", f"/stacks/{inner['stack_name']}/{child}?resolve_outputs=false")
+    seen["inner events"] = ask("GET", f"{where}/events?nested_depth=2&limit=1000")
     for name in TEMPLATE["resources"]:  # type: ignore[attr-defined]
         events = stand.ask("GET", f"{where}/resources/{name}/events").json()["events"]
         assert len(events) >= 2
@@ -65,5 +116,11 @@ def test_nowhere(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("direct", "through"):
         seen[f"resource {name}"] = ask("GET", f"{where}/resources/{name}")
     seen["logs"] = "\n".join(f"{record.getMessage()} {vars(record)}" for record in caplog.records)
-    assert [name for name, text in seen.items() if SECRET in text or OTHER in text] == []
-    assert "******" in seen[""]
+    shown = json.loads(seen.pop(""))["stack"]
+    found = {one["output_key"]: one["output_value"] for one in shown.pop("outputs")}
+    assert found == {"direct": OTHER, "joined": f"x:{OTHER}", "read": f"v={OTHER}"}, "its owner sees them, as in Heat"
+    seen["stack"] = json.dumps(shown)
+    for name, text in list(seen.items()):
+        assert SECRET not in text, name
+        assert OTHER not in text, name
+    assert "******" in seen["stack"]

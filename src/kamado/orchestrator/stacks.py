@@ -32,6 +32,7 @@ from kamado.orchestrator.requests import StackRequest
 from kamado.store.errors import NameTaken, StackGone
 from kamado.store.stacks import StackFilter
 from kamado.template import Environment, Template
+from kamado.template.parameters import HIDDEN
 
 NO_DESCRIPTION = "No description"
 STACK_TYPE = "OS::Heat::Stack"
@@ -99,7 +100,9 @@ def show(services: Services, context: RequestContext, stack: StackRecord, resolv
     found = None
     if resolve_outputs and not gone:
         found = outputs.values(services, context, stack, parameters, template.active_outputs(parameters))
-    return StackDetail(stack, template.description or NO_DESCRIPTION, parameters.shown(), found)
+    shown = parameters.shown()
+    told = {name: HIDDEN for name in templates.environment_of(stack.target).encrypted_param_names if name in shown}
+    return StackDetail(stack, template.description or NO_DESCRIPTION, {**shown, **told}, found)
 
 
 def list_outputs(services: Services, stack: StackRecord) -> list[dict[str, Any]]:
@@ -130,12 +133,13 @@ def files(services: Services, stack: StackRecord) -> dict[str, str]:
 
 
 def environment(services: Services, stack: StackRecord) -> dict[str, Any]:
-    """The merged environment, values of hidden parameters masked."""
+    """The merged environment; values of hidden parameters, and of those that a hidden one of the parent went into, are masked."""
     found = templates.environment_of(stack.target).as_dict()
     hidden = {name for name, schema in templates.of_target(services, stack.target).parameters.items() if schema.hidden}
+    hidden.update(found.get("encrypted_param_names") or ())
     for section in ("parameters", "parameter_defaults"):
         given = found.get(section) or {}
-        found[section] = {name: "******" if name in hidden else value for name, value in given.items()}
+        found[section] = {name: HIDDEN if name in hidden else value for name, value in given.items()}
     found.setdefault("encrypted_param_names", [])
     return found
 

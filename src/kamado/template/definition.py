@@ -48,8 +48,7 @@ def read_by(scope: Scope | None, made: Iterable[Function]) -> Reads:
     parent = False
     for call in made:
         if isinstance(call, GetParam):
-            if call.parameter is not None:
-                parameters.add(call.parameter)
+            parameters.update(_named(call))
         elif isinstance(call, GetAttr):
             target = call.target(scope)
             if target is not None:
@@ -60,8 +59,7 @@ def read_by(scope: Scope | None, made: Iterable[Function]) -> Reads:
             if name is not None:
                 resources.add(name)
             elif isinstance(call, Ref):
-                if call.parameter is not None:
-                    parameters.add(call.parameter)
+                parameters.update(_named(call))
             elif not isinstance(call.args, Function | str):
                 # no name at all (a number, say): no resource is called so, and the checker says it
                 resources.add(str(call.args))
@@ -70,6 +68,11 @@ def read_by(scope: Scope | None, made: Iterable[Function]) -> Reads:
     if not (resources or parameters or parent):
         return NO_READS
     return Reads(frozenset(resources), frozenset(attributes), frozenset(parameters), parent)
+
+
+def _named(call: GetParam | Ref) -> Iterable[str]:
+    """The parameter that a call reads; all of the template's when the name is computed: any may be it, a hidden one too."""
+    return call.context.parameters if call.parameter is None else (call.parameter,)
 
 
 def _hashable(path: tuple[Any, ...]) -> tuple[Any, ...]:
