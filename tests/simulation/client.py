@@ -56,7 +56,7 @@ class Client:
         self._services = Services(
             store=process.store,
             registry=simulation.registry,
-            targets=TargetLoader(process.store.templates, process.store.files, simulation.registry),
+            targets=TargetLoader(process.store, simulation.registry),
             clouds=_Clouds(simulation),
             policy=_Everything(),
             clock=process.clock.blocking,

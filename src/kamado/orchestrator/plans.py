@@ -60,7 +60,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     stacks.room_for(services, context, name)
     stack = stacks.new_stack(context, request, name, services.clock.now())
     prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
-    pseudo = replace(templates.pseudo(services, stack), stack_id=UNKNOWN)
+    pseudo = replace(templates.pseudo(services, stack, template), stack_id=UNKNOWN)
     parameters = template.bind(prepared.environment, pseudo)
     prepared = replace(prepared, parameters=parameters, definitions=template.definitions(parameters))
     look_ = _Look(services, context.project_id, (), prepared.files)
