@@ -12,6 +12,7 @@ import time
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from random import Random
 from typing import IO, Any, Self
 
 from kamado.api import app as api_app
@@ -99,6 +100,7 @@ class Parts:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.random = Random()
         self._swept_at = 0.0
 
     @cached_property
@@ -117,7 +119,7 @@ class Parts:
     @cached_property
     def clouds(self) -> CloudFactory:
         """Sessions with the cloud."""
-        return CloudFactory(self.settings.cloud)
+        return CloudFactory(self.settings.cloud, self.random)
 
     @cached_property
     def loader(self) -> TargetLoader:
@@ -142,9 +144,10 @@ class Parts:
             store=self.store,
             journal=self.journal,
             clock=SystemClock(),
-            calls=ThreadCalls(settings.worker_threads, "handler"),
+            calls=ThreadCalls(settings.worker_threads, "handler", settings.calls_per_project),
             store_calls=ThreadCalls(4, "store"),
             registry=self.registry,
+            random=self.random,
             cloud=self._cloud_of,
             on_deleted=self._sweep_credentials,
             tell=self.bus.tell if self.bus else nobody_else,

@@ -18,6 +18,7 @@ from oslo_log import log as oslo_log
 from oslo_policy import opts as oslo_policy_opts
 
 from kamado.api.call import ApiSettings as ApiLimits
+from kamado.cloud.limits import CallLimits
 from kamado.cloud.session import CloudSettings, ServiceUser
 from kamado.engine.ports import EngineSettings
 from kamado.messaging.transport import MessagingSettings
@@ -142,6 +143,18 @@ _KAMADO = [
     cfg.FloatOpt("claim_interval", default=2.0, min=0.01, help="Seconds between looks at the queue without a wake-up."),
     cfg.IntOpt("concurrent_steps", default=200, min=1, help="Resources that one operation works on at the same time."),
     cfg.BoolOpt("alone", default=False, help="No other engine works on this database: take everything over at start."),
+    cfg.IntOpt(
+        "calls_per_service", default=32, min=1, help="Calls in flight to one service of the cloud from one process."
+    ),
+    cfg.IntOpt(
+        "calls_per_project", min=1, help="Blocking calls at the same time for one project; all of them when unset."
+    ),
+    cfg.FloatOpt(
+        "forced_delete_patience",
+        default=300.0,
+        min=0.0,
+        help="Seconds until a forced deletion lets go of what does not go.",
+    ),
     cfg.IntOpt("worker_threads", default=32, min=1, help="Blocking calls at the same time in one engine."),
 ]
 
@@ -236,6 +249,8 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             heartbeat_seconds=conf.periodic_interval,
             concurrent_steps=conf.kamado.concurrent_steps,
             worker_threads=conf.kamado.worker_threads,
+            calls_per_project=conf.kamado.calls_per_project,
+            forced_delete_patience=conf.kamado.forced_delete_patience,
             action_retry_limit=conf.action_retry_limit,
             max_nested_stack_depth=conf.max_nested_stack_depth,
             stack_action_timeout=conf.stack_action_timeout,
@@ -253,6 +268,7 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             stack_domain_admin=_domain_admin(conf, service),
             stack_user_role=conf.heat_stack_user_role,
             deferred_auth_method=conf.deferred_auth_method,
+            limits=CallLimits(in_flight=conf.kamado.calls_per_service),
         ),
         messaging=messaging,
         environment_dir=Path(conf.environment_dir),

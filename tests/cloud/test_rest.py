@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ import requests
 from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 
-from kamado.cloud.failures import CloudError, FailureKind
+from kamado.cloud.failures import CloudError, FailureKind, retry_after
 from kamado.cloud.limits import CallLimits, Gates
 from kamado.cloud.rest import Service, base_url
 
@@ -56,6 +58,34 @@ def test_a_long_wait_is_left_to_the_engine(service: Service, script: Any) -> Non
     script.answers = [(503, {"message": "later"}, {"Retry-After": "30"})]
     error = failed(lambda: service.post("/things", json={}))
     assert (error.kind, error.retry_after, len(script.seen)) == (FailureKind.UNAVAILABLE, 30.0, 1)
+
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"Retry-After": "7"}, 7.0),
+        ({"Retry-After": "-7"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Fri, 02 Jan 2026 03:04:25 GMT"}, 20.0),
+        ({"Retry-After": "Fri, 02 Jan 2026 03:00:00 GMT"}, 0.0),
+        # The server's clock is an hour ahead of ours: it counts by its own.
+        ({"Retry-After": "Fri, 02 Jan 2026 04:04:15 GMT", "Date": "Fri, 02 Jan 2026 04:04:05 GMT"}, 10.0),
+    ],
+)
+def test_how_long_a_server_wants_to_be_left_alone(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers, NOW) == seconds
+
+
+def test_a_date_to_come_back_at_is_kept_to(service: Service, script: Any) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    script.answers = [(429, {"message": "later"}, {"Retry-After": later})]
+    error = failed(lambda: service.post("/things", json={}))
+    assert 3500 < (error.retry_after or 0) <= 3600
+    assert len(script.seen) == 1
 
 
 def test_attempts_are_bounded(service: Service, script: Any) -> None:

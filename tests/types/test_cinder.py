@@ -223,3 +223,5 @@ def test_what_keeps_a_volume_from_going_is_named(rig: Rig) -> None:
     with pytest.raises(TemporaryError, match="Invalid volume"):
         volume.handle_delete()
     volume.call("DELETE", f"/snapshots/{snapshot}")
+    while volume.call("GET", f"/snapshots/{snapshot}", ok=(404,)) is not None:
+        pass

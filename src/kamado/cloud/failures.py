@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
@@ -139,7 +141,7 @@ def classify(
         service=service,
         method=method,
         url=url,
-        retry_after=_seconds(headers.get("Retry-After")),
+        retry_after=retry_after(headers, datetime.now(UTC)),
         request_id=headers.get("X-Openstack-Request-Id", ""),
     )
     if error_type in _NEUTRON_CLASSES:
@@ -159,11 +161,24 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
-def _seconds(value: str | None) -> float | None:
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that a server asks to be left alone (Retry-After: a number, or a date by the server's own clock); None without a wish."""
+    value = headers.get("Retry-After")
+    if value is None:
+        return None
     try:
-        return None if value is None else max(0.0, float(value))
+        return max(0.0, float(value))
+    except ValueError:
+        until, sent = _date(value), _date(headers.get("Date", ""))
+        return None if until is None else max(0.0, (until - (sent or now)).total_seconds())
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
     except ValueError:
         return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found
 
 
 def _words(body: str | bytes) -> tuple[str, str]:

@@ -6,9 +6,9 @@ becomes a temporary error that the engine schedules.
 
 from __future__ import annotations
 
-import random
 import threading
 from dataclasses import dataclass, field
+from random import Random
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class CallLimits:
     longest_wait: float = 5.0
     timeout: float = 60.0
 
-    def wait(self, attempt: int, retry_after: float | None) -> float | None:
+    def wait(self, attempt: int, retry_after: float | None, random: Random) -> float | None:
         """The wait before attempt ``attempt`` + 1, with jitter; None when it must not be made here.
 
         A server that asks for more than ``longest_wait`` is not waited for in a thread.
@@ -37,9 +37,10 @@ class CallLimits:
 
 @dataclass(slots=True)
 class Gates:
-    """One gate a service: bounds the calls in flight of the whole process."""
+    """One gate a service: bounds the calls in flight of the whole process. ``random`` spreads waits."""
 
     limits: CallLimits
+    random: Random = field(default_factory=Random)
     _gates: dict[str, threading.BoundedSemaphore] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

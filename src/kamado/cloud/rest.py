@@ -110,6 +110,7 @@ class Service:
         self.base = base
         self._limits = limits
         self._gate = gates.of(service_type)
+        self._random = gates.random
         self._user_agent = user_agent
 
     def get(self, path: str, **options: Any) -> Any:
@@ -182,7 +183,9 @@ class Service:
             try:
                 return self._once(method, path, json, params, sent, ok, data)
             except CloudError as error:
-                wait = self._limits.wait(attempt, error.retry_after) if self._may_repeat(method, error) else None
+                if not self._may_repeat(method, error):
+                    raise
+                wait = self._limits.wait(attempt, error.retry_after, self._random)
                 if wait is None:
                     raise
                 time.sleep(wait)

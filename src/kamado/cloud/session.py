@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from random import Random
 from typing import Any, Protocol
 
 import requests
@@ -263,9 +264,9 @@ def endpoints(catalog: list[Mapping[str, Any]], interface: str, region: str) -> 
 class CloudFactory:
     """Makes clouds and keeps them: a credential has one session, one token, one set of connections."""
 
-    def __init__(self, settings: CloudSettings) -> None:
+    def __init__(self, settings: CloudSettings, random: Random | None = None) -> None:
         self.settings = settings
-        self._gates = Gates(settings.limits)
+        self._gates = Gates(settings.limits, random or Random())
         self._lock = threading.Lock()
         self._clouds: dict[tuple[str, ...], Cloud] = {}
         self._catalogs: dict[str, tuple[float, Mapping[str, str]]] = {}

@@ -14,7 +14,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from kamado.engine.effects import DURABLE, ON_DISK, Call, Enter, Fetch, Routine, Sleep, StepFailed
+from kamado.engine.effects import DURABLE, ON_DISK, Call, Enter, Fetch, Look, Routine, Sleep, StepFailed
 from kamado.engine.ledger import Ledger
 from kamado.engine.ports import EngineSettings, Rows
 from kamado.engine.waiting import FALLBACK_SECONDS, Waiting
@@ -91,6 +91,8 @@ class Caller:
     rows: Rows
     random: Random
     waiting: Waiting = field(default_factory=Waiting)
+    owner: str = ""
+    """Whose cloud it is: things of one owner may be looked at by one call."""
     patience: float | None = None
     """Seconds that a deletion may take at most; None for as long as the operation may."""
 
@@ -146,11 +148,18 @@ class Caller:
         """
         failures = 0
         waited = 0.0
+        slept = False
+        shared = lifecycle.polled_by_list(resource)
         while True:
             before = copy.deepcopy(token) if isinstance(token, dict) else token
             pause = 0.0
             try:
-                if (yield Call(partial(lifecycle.poll, resource, action, token))):
+                if slept and shared is not None:
+                    key = (self.owner, shared.name)
+                    resource.seen = yield Look(self.waiting.looks, key, str(resource.physical_id), shared.read)
+                over = yield Call(partial(lifecycle.poll, resource, action, token))
+                resource.seen = None
+                if over:
                     return
                 failures = 0
             except Exception as error:
@@ -165,7 +174,8 @@ class Caller:
                 self._keep_token(resource, token)
             yield DURABLE
             self._lose_patience(resource, action, waited)
-            yield Sleep(max(wait, pause))
+            yield Sleep(max(wait, pause), together=shared is not None and not pause)
+            slept = True
             waited += max(wait, pause)
             wait = min(wait * self.settings.poll_growth, self.settings.poll_max)
 

@@ -16,8 +16,9 @@ from enum import Enum
 from functools import partial
 from graphlib import TopologicalSorter
 
-from kamado.engine.effects import Call, Durable, Effect, Enter, Fetch, Routine, Sleep
+from kamado.engine.effects import Call, Durable, Effect, Enter, Fetch, Look, Routine, Sleep
 from kamado.engine.ledger import Ledger
+from kamado.engine.looks import together
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import Calls, Clock, EngineSettings
 
@@ -192,12 +193,14 @@ class Driver:
                 result = effect.function() if local else await self._ports[1].run(effect.function)
             elif isinstance(effect, Fetch):
                 result = await self._ports[1].run(effect.function)
+            elif isinstance(effect, Look):
+                result = await effect.board.look(effect.key, effect.thing, effect.list_them, self._ports)
             elif isinstance(effect, Sleep):
                 await self._sleep(effect)
             elif isinstance(effect, Durable) and (effect.always or not local):
                 await settled(self._ledger.flush())
         except Exception as error:
-            if not isinstance(effect, Call | Fetch):
+            if not isinstance(effect, Call | Fetch | Look):
                 raise
             return _advance(partial(routine.throw, error))
         return _advance(partial(routine.send, result))
@@ -211,7 +214,8 @@ class Driver:
         self._tasks[task] = True
         try:
             if effect.bell is None:
-                await self._ports[0].sleep(effect.seconds)
+                clock = self._ports[0]
+                await clock.sleep(together(clock.monotonic(), effect.seconds) if effect.together else effect.seconds)
             else:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(effect.bell.wait(), effect.seconds)

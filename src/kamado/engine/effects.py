@@ -8,10 +8,11 @@ once, and a simulation can drive it in one thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from kamado.engine.looks import ListThem, Looks
 from kamado.plugin.lifecycle import Outcome
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class Sleep:
 
     seconds: float
     bell: asyncio.Event | None = None
+    together: bool = False
+    """Up to half as long again, so as to wake at the same moment as others with the same wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,17 @@ class Fetch:
     function: Callable[[], Any]
 
 
-Effect = Enter | Call | Fetch | Sleep | Durable
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Send back what a list of a collection shows of one thing, None when it does not; see `kamado.engine.looks`."""
+
+    board: Looks
+    key: Hashable
+    thing: str
+    list_them: ListThem
+
+
+Effect = Enter | Call | Fetch | Look | Sleep | Durable
 Routine = Generator[Effect, Any, T]
 
 DURABLE = Durable()

@@ -167,7 +167,7 @@ class Execution:
                 partial(self._routine, run),
                 lambda step: run.kind(step).local is True,
             ),
-            (self._ports.clock, self._ports.calls),
+            (self._ports.clock, self._ports.calls.lane(run.stack.project_id)),
             self._settings,
         )
         self._driver = driver

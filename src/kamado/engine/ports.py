@@ -181,6 +181,9 @@ class Calls(Protocol):
     def run(self, function: Callable[[], T]) -> Awaitable[T]:
         """Runs it off the loop and gives its result or its exception."""
 
+    def lane(self, name: str) -> Calls:
+        """The same for one of several (a project's), who take turns."""
+
     def close(self) -> None:
         """Waits for what runs and takes no more."""
 
@@ -235,7 +238,8 @@ class EngineSettings:
     ``lease_seconds``: how long an operation stays ours without renewal (renewed every third of it). ``concurrent_operations`` and
     ``concurrent_steps``: bounds per engine (those that wait for nested
     stacks do not count) and per operation. ``poll_first``/``poll_max``: the growing wait between two polls.
-    ``action_retry_limit``: how often a call that failed for a passing cause is repeated. ``forced_delete_patience``: how long a forced
+    ``action_retry_limit``: how often a call that failed for a passing cause is repeated. ``calls_per_project``: of the ``worker_threads``
+    so many at most are busy for one project. ``forced_delete_patience``: how long a forced
     deletion waits for one resource before it lets go of it. ``claim_interval``: how often the queue is
     looked at without having been woken. ``stack_action_timeout``: the deadline of an operation whose stack names none. ``alone``: no
     other engine works on this database, so everything that runs at start is ours to go on with.
@@ -246,6 +250,7 @@ class EngineSettings:
     concurrent_operations: int = 100
     concurrent_steps: int = 100
     worker_threads: int = 32
+    calls_per_project: int | None = None
     poll_first: float = 0.1
     poll_max: float = 5.0
     poll_growth: float = 1.5

@@ -63,7 +63,10 @@ class Run:
                 self.current[step.name] = step.row_id
         self.scope = RowScope(desired.parameters, self._row)
         patience = settings.forced_delete_patience if operation.options.get(FORCE) else None
-        self.caller = Caller(ledger, settings, ports.store.resources, ports.random, children.waiting, patience)
+        owner = operation.credential_id or stack.credential_id or stack.project_id
+        self.caller = Caller(
+            ledger, settings, ports.store.resources, ports.random, children.waiting, owner=owner, patience=patience
+        )
         self._cloud: Any = None
         timeout = stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout
         self.info = stack_info(stack, settings.region, timeout)

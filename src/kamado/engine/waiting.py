@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 
+from kamado.engine.looks import Looks
+
 FALLBACK_SECONDS = 30.0
 """After so long a waiting step looks at its child by itself."""
 
@@ -34,6 +36,7 @@ class Waiting:
         self._wake = wake
         self._tell = tell
         self._bells: dict[str, list[asyncio.Event]] = {}
+        self.looks = Looks()
 
     def work(self) -> None:
         """There is new work in the queue, for whoever has room. From any thread."""

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -69,6 +70,8 @@ class LocalCloud:
         self.host, self.region, self.token_seconds = host, region, token_seconds
         self.clock: Clock = clock or SystemClock()
         self.faults = faults or Faults()
+        self.log: deque[tuple[str, str, str]] = deque(maxlen=100_000)
+        """The latest requests: service, method, path with its query."""
         self.state = State(keep_path)
         self.services = tuple(services)
         self.external = {"orchestration": orchestration_url, "cloudformation": cloudformation_url}
@@ -296,6 +299,7 @@ class _Endpoint:
         method, path = req.method, req.path
         request_id = f"req-{uuid.uuid4()}"
         raw = _body(req)  # read even when refused: else the connection could not be used again
+        cloud.log.append((service.name, method, req.relative_uri))
         fault = None if path.startswith("/_local/") else cloud.faults.hit(service.name, method, path)
         if fault and fault.seconds > 0:
             time.sleep(fault.seconds)

@@ -7,7 +7,7 @@ import, not in use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, overload
@@ -234,6 +234,14 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class PollList:
+    """A list that many polls share: ``name`` of the collection, and ``read``, which gives things of these ids by id, as far as listed."""
+
+    name: str
+    read: Callable[[Collection[str]], Mapping[str, Any]] = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Blocker:
     """A thing that keeps another from being deleted: its id, and what it is in words."""
 
@@ -297,7 +305,8 @@ class Rest:
     beside the envelope instead of into it (scheduler hints). ``unique``: the service refuses a second thing of the same
     name and does not say when the first was made, so a create looks first, else a thing of somebody else could be taken
     for ours after a lost answer. ``listing``: the path that lists things whole, where that is not ``path``
-    (``/volumes/detail``).
+    (``/volumes/detail``). ``polled_by_list``: a list shows a thing as GET of the thing itself does, so many that are waited for
+    are looked at by one call; ``lists_since``: the key by which the list can be narrowed to what has changed since a moment.
     """
 
     service: str
@@ -317,6 +326,8 @@ class Rest:
     beside: tuple[str, ...] = ()
     unique: bool = False
     listing: str = ""
+    polled_by_list: bool = False
+    lists_since: str = ""
 
     @property
     def many(self) -> str:

@@ -17,8 +17,9 @@ from typing import Any, Protocol
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.model.lifecycle import Action
 from kamado.model.records import ResourceRecord
+from kamado.plugin import thing
 from kamado.plugin.context import Ports, StackInfo
-from kamado.plugin.declare import ResourceSchema
+from kamado.plugin.declare import PollList, ResourceSchema
 from kamado.plugin.errors import (
     NotFoundInCloud,
     ReplacementNeeded,
@@ -168,6 +169,11 @@ def poll(resource: Resource, action: Action | str, token: Token) -> bool:
         if error.kind is FailureKind.SERVER_ERROR and error.method == "GET":
             raise TemporaryError(str(error)) from error
         raise
+
+
+def polled_by_list(resource: Resource) -> PollList | None:
+    """The list that shows a thing as its poll wants to see it, beside others of its collection; None: it is looked at singly."""
+    return thing.polled_by_list(resource) if isinstance(resource, thing.RestThing) else None
 
 
 def makes_way(resource: Resource) -> bool:

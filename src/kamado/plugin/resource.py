@@ -76,6 +76,9 @@ class Resource(Kind):
     always_replace_on_check_failed: ClassVar[bool] = True
     """Whether one that a check found broken, or a user marked as such, is replaced without asking the cloud again."""
 
+    seen: Any = None
+    """What a list has shown of the thing a moment ago (`lifecycle.polled_by_list`): the poll that follows need not ask."""
+
     def __init__(
         self,
         name: str,

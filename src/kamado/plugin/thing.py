@@ -9,18 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 from kamado.cloud.failures import CloudError
 from kamado.cloud.rest import Service
 from kamado.cloud.session import Cloud
 from kamado.plugin import finders
-from kamado.plugin.declare import Attr, BlockedBy, Blocker, Query, Ready, Rest
+from kamado.plugin.declare import Attr, BlockedBy, Blocker, PollList, Query, Ready, Rest
 from kamado.plugin.resource import Resource
 from kamado.plugin.wire import create_body, fill, pick
 
 _FRESH_SECONDS = 2.0
 _EXTENSIONS_SECONDS = 300.0
+_AT_MOST = timedelta(hours=1)
+"""What is waited for for longer is looked at singly where a list goes by the time of the change."""
 LOOKED = "looked_first"
 """Key of the data that says: before the create there was nothing of that name (`Rest.unique`)."""
 _SLACK = timedelta(seconds=60)
@@ -148,6 +151,9 @@ class RestThing(CloudResource):
         if whole and self.rest.shown:
             return self.unwrapped(self.call("GET", self.item_path(), microversion=self.rest.shown))
         now = self.ports.clock.monotonic()
+        if self.seen is not None:
+            self._body, self.seen = (now, self.seen), None
+            return dict(self._body[1])
         if not fresh and self._body is not None and now - self._body[0] <= _FRESH_SECONDS:
             return dict(self._body[1])
         body = self.unwrapped(self.call("GET", self.item_path()))
@@ -239,6 +245,27 @@ class RestThing(CloudResource):
                 return None
             raise
         return sorted(things, key=lambda thing: thing.get(query.order) or "") if query.order else things
+
+
+def polled_by_list(thing: RestThing) -> PollList | None:
+    """The list that shows the thing beside others, where `Rest.polled_by_list` says so and the collection is not inside another thing."""
+    rest = thing.rest
+    if not rest.polled_by_list or not thing.physical_id or "{" in rest.path:
+        return None
+    return PollList(f"{rest.service} {rest.listing or rest.path}", partial(_listed, thing))
+
+
+def _listed(thing: RestThing, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Things of the collection by id. Raises CloudError."""
+    rest = thing.rest
+    where = thing.list_params()
+    if rest.lists_since:
+        since = (thing.record.updated_at or thing.record.created_at) - _AT_MOST
+        where = {**where, rest.lists_since: since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    version = {} if thing.microversion is None else {"microversion": thing.microversion}
+    things = thing.service.list(rest.listing or rest.path, rest.many, where, **version)
+    found = {thing.physical_id_of(body): body for body in things}
+    return {key: found[key] for key in found.keys() & set(ids)}
 
 
 def _lacking(cls: type[CloudResource], cloud: Cloud) -> str | None:

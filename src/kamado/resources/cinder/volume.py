@@ -49,6 +49,7 @@ class Volume(RestResource):
         "/volumes",
         "volume",
         listing="/volumes/detail",
+        polled_by_list=True,
         shown="latest",
         waits_for_absence=True,
         beside=("OS-SCH-HNT:scheduler_hints",),

@@ -37,6 +37,9 @@ class Server(ServerCards):
         "server",
         waits_for_absence=True,
         created="created",
+        listing="/servers/detail",
+        polled_by_list=True,
+        lists_since="changes-since",
         beside=("os:scheduler_hints",),
         shown="latest",
     )

@@ -1,0 +1,68 @@
+"""How often the cloud is called: counted in the local cloud's own log, over real HTTP, with a real engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.wire.stand import Stand
+
+from kamado.localcloud.server import LocalCloud
+
+MANY = 30
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[tuple[LocalCloud, Stand]]:
+    with LocalCloud(identity_port=0) as cloud:
+        stand = Stand(tmp_path, cloud)
+        yield cloud, stand
+        stand.close()
+
+
+def volumes(count: int, size: int = 1) -> dict[str, Any]:
+    thing = {"type": "OS::Cinder::Volume", "properties": {"size": size}}
+    return {"heat_template_version": "2018-08-31", "resources": {f"v{number}": thing for number in range(count)}}
+
+
+def calls(cloud: LocalCloud, service: str) -> Counter[str]:
+    """By method, ids left out."""
+    found: Counter[str] = Counter()
+    for name, method, path in cloud.log:
+        if name == service:
+            kind = "list" if "/detail" in path else "one"
+            found[f"{method} {kind}" if method == "GET" else method] += 1
+    return found
+
+
+def test_many_things_that_are_built_are_looked_at_by_one_call(world: tuple[LocalCloud, Stand]) -> None:
+    cloud, stand = world
+    cloud.faults.build("blockstorage.volumes", seconds=3)
+    cloud.log.clear()
+    answer = stand.ask("POST", "/stacks", {"stack_name": "many", "template": volumes(MANY)})
+    assert answer.status_code == 201, answer.text
+    path = f"/stacks/many/{answer.json()['stack']['id']}"
+    assert stand.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
+    found = calls(cloud, "blockstorage")
+    assert found["POST"] == MANY
+    # Each is looked at once by itself, right after it was made; all further looks are shared.
+    assert found["GET one"] <= 2 * MANY
+    assert 2 <= found["GET list"] <= MANY
+    # What is not touched is not called for.
+    cloud.log.clear()
+    body = {"template": volumes(MANY), "disable_rollback": True}
+    assert stand.ask("PUT", path, body).status_code == 202
+    assert stand.settled(path)["stack_status"] == "UPDATE_COMPLETE"
+    assert calls(cloud, "blockstorage") == Counter()
+    changed = volumes(MANY)
+    changed["resources"]["v3"] = {"type": "OS::Cinder::Volume", "properties": {"size": 1, "name": "other"}}
+    assert stand.ask("PUT", path, {"template": changed}).status_code == 202
+    assert stand.settled(path)["stack_status"] == "UPDATE_COMPLETE"
+    assert calls(cloud, "blockstorage").total() <= 6
+    cloud.log.clear()
+    assert stand.ask("DELETE", path).status_code == 204
+    assert stand.settled(path, 60)["stack_status"] == "DELETE_COMPLETE"
+    assert calls(cloud, "blockstorage")["DELETE"] == MANY
