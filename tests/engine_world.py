@@ -204,6 +204,15 @@ class Thing(Resource):
         assert self.physical_id is not None
         self.cloud.get(self.physical_id)
 
+    def observe(self) -> dict[str, Any]:
+        assert self.physical_id is not None
+        there = self.cloud.get(self.physical_id)
+        return {
+            key: there[key]
+            for key in ("size", "peer")
+            if self.properties.get(key) is not None and there[key] != self.properties[key]
+        }
+
     def find_existing(self, since: datetime, taken: Collection[str]) -> str | None:
         for key, thing in self.cloud.list():
             if thing["name"] == self.physical_name and thing["created_at"] >= since and key not in taken:

@@ -81,6 +81,9 @@ _DEFAULT = [
     cfg.IntOpt("max_nested_stack_depth", default=5, help="How deep stacks may nest."),
     cfg.IntOpt("max_events_per_stack", default=1000, help="Events kept for a stack; -1: all."),
     cfg.IntOpt("stack_action_timeout", default=3600, help="Seconds until an operation times out, when it sets none."),
+    cfg.BoolOpt(
+        "observe_on_update", default=False, help="Every update looks at what is really there, as with `converge`."
+    ),
     cfg.IntOpt("action_retry_limit", default=5, help="How often a failed call for a resource is tried again."),
     cfg.ListOpt("hidden_stack_tags", default=[], help="Stacks with one of these tags are left out of lists."),
     cfg.StrOpt("region_name_for_services", help="Region whose endpoints are used."),
@@ -242,6 +245,7 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             stack_action_timeout=conf.stack_action_timeout,
             hidden_stack_tags=tuple(conf.hidden_stack_tags),
             region_name=conf.region_name_for_services or "RegionOne",
+            observe_on_update=conf.observe_on_update,
         ),
         engine=EngineSettings(
             lease_seconds=conf.kamado.lease_seconds,
@@ -256,6 +260,7 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             stack_action_timeout=conf.stack_action_timeout,
             region=conf.region_name_for_services or "",
             alone=conf.kamado.alone,
+            observe_on_update=conf.observe_on_update,
         ),
         cloud=CloudSettings(
             service=service,
@@ -270,7 +275,7 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             deferred_auth_method=conf.deferred_auth_method,
             limits=CallLimits(in_flight=conf.kamado.calls_per_service),
         ),
-        messaging=messaging,
+        messaging=MessagingSettings(transport_url=conf.transport_url, conf=_parsed(config_files)),
         environment_dir=Path(conf.environment_dir),
         raw=conf,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from tests.engine_world import World
 
 from kamado.engine.engine import Engine
-from kamado.model.lifecycle import Action
+from kamado.model.lifecycle import Action, Status
 
 THING = "Test::Thing"
 
@@ -335,4 +335,27 @@ def test_many_children_do_not_starve_each_other(world: World) -> None:
     world.run()
     assert world.state(stack) == "CREATE_COMPLETE"
     assert len(world.tree(stack)) == 1 + 4 + 12
+    world.check(stack)
+
+
+def test_what_failed_deep_inside_is_repaired_by_the_next_update(world: World) -> None:
+    two = template({"inner": one(), "other": one()})
+    files = {**FILES, "two.yaml": two}
+    stack = world.accept({"c": {"type": "two.yaml"}, "d": one()}, files=files)
+    world.run()
+    middle = world.child(stack, "c").id
+    inner = world.child(middle, "inner").id
+    row = world.rows(inner)["t"]
+    marked = {"action": Action.CHECK, "status": Status.FAILED, "reason": "rust"}
+    world.store.resources.change(row.id, lambda _: (marked, []))
+    assert world.states(stack) == {"c": "CREATE_COMPLETE", "d": "CREATE_COMPLETE"}
+    assert world.store.stacks.unsound(stack) == {middle, inner}
+    world.accept({"c": {"type": "two.yaml"}, "d": one()}, Action.UPDATE, stack, files=files)
+    world.run()
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert world.rows(inner)["t"].physical_id != row.physical_id
+    assert world.states(inner) == {"t": "CREATE_COMPLETE"}
+    assert world.store.stacks.unsound(stack) == frozenset()
+    others = (world.child(stack, "d").id, world.child(middle, "other").id)
+    assert [len(world.store.operations.of_stack(key)) for key in others] == [1, 1]
     world.check(stack)

@@ -16,6 +16,7 @@ from kamado.engine.resolving import wanted_properties
 from kamado.engine.scope import RowScope
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ResourceRecord
+from kamado.plugin.lifecycle import Observation
 from kamado.plugin.registry import Registry, UnknownType
 from kamado.resources.heat import TYPES
 from kamado.template import UNKNOWN, Environment, PseudoParameters, load
@@ -183,6 +184,18 @@ def test_what_is_not_known_yet_is_unknown() -> None:
     step = plan(request(after, applied(AB))).of("b")[0]
     assert step.changes == (PropertyDifference(("peer",), "id-a", UNKNOWN),)
     assert step.undecided
+
+
+def test_what_drifted_is_put_right_and_what_is_gone_is_made_anew() -> None:
+    rows = applied(AB)
+    seen = {"row-a": Observation(differing={"size": 7})}
+    step = plan(replace(request(AB, rows), observed=seen)).of("a")[0]
+    assert (step.kind, step.reason, step.force) == (StepKind.UPDATE, Reason.DRIFTED, {"size"})
+    assert step.changes == (PropertyDifference(("size",), 7, 1),)
+    made = plan(replace(request(AB, rows), observed={"row-a": Observation(gone=True)}))
+    assert (made.of("a")[0].kind, made.of("a")[0].reason) == (StepKind.REPLACE, Reason.GONE)
+    assert made.of("b")[0].undecided
+    assert plan(replace(request(AB, rows), observed={"row-a": Observation()})).is_empty
 
 
 def test_secrets_are_masked() -> None:

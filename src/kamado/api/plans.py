@@ -35,6 +35,7 @@ ACTIONS: Mapping[str, tuple[Action, str]] = {
 LATER = "<unknown>"
 """Stands for a value that is only known later, in places inside a value that is known in part."""
 
+_ABOUT_INSIDE = frozenset({Reason.CONTENT_CHANGED, Reason.UNSOUND_INSIDE})
 _BECAUSE_OF_OTHERS = frozenset({Reason.MAY_CHANGE, Reason.DEPENDENCY_REPLACED, Reason.DEPENDENCY_UPDATED})
 
 
@@ -183,6 +184,6 @@ def _counts_as(step: Step, nested: JsonMap | None) -> str:
         return "undecided"
     if step.kind is StepKind.KEEP:
         return "unchanged"
-    if step.reason is Reason.CONTENT_CHANGED and nested is not None and not nested["has_changes"]:
+    if step.reason in _ABOUT_INSIDE and nested is not None and not nested["has_changes"]:
         return "unchanged"
     return step.kind.value

@@ -20,7 +20,16 @@ from kamado.engine.targets import TargetLoader
 from kamado.model.changes import InsertStack, StartOperation
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, OperationState, Status
-from kamado.model.records import AFTER_SUSPEND, FORCE, RETAIN, OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import (
+    AFTER_SUSPEND,
+    CONVERGE,
+    FORCE,
+    RETAIN,
+    OperationRecord,
+    ResourceRecord,
+    StackRecord,
+    Target,
+)
 from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildState, ChildTemplate, Clock, Ports, StackInfo
 from kamado.plugin.errors import PermanentError
@@ -154,7 +163,7 @@ def _value(value: Any, scope: RowScope) -> Any:
 
 def handed_down(options: Mapping[str, Any], resource: str) -> dict[str, Any]:
     """What of an operation's options holds for the same action on the nested stack of a resource."""
-    found = {name: options[name] for name in (FORCE, AFTER_SUSPEND) if options.get(name)}
+    found = {name: options[name] for name in (FORCE, AFTER_SUSPEND, CONVERGE) if options.get(name)}
     inside = [path.removeprefix(f"{resource}/") for path in options.get(RETAIN, ()) if path.startswith(f"{resource}/")]
     return {**found, RETAIN: inside} if inside else found
 
@@ -223,9 +232,9 @@ class ChildStacks(ChildReader):
     def update(self, stack_id: str, child: ChildTemplate) -> str:
         """See `kamado.plugin.context.Children`."""
         target, template = self._target(child)
-        return self._begin(
-            stack_id, Action.UPDATE, target, {"target": target, "description": template.description or ""}
-        )
+        values = {"target": target, "description": template.description or ""}
+        options = handed_down(self._parent.operation.options, self._row.name)
+        return self._begin(stack_id, Action.UPDATE, target, values, options)
 
     def start(self, stack_id: str, action: Action) -> str:
         """See `kamado.plugin.context.Children`."""

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from kamado.engine import closing, events, holding
+from kamado.engine import closing, events, holding, observing
 from kamado.engine.acting import act
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
 from kamado.engine.ledger import Ledger
 from kamado.engine.making import make
+from kamado.engine.observing import Seen
 from kamado.engine.plan import Plan, Step, StepKind
 from kamado.engine.planner import PlanRequest, plan
 from kamado.engine.planner.differences import ATTEMPTED
@@ -121,7 +122,14 @@ class Execution:
         for change in holding.checked(self.operation):
             ledger.note(change)
         desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
-        plan_ = plan(self._request(desired, rows))
+        try:
+            seen = await observing.look(self._ports, self._settings, self.operation, stack, desired, rows)
+        except observing.Unobserved as error:
+            self._failure = str(error)
+            return
+        if self._stop is not Stop.NONE or self._lost or self.paused:
+            return
+        plan_ = plan(self._request(desired, rows, seen))
         family = Family(self._loader, self._waiting, self._deadline(stack))
         await self._drive(Run(self._ports, self._settings, self.operation, stack, desired, plan_, ledger, family))
 
@@ -141,7 +149,7 @@ class Execution:
                     desired.types.stand_in(row)
         return desired
 
-    def _request(self, desired: Desired, rows: list[ResourceRecord]) -> PlanRequest:
+    def _request(self, desired: Desired, rows: list[ResourceRecord], seen: Seen) -> PlanRequest:
         return PlanRequest(
             action=self.operation.action,
             rows=rows,
@@ -150,6 +158,8 @@ class Execution:
             parameters=desired.parameters,
             outputs=desired.outputs,
             operation_id=self.operation.id,
+            unsound=seen.unsound,
+            observed=seen.observed,
         )
 
     async def _drive(self, run: Run) -> None:

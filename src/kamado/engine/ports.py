@@ -32,6 +32,9 @@ class Stacks(Protocol):
     def tree(self, root_id: str) -> list[StackRecord]:
         """A root stack and all that is nested in it, parents first."""
 
+    def unsound(self, root_id: str) -> frozenset[str]:
+        """Of the nested stacks of a tree those in which, at whatever depth, something has failed."""
+
     def busy(self, ids: Collection[str]) -> set[str]:
         """Those of ``ids`` that are live and in the middle of an action."""
 
@@ -235,6 +238,8 @@ class CloudPort(Protocol):
 class EngineSettings:
     """How an engine behaves. Times in seconds.
 
+    ``observe_on_update``: each update looks at what is really there before comparing.
+
     ``lease_seconds``: how long an operation stays ours without renewal (renewed every third of it). ``concurrent_operations`` and
     ``concurrent_steps``: bounds per engine (those that wait for nested
     stacks do not count) and per operation. ``poll_first``/``poll_max``: the growing wait between two polls.
@@ -265,6 +270,7 @@ class EngineSettings:
     max_nested_stack_depth: int = 5
     region: str = ""
     alone: bool = False
+    observe_on_update: bool = False
 
 
 def nothing_to_clean(stack: StackRecord) -> None:

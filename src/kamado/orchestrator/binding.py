@@ -49,7 +49,7 @@ def wanted_of(
         tags=changed.tags,
         timeout=changed.timeout_mins,
         disable_rollback=changed.disable_rollback,
-        converge=request.converge,
+        converge=request.converge or services.settings.observe_on_update,
         adopt=request.adopt,
     )
 

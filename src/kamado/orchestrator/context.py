@@ -103,6 +103,7 @@ class OrchestratorSettings:
     root stacks; of snapshots, software configs and deployments -1: any number.
     ``region_name`` is what stacks get for OS::region where the token does not say. ``revision`` is
     shown by build_info. ``max_nested_stack_depth`` caps nested_depth. ``stack_action_timeout`` in seconds.
+    ``observe_on_update``: every update looks at what is really there.
     ``max_events_per_stack``: the oldest beyond it go when an operation is accepted; -1 keeps all.
     """
 
@@ -119,6 +120,7 @@ class OrchestratorSettings:
     enable_stack_adopt: bool = False
     hidden_stack_tags: tuple[str, ...] = ()
     region_name: str = "RegionOne"
+    observe_on_update: bool = False
     revision: str = "unknown"
 
 

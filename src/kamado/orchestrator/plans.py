@@ -7,9 +7,13 @@ templates declare.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from typing import Any
 
+from kamado.engine import observing
 from kamado.engine.basis import Tree
 from kamado.engine.plan import MASKED, Plan, PropertyDifference, Step, StepKind
 from kamado.engine.planner import PlanRequest, look
@@ -23,10 +27,13 @@ from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import EntityNotFound
 from kamado.orchestrator.nested import Level
 from kamado.orchestrator.requests import StackRequest
-from kamado.plugin.lifecycle import PropertyChanges
+from kamado.plugin import lifecycle
+from kamado.plugin.lifecycle import Observation, PropertyChanges
 from kamado.template import UNKNOWN, Definition, PseudoParameters, ResolveError, ValuesInvalid
 
 _NOTHING: frozenset[str] = frozenset()
+_SIDE_BY_SIDE = 8
+"""So many resources are looked at at a time, for one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +80,13 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     change = stacks.prepare_update(services, context, stack, request)
     asked = binding.wanted_of(services, Action.UPDATE, change.stack, change.prepared, request)
     tree = binding.tree_of(services, stack)
-    look_ = _Look(services, stack.project_id, tree, change.prepared.files)
+    converge = request.converge or services.settings.observe_on_update
+    cloud = cache(partial(services.clouds.for_token, context)) if converge else None
+    look_ = _Look(services, stack.project_id, tree, change.prepared.files, cloud)
     level = _level(change.prepared, stack.nested_depth)
-    return Shown(look_.toward(level, Action.UPDATE, stack), _basis(services, stack, asked, tree))
+    plan = look_.toward(level, Action.UPDATE, stack)
+    # What is really there may be something else at the next moment: nothing can be held to it.
+    return Shown(plan, None if converge else _basis(services, stack, asked, tree))
 
 
 def act(services: Services, stack: StackRecord, action: Action) -> Shown:
@@ -112,7 +123,19 @@ def _level(prepared: templates.Prepared, depth: int) -> Level:
 class _Look:
     """One look at a tree of stacks, as it is and as it should be."""
 
-    def __init__(self, services: Services, project_id: str, tree: Tree, files: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        project_id: str,
+        tree: Tree,
+        files: Mapping[str, str],
+        cloud: Callable[[], Any] | None = None,
+    ) -> None:
+        """``cloud``: where to look at what is really there; None when that is not asked for."""
+        self._cloud = cloud
+        self._clock = services.clock
+        root = tree[0][0].root_id if tree else ""
+        self._unsound = services.store.stacks.unsound(root) if len(tree) > 1 else _NOTHING
         self._registry = services.registry
         self._project = project_id
         self._region = services.settings.region_name
@@ -133,6 +156,8 @@ class _Look:
                 definitions=level.definitions,
                 parameters=level.parameters,
                 outputs=level.template.active_outputs(level.parameters),
+                unsound=self._unsound if self._cloud is None else observing.composites(level.types, rows),
+                observed=self._observed(level, stack, rows),
             )
         )
         steps: list[Step] = []
@@ -156,6 +181,16 @@ class _Look:
         return StackPlan(
             replace(plan, steps=tuple(steps)), stack, {row.id: row for row in rows}, inside, frozenset(opaque)
         )
+
+    def _observed(
+        self, level: Level, stack: StackRecord | None, rows: Sequence[ResourceRecord]
+    ) -> Mapping[str, Observation]:
+        """What is really there, by row; a thing that cannot be looked at refuses the plan."""
+        if self._cloud is None or stack is None:
+            return {}
+        resources = observing.to_look_at(level.types, rows, stack, self._clock, self._cloud)
+        with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
+            return dict(zip(resources, threads.map(lifecycle.observe, resources.values()), strict=True))
 
     def _below(
         self, level: Level, scope: DraftScope, step: Step, definition: Definition, hidden: frozenset[str]

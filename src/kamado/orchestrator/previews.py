@@ -62,6 +62,7 @@ def update(
             definitions=prepared.definitions,
             parameters=prepared.parameters,
             outputs=prepared.template.active_outputs(prepared.parameters),
+            unsound=services.store.stacks.unsound(stack.root_id or stack.id),
         )
     )
     standing = in_use(rows)

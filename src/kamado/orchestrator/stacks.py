@@ -15,7 +15,16 @@ from typing import Any
 from kamado.engine.export import stack_data
 from kamado.model.identifiers import new_id, valid_stack_name
 from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
-from kamado.model.records import ABANDON, ADOPT_DATA, EventRecord, OperationRecord, SnapshotRecord, StackRecord, Target
+from kamado.model.records import (
+    ABANDON,
+    ADOPT_DATA,
+    CONVERGE,
+    EventRecord,
+    OperationRecord,
+    SnapshotRecord,
+    StackRecord,
+    Target,
+)
 from kamado.orchestrator import binding, credentials, outputs, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import (
@@ -324,7 +333,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     held = binding.hold(services, stack, asked, request.plan)
     credential = credentials.taken_over(services, context, stack, prepared.local)
     target = templates.store_target(services, prepared)
-    options = {**held, **({"converge": True} if request.converge else {})}
+    options = {**held, **({CONVERGE: True} if request.converge else {})}
     changed = replace(change.stack, target=target, credential_id=credential or stack.credential_id)
     now = services.clock.now()
     operation = replace(

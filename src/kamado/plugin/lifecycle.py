@@ -176,6 +176,26 @@ def polled_by_list(resource: Resource) -> PollList | None:
     return thing.polled_by_list(resource) if isinstance(resource, thing.RestThing) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a look at reality gave: ``gone``, or the properties that are otherwise there, by name."""
+
+    gone: bool = False
+    differing: Mapping[str, Any] = field(default_factory=dict)
+
+
+def observe(resource: Resource) -> Observation:
+    """Looks at the thing itself; at most one read. Errors as from handlers."""
+    try:
+        return Observation(differing=resource.observe())
+    except NotFoundInCloud:
+        return Observation(gone=True)
+    except CloudError as error:
+        if error.not_found:
+            return Observation(gone=True)
+        raise
+
+
 def makes_way(resource: Resource) -> bool:
     """Whether the type has something to give up for a replacement; else `make_way` and `take_back` need not be called."""
     return type(resource).prepare_for_replace is not Resource.prepare_for_replace

@@ -155,6 +155,13 @@ class Resource(Kind):
         """The value of one attribute; a type without a service overrides this one."""
         return None
 
+    def observe(self) -> Mapping[str, Any]:
+        """Which of its properties that can be changed in place are otherwise in reality: name → the value there.
+
+        Raises NotFoundInCloud (or the cloud's own "not found") when the thing is gone. Nothing is told by default.
+        """
+        return {}
+
     def needs_replace(self, changes: Mapping[str, Any]) -> bool:
         """The same question with the resource at hand, asked right before an update; may call the cloud."""
         before = self.record.properties or {}

@@ -18,7 +18,7 @@ from kamado.cloud.session import Cloud
 from kamado.plugin import finders
 from kamado.plugin.declare import Attr, BlockedBy, Blocker, PollList, Query, Ready, Rest
 from kamado.plugin.resource import Resource
-from kamado.plugin.wire import create_body, fill, pick
+from kamado.plugin.wire import create_body, differing, fill, pick
 
 _FRESH_SECONDS = 2.0
 _EXTENSIONS_SECONDS = 300.0
@@ -111,6 +111,12 @@ class RestThing(CloudResource):
     def list_params(self) -> dict[str, Any]:
         """What a list call must say for the list to be whole, beside the keys that are looked for."""
         return {}
+
+    def observe(self) -> dict[str, Any]:
+        """What the service shows otherwise than it would be sent now; what it does not show at all is not told."""
+        body = self.show(whole=True)
+        looked_at = [prop for name, prop in type(self).props.items() if name not in self.not_observed | self.handled]
+        return differing(looked_at, self.properties, body, self.physical_name, self.find)
 
     # Paths and calls.
 

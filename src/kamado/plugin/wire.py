@@ -56,6 +56,40 @@ def update_body(declared: Iterable[Prop], changes: Mapping[str, Any], name: str,
     return body | merged
 
 
+def differing(
+    declared: Iterable[Prop], properties: Mapping[str, Any], body: Mapping[str, Any], name: str, find: Find
+) -> dict[str, Any]:
+    """Properties that a service shows otherwise than they would be sent: name → what it shows.
+
+    Only those that can be changed in place. What it shows beside what would be sent (defaults inside a map) makes no difference.
+    """
+    found: dict[str, Any] = {}
+    for prop in declared:
+        if not prop.update or prop.body in (NOT_SENT, MERGED) or prop.instead is not None or prop.secret:
+            continue
+        value = properties.get(prop.name)
+        if value is None and prop.fallback is PHYSICAL_NAME:
+            value = name
+        seen = pick(body, prop.key)
+        if value is None or seen is None:
+            continue
+        if not _covers(seen, sent(prop, value, find), prop.as_set):
+            found[prop.name] = seen
+    return found
+
+
+def _covers(seen: Any, wanted: Any, as_set: bool = False) -> bool:
+    if isinstance(wanted, Mapping) and isinstance(seen, Mapping):
+        return all(key in seen and _covers(seen[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(seen, list):
+        if len(wanted) != len(seen):
+            return False
+        if as_set:
+            return all(any(_covers(there, item) for there in seen) for item in wanted)
+        return all(_covers(there, item) for there, item in zip(seen, wanted, strict=True))
+    return bool(seen == wanted) or str(seen) == str(wanted)
+
+
 def sent(prop: Prop, value: Any, find: Find) -> Any:
     """One value as it is sent: names looked up, nested keys renamed, nulls inside left out.
 

@@ -397,6 +397,23 @@ class Stacks:
         """A root stack and all that is nested in it, whole: parents before children, then oldest first."""
         return self._many(schema.stack.c.root_id == root_id, show_deleted)
 
+    def unsound(self, root_id: str) -> frozenset[str]:
+        """Ids of the nested stacks of a tree that failed, have a failed resource, or such a stack inside. 1 query, 2 when there are any."""
+        table, row = schema.stack.c, schema.resource.c
+        nested = (table.root_id == root_id, table.owner_id != "", table.deleted_at == 0)
+        failed = str(Status.FAILED)
+        broken = select(row.id).where(row.stack_id == table.id, row.status == failed).exists()
+        found = set(self._ids(select(table.id).where(*nested, or_(table.status == failed, broken))))
+        if not found:
+            return frozenset()
+        pairs = select(table.id, table.owner_id).where(*nested)
+        owners = self._store.read(lambda connection: {row[0]: row[1] for row in connection.execute(pairs)})
+        for key in list(found):
+            while key in owners:
+                found.add(key)
+                key = owners[key]
+        return frozenset(found)
+
     def busy(self, ids: Collection[str]) -> set[str]:
         """Those of ``ids`` that are live and in the middle of an action. 1 query for each 500."""
         table = schema.stack.c

@@ -7,6 +7,8 @@ resolved at all; that is what makes a no-op update of thousands of resources che
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kamado.engine.digests import applied_digest, definition_digest, same_writing
@@ -86,7 +88,12 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
     version = draft.request.types.version(definition.type, row.name)
     written = definition_digest(definition, draft.request.parameters, version)
     digest = applied_digest(written, definition, scope, scope.keeps_secrets)
+    seen = draft.request.observed.get(row.id)
+    if seen is not None and seen.gone:
+        return Decision(StepKind.REPLACE, Reason.GONE, row)
     if row.status is Status.COMPLETE:
+        if seen is not None and seen.differing:
+            return _compared(draft, scope, definition, row, digest, seen.differing)
         if digest and digest == row.definition and row.physical_id not in draft.request.unsound:
             return _kept(draft, definition, row, digest)
     elif row.action in _MAKING:
@@ -165,11 +172,29 @@ def _requires_changed(draft: Draft, definition: Definition, row: ResourceRecord)
     return now != set(row.requires)
 
 
+<<<<<<< HEAD
 def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
     """The thorough way: resolve what is known and compare it with what the row was applied with."""
     force = forced(row)
     kind = draft.request.types.get(definition.type, row.name)
     schema = kind.schema
+=======
+def _compared(
+    draft: Draft,
+    scope: DraftScope,
+    definition: Definition,
+    row: ResourceRecord,
+    digest: str,
+    drift: Mapping[str, Any] = MappingProxyType({}),
+) -> Decision:
+    """The thorough way: resolve what is known and compare it with what the row was applied with, or with what is really there.
+
+    ``drift``: properties that are otherwise there, with their values.
+    """
+    force = forced(row) | frozenset(drift)
+    kind = draft.request.types.get(definition.type, row.name)
+    schema = kind.schema
+>>>>>>> 7ccd192 (Updates look at what is really there when asked to; what failed deep inside is repaired by the next update)
     try:
         properties = wanted_properties(schema, definition, scope)
         metadata = wanted_metadata(definition, scope)
@@ -178,7 +203,8 @@ def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
         return Decision(StepKind.UPDATE, Reason.MAY_CHANGE, row, undecided=True, force=force)
     changes = property_changes(schema, row, properties, force)
     hidden = secret_properties(definition, draft.request.parameters, scope.keeps_secrets)
-    shown = differences(schema, row.properties, properties, changes, hidden, was_secret=row.secret)
+    before = {**(row.properties or {}), **drift}
+    shown = differences(schema, before, properties, changes, hidden, was_secret=row.secret)
     if changes.must_replace and not set(changes.replace) <= set(changes.undecided):
         return Decision(StepKind.REPLACE, Reason.IMMUTABLE_PROPERTY_CHANGED, row, shown)
     if row.status is not Status.COMPLETE:
@@ -187,9 +213,12 @@ def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
     if changes:
         only_maybe = len(changes.undecided) == len(changes.values)
         reason = Reason.MAY_CHANGE if only_maybe else Reason.PROPERTY_CHANGED
+        if changes.values.keys() <= drift.keys():
+            reason = Reason.DRIFTED
         return Decision(StepKind.UPDATE, reason, row, shown, undecided=bool(changes.undecided), force=force)
     if kind.composite:
-        return Decision(StepKind.UPDATE, Reason.CONTENT_CHANGED, row)
+        unsound = row.physical_id in draft.request.unsound
+        return Decision(StepKind.UPDATE, Reason.UNSOUND_INSIDE if unsound else Reason.CONTENT_CHANGED, row)
     if not kind.keeps_metadata and (contains_unknown(metadata) or metadata != dict(row.metadata)):
         return Decision(StepKind.UPDATE, Reason.METADATA_CHANGED, row, undecided=contains_unknown(metadata))
     return _kept(draft, definition, row, digest)

@@ -13,6 +13,7 @@ from kamado.engine.plan import PropertyDifference, Reason, Step, StepKind
 from kamado.engine.ports import Types
 from kamado.model.lifecycle import Action
 from kamado.model.records import ResourceRecord
+from kamado.plugin.lifecycle import Observation
 from kamado.template import Definition, Output, Parameters
 
 
@@ -22,6 +23,11 @@ class PlanRequest:
 
     ``definitions`` is empty for a deletion. ``operation_id`` tells our own interrupted rows from those of earlier operations.
     ``unsound`` are ids of nested stacks in which something is not in order, so that an update must look at them.
+<<<<<<< HEAD
+=======
+    ``observed``: row id → what a look at the thing itself gave, where somebody looked.
+    ``facade`` is what ``resource_facade`` reads in a nested template.
+>>>>>>> 7ccd192 (Updates look at what is really there when asked to; what failed deep inside is repaired by the next update)
     """
 
     action: Action
@@ -32,6 +38,7 @@ class PlanRequest:
     outputs: Mapping[str, Output] = field(default_factory=dict)
     operation_id: str = ""
     unsound: frozenset[str] = frozenset()
+    observed: Mapping[str, Observation] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
