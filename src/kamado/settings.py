@@ -275,7 +275,7 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             deferred_auth_method=conf.deferred_auth_method,
             limits=CallLimits(in_flight=conf.kamado.calls_per_service),
         ),
-        messaging=MessagingSettings(transport_url=conf.transport_url, conf=_parsed(config_files)),
+        messaging=messaging,
         environment_dir=Path(conf.environment_dir),
         raw=conf,
     )

@@ -172,13 +172,6 @@ def _requires_changed(draft: Draft, definition: Definition, row: ResourceRecord)
     return now != set(row.requires)
 
 
-<<<<<<< HEAD
-def _compared(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord, digest: str) -> Decision:
-    """The thorough way: resolve what is known and compare it with what the row was applied with."""
-    force = forced(row)
-    kind = draft.request.types.get(definition.type, row.name)
-    schema = kind.schema
-=======
 def _compared(
     draft: Draft,
     scope: DraftScope,
@@ -194,7 +187,6 @@ def _compared(
     force = forced(row) | frozenset(drift)
     kind = draft.request.types.get(definition.type, row.name)
     schema = kind.schema
->>>>>>> 7ccd192 (Updates look at what is really there when asked to; what failed deep inside is repaired by the next update)
     try:
         properties = wanted_properties(schema, definition, scope)
         metadata = wanted_metadata(definition, scope)

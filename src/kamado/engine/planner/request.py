@@ -23,11 +23,7 @@ class PlanRequest:
 
     ``definitions`` is empty for a deletion. ``operation_id`` tells our own interrupted rows from those of earlier operations.
     ``unsound`` are ids of nested stacks in which something is not in order, so that an update must look at them.
-<<<<<<< HEAD
-=======
     ``observed``: row id → what a look at the thing itself gave, where somebody looked.
-    ``facade`` is what ``resource_facade`` reads in a nested template.
->>>>>>> 7ccd192 (Updates look at what is really there when asked to; what failed deep inside is repaired by the next update)
     """
 
     action: Action
