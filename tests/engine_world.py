@@ -44,7 +44,7 @@ class Killed(BaseException):
 
 
 class Cloud:
-    """Things by id. ``faults``: call → what its next calls do (an exception to raise, LOSE, BREAK, or seconds to take).
+    """Things by id. ``faults``: call → what its next calls do (an exception to raise, LOSE, BREAK, or seconds that the answer takes).
 
     ``wait`` lets time pass in the caller's thread, where there is one.
     """
@@ -72,9 +72,9 @@ class Cloud:
         fault = queue.pop(0) if queue else None
         if isinstance(fault, BaseException):
             raise fault
+        result = work()
         if isinstance(fault, float):
             self.wait(fault)
-        result = work()
         if fault is self.BREAK:
             self.things[result]["error"] = True
         self.point(f"after {verb} {what}")

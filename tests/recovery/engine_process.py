@@ -74,13 +74,13 @@ class File(Resource):
         return None
 
 
-def run(database: str, folder: str, said: Connection) -> None:
+def run(url: str, folder: str, said: Connection) -> None:
     """Works until there is nothing left to do. Says "running" when it begins."""
-    asyncio.run(_work(database, folder, said))
+    asyncio.run(_work(url, folder, said))
 
 
-async def _work(database: str, folder: str, said: Connection) -> None:
-    store = Store.open(f"sqlite:///{database}", KEY)
+async def _work(url: str, folder: str, said: Connection) -> None:
+    store = Store.open(url, KEY)
     with Journal(store) as journal:
         ports = EnginePorts(
             store=store,

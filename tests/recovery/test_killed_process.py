@@ -1,4 +1,7 @@
-"""A real process, really killed (SIGKILL), again and again, until it has come to the end: nothing orphaned, doubled or forgotten."""
+"""A real process, really killed (SIGKILL), again and again, until it has come to the end: nothing orphaned, doubled or forgotten.
+
+On each database that can be reached. What `tests.simulation` does in one thread at every point is sampled here as it is in life.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from tests.databases import KEY
 from tests.engine_world import World
 from tests.recovery.engine_process import run
@@ -34,24 +36,22 @@ def _template(kind: str) -> dict[str, object]:
     return resources
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_again_and_again(seed: int, tmp_path: Path) -> None:
-    dice = random.Random(seed)
-    database = tmp_path / "k.sqlite"
-    store = Store.open(f"sqlite:///{database}", KEY)
+def test_killed_again_and_again(database_url: str, tmp_path: Path) -> None:
+    dice = random.Random(database_url.partition(":")[0])
+    store = Store.open(database_url, KEY)
     world = World(store)
     world.clock = SystemClock()  # type: ignore[assignment]  # what it accepts is for processes that live in real time
     try:
         stack = world.accept(_template("x"))
         folder = tmp_path / stack
         folder.mkdir()
-        kills = _to_the_end(database, folder, dice)
+        kills = _to_the_end(database_url, folder, dice)
         _check(world, stack, folder, "CREATE_COMPLETE")
         world.accept(_template("y"), Action.UPDATE, stack)
-        kills += _to_the_end(database, folder, dice)
+        kills += _to_the_end(database_url, folder, dice)
         _check(world, stack, folder, "UPDATE_COMPLETE")
         world.accept({}, Action.DELETE, stack)
-        kills += _to_the_end(database, folder, dice)
+        kills += _to_the_end(database_url, folder, dice)
         assert world.state(stack) == "DELETE_COMPLETE"
         assert list(folder.iterdir()) == []
         assert kills >= 2
@@ -81,11 +81,11 @@ def _check(world: World, stack: str, folder: Path, state: str) -> None:
         assert {key: body[key] for key in ("peer", "kind")} == {key: row.properties[key] for key in ("peer", "kind")}
 
 
-def _to_the_end(database: Path, folder: Path, dice: random.Random) -> int:
+def _to_the_end(url: str, folder: Path, dice: random.Random) -> int:
     """Runs processes until one comes to its end by itself; how many were killed."""
     for kills in range(20):
         ours, theirs = _PROCESSES.Pipe(duplex=False)
-        process = _PROCESSES.Process(target=run, args=(str(database), str(folder), theirs))
+        process = _PROCESSES.Process(target=run, args=(url, str(folder), theirs))
         process.start()
         theirs.close()
         try:

@@ -41,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     kill.add_argument("--point", type=int, action="append", help="die at this point only; again: the successor's")
     kill.add_argument("--every", type=int, default=1, help="try only each so-manieth point")
     kill.add_argument("--second", type=float, default=0.2, help="share of points at which the successor dies too")
+    kill.add_argument("--stop", action="store_true", help="the process is stopped for longer than its lease instead")
     kill.add_argument("--trace", type=Path, help="write what the last run did to this file")
     lives = commands.add_parser("live", help="live through random schedules")
     lives.add_argument("seeds", type=_seeds, help="a seed, or FIRST-LAST")
@@ -60,13 +61,14 @@ def _kill(folder: Path, arguments: argparse.Namespace) -> int:
         began = time.monotonic()
         prepared = prepare(SCENARIOS[name], folder)
         tries = [arguments.point] if arguments.point else _deaths(prepared, arguments)
-        wrong = _all(prepared, tries, arguments.trace)
+        wrong = _all(prepared, tries, arguments)
         seconds = time.monotonic() - began
         print(f"{name:{WIDTH}} {len(prepared.points):6} {len(tries):6} {len(wrong):4} {seconds:8.1f}", flush=True)
         for points, found in wrong[:5]:
             again = " ".join(f"--point {number}" for number in points)
             print(f"  dies before: {prepared.points[points[0]]}")
-            print(f"  again: python -m tests.simulation kill --scenario {name} {again}")
+            stop = "--stop " if arguments.stop else ""
+            print(f"  again: python -m tests.simulation kill {stop}--scenario {name} {again}")
             for key, what in found.items():
                 print(f"    {key}: {what}")
         bad += len(wrong)
@@ -82,11 +84,13 @@ def _deaths(prepared: Prepared, arguments: argparse.Namespace) -> list[list[int]
     ]
 
 
-def _all(prepared: Prepared, tries: Sequence[Sequence[int]], trace: Path | None) -> list[tuple[Sequence[int], object]]:
+def _all(
+    prepared: Prepared, tries: Sequence[Sequence[int]], arguments: argparse.Namespace
+) -> list[tuple[Sequence[int], object]]:
     wrong = []
     for number, points in enumerate(tries):
         _progress(f"{prepared.scenario.name}: {number + 1} of {len(tries)}, {len(wrong)} bad")
-        found = differences(prepared, points, trace)
+        found = differences(prepared, points, arguments.trace, stop=arguments.stop)
         if found:
             wrong.append((points, found))
     _progress("")

@@ -166,6 +166,11 @@ class Client:
 
     # Waiting, by looking now and then.
 
+    async def calm(self, stack_id: str) -> None:
+        """The same, and nobody sleeps through it."""
+        await self.until(lambda: not self.simulation.awakening)
+        await self.rest(stack_id)
+
     async def until(self, true: Callable[[], Any]) -> None:
         """Until something is so; looks at it less and less often."""
         wait = 0.05
@@ -176,7 +181,11 @@ class Client:
     async def rest(self, stack_id: str) -> str:
         """Until nothing is done any more, to the stack and what is nested in it; its state then."""
         simulation = self.simulation
-        await self.until(lambda: not simulation.live() and simulation.stack(stack_id).status is not Status.IN_PROGRESS)
+
+        def at_rest() -> bool:
+            return not simulation.live() and simulation.stack(stack_id).status is not Status.IN_PROGRESS
+
+        await self.until(at_rest)
         return simulation.state(stack_id)
 
     async def reaches(self, stack_id: str, name: str, state: str) -> None:

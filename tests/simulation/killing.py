@@ -77,26 +77,36 @@ def prepare(scenario: Scenario, folder: Path) -> Prepared:
     return prepared
 
 
-def differences(prepared: Prepared, points: Sequence[int], trace_file: Path | None = None) -> dict[str, Any]:
+STOPPED = 35.0
+"""Seconds for which a process is stopped that does not die: longer than its lease."""
+
+
+def differences(
+    prepared: Prepared, points: Sequence[int], trace_file: Path | None = None, *, stop: bool = False
+) -> dict[str, Any]:
     """What is otherwise than without a kill: what was wanted and what was found; {} when all is well.
 
-    The process dies at the first of ``points``, its successor at the second, counted from its own beginning …
+    The process dies at the first of ``points``, its successor at the second, counted from there … With ``stop`` they do not die but
+    are stopped (SIGSTOP, and SIGCONT when their leases are long lost): then nobody may touch what another one works on.
     """
     try:
-        found, _ = _live(prepared, points, trace_file)
+        found, _ = _live(prepared, points, trace_file, STOPPED if stop else 0.0)
     except AssertionError as error:
         return {"error": str(error)}
     wanted = prepared.wanted
     return {key: (wanted[key], found[key]) for key in wanted if wanted[key] != found[key]}
 
 
-def _live(prepared: Prepared, points: Sequence[int], trace_file: Path | None = None) -> tuple[Summary, list[str]]:
+def _live(
+    prepared: Prepared, points: Sequence[int], trace_file: Path | None = None, stop_for: float = 0.0
+) -> tuple[Summary, list[str]]:
     path = prepared.folder / "run.sqlite"
     shutil.copy(prepared.path, path)
     with Simulation(path, SEED, settings=SETTINGS, began=prepared.time, trace_file=trace_file) as simulation:
         simulation.cloud.things = copy.deepcopy(prepared.things)
         simulation.cloud.made = prepared.made
         simulation.kill_at = list(points)
+        simulation.stop_for = stop_for
         stack = ""
 
         async def script(client: Client) -> None:
@@ -106,4 +116,5 @@ def _live(prepared: Prepared, points: Sequence[int], trace_file: Path | None = N
 
         simulation.run(script)
         simulation.check(stack)
+        assert not simulation.trespasses, simulation.trespasses
         return simulation.summary(stack), simulation.points

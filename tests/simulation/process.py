@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_AWAKENING = 5.0
+"""Seconds that a process that was stopped has to find out what happened meanwhile."""
+
 
 class Process:
     """``name`` is shown in the trace; ``watched``: its durable writes and calls are points at which it can be killed."""
@@ -41,7 +44,7 @@ class Process:
         self.name = name
         self.watched = watched
         self.alive = True
-        self.asleep_until = 0.0
+        self.asleep_until = -_AWAKENING
         self.loop = SimLoop(lambda: simulation.time, self._unheard)
         self.store = SimStore(self)
         self.calls = SimCalls(self)
@@ -100,6 +103,11 @@ class Process:
         """Whether it is stopped."""
         return self.asleep_until > self.simulation.time
 
+    @property
+    def awakening(self) -> bool:
+        """Whether it is stopped, or still at what it was in the middle of then."""
+        return self.asleep_until + _AWAKENING > self.simulation.time
+
     def block(self, seconds: float) -> None:
         """What a thread waits for; the loop itself never does."""
         current = getcurrent()
@@ -140,6 +148,10 @@ class SimCalls:
         future: asyncio.Future[T] = self._process.loop.create_future()
         self._process.loop.call_later(self._process.simulation.moment(), self._begin, function, future)
         return future
+
+    def lane(self, name: str) -> SimCalls:
+        """There are as many threads as are asked for, so nobody has to wait for his turn."""
+        return self
 
     def _begin(self, function: Callable[[], T], future: asyncio.Future[T]) -> None:
         if future.cancelled() or not self._process.alive:

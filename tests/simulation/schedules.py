@@ -228,7 +228,7 @@ class _Life:
         for request in self.schedule.requests:
             await asyncio.sleep(request.after)
             if request.rest and self.stack:
-                await self.client.rest(self.stack)
+                await self.client.calm(self.stack)
                 await check_all(self.client, self.stack)
             await self._ask(request)
         await self._end()
@@ -238,11 +238,11 @@ class _Life:
         """The weather clears up; what runs ends; everything is as it is said to be; and then everything goes."""
         self.over = True
         self.simulation.cloud.faults = {}
-        await self.client.rest(self.stack)
+        await self.client.calm(self.stack)
         await check_all(self.client, self.stack)
         if self.simulation.stack(self.stack).deleted_at is None:
             await self.client.delete(self.stack)
-            await self.client.rest(self.stack)
+            await self.client.calm(self.stack)
             await check_all(self.client, self.stack)
         assert self.simulation.state(self.stack) == "DELETE_COMPLETE", self.simulation.stack(self.stack).reason
         assert self.simulation.cloud.things == {}, self.simulation.cloud.things

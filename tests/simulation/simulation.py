@@ -36,7 +36,8 @@ class Stuck(AssertionError):
 
 
 class Simulation(Look):
-    """``path``: an SQLite file with all tables. ``kill_at``: the number of the point at which the engine's process dies.
+    """``path``: an SQLite file with all tables. ``kill_at``: the number of the point at which the engine's process dies; of the second
+    one, the point at which its successor dies, counted from there. With ``stop_for`` it does not die but is stopped for so many seconds.
 
     ``settings`` are the engines'; ``began`` is the time at which it begins; ``trace_file`` gets the trace. A process that died is
     followed by another one after ``downtime`` seconds. As a context manager it ends all processes.
@@ -70,6 +71,7 @@ class Simulation(Look):
         self.processes.append(self.client_process)
         self.points: list[str] = []
         self.kill_at: list[int] = []
+        self.stop_for = 0.0
         self.downtime = 1.0
         self.trace: list[str] = []
         self._trace_file = trace_file
@@ -97,6 +99,11 @@ class Simulation(Look):
         """The processes of engines that live."""
         return [process for process in self.processes if process.alive and process is not self.client_process]
 
+    @property
+    def awakening(self) -> bool:
+        """Whether a process is stopped, or was until a moment ago."""
+        return any(process.awakening for process in self.processes)
+
     def add_engine(self) -> Process:
         """Starts the process of an engine."""
         self._begun += 1
@@ -114,7 +121,7 @@ class Simulation(Look):
             if not self.engines:
                 self.add_engine()
             task = self.client_process.loop.create_task(script(client)) if script is not None else None
-            while not (task is None or task.done()) or self.live():
+            while not (task is None or task.done()) or self.live() or self.awakening:
                 self._until_time_passes()
                 if self.time > give_up:
                     raise Stuck(f"seed {self.seed}: it goes on and on; {self._what_runs()}")
@@ -128,7 +135,7 @@ class Simulation(Look):
         with ids_drawn_from(self._ids):
             for process in self.engines:
                 assert process.engine is not None
-                process.asleep_until = 0.0
+                process.asleep_until = min(process.asleep_until, self.time)
                 process.engine.stop()
             while True:
                 self._until_time_passes()
@@ -194,15 +201,21 @@ class Simulation(Look):
         """A process that is watched does something durable. Raises Killed when it is to die here."""
         self.points.append(what)
         self.note(process, what)
-        if self.kill_at and len(self.points) > self.kill_at[0]:
-            self.kill(process)
-            raise Killed
-
-    def kill(self, process: Process) -> None:
-        """kill -9; the points of the next one are counted anew."""
-        self.note(process, "dies")
+        if not self.kill_at or len(self.points) <= self.kill_at[0]:
+            return
         self.kill_at = self.kill_at[1:]
         self.points = []
+        if self.stop_for:
+            self.note(process, f"is stopped for {self.stop_for} s")
+            process.pause(self.stop_for)
+            self.client_process.loop.call_later(self.downtime, self.add_engine)
+            return
+        self.kill(process)
+        raise Killed
+
+    def kill(self, process: Process) -> None:
+        """kill -9."""
+        self.note(process, "dies")
         process.die()
 
     def committed(self, operation_id: str, changes: Sequence[Change]) -> None:

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from graphlib import TopologicalSorter
+from typing import Any
 
 from kamado.engine.effects import Call, Durable, Effect, Enter, Fetch, Look, Routine, Sleep
 from kamado.engine.ledger import Ledger
 from kamado.engine.looks import together
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import Calls, Clock, EngineSettings
+from kamado.store.errors import LeaseLost
 
 
 class Halt(Enum):
@@ -32,7 +34,7 @@ class Halt(Enum):
 
 
 class NotWritten(Exception):
-    """A commit failed: the books on disk are behind, and the operation must be let go of. The cause says why."""
+    """A commit failed, or the lease is gone: the books on disk are behind, and the operation must be let go of. The cause says why."""
 
 
 async def settled(future: Future[None] | None) -> None:
@@ -49,13 +51,15 @@ async def settled(future: Future[None] | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a step is to the driver. ``routine`` makes its generator; ``is_local`` guesses where it will run.
+    """What a step is to the driver. ``routine`` makes its generator; ``is_local`` guesses where it will run; ``held`` makes a handler's
+    call, unless the operation may be somebody else's by now (LeaseLost).
 
     A routine deals with failures of its step itself (and has the driver halted); an exception that comes out of it ends the whole run.
     """
 
     routine: Callable[[Step], Routine[bool]]
     is_local: Callable[[Step], bool]
+    held: Callable[[Callable[[], Any]], Any]
 
 
 class Driver:
@@ -190,7 +194,8 @@ class Driver:
         result = None
         try:
             if isinstance(effect, Call):
-                result = effect.function() if local else await self._ports[1].run(effect.function)
+                held = partial(self._work.held, effect.function)
+                result = effect.function() if local else await self._ports[1].run(held)
             elif isinstance(effect, Fetch):
                 result = await self._ports[1].run(effect.function)
             elif isinstance(effect, Look):
@@ -199,6 +204,8 @@ class Driver:
                 await self._sleep(effect)
             elif isinstance(effect, Durable) and (effect.always or not local):
                 await settled(self._ledger.flush())
+        except LeaseLost as error:
+            raise NotWritten(str(error)) from error
         except Exception as error:
             if not isinstance(effect, Call | Fetch | Look):
                 raise

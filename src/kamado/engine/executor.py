@@ -19,6 +19,7 @@ from kamado.engine.acting import act
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
+from kamado.engine.hold import Hold
 from kamado.engine.ledger import Ledger
 from kamado.engine.making import make
 from kamado.engine.observing import Seen
@@ -53,6 +54,7 @@ class Execution:
         waiting: Waiting | None = None,
     ) -> None:
         self.operation = operation
+        self.hold = Hold(ports.clock, settings.lease_seconds, operation)
         self._ports = ports
         self._settings = settings
         self._loader = loader
@@ -176,6 +178,7 @@ class Execution:
             Work(
                 partial(self._routine, run),
                 lambda step: run.kind(step).local is True,
+                self.hold.call,
             ),
             (self._ports.clock, self._ports.calls.lane(run.stack.project_id)),
             self._settings,

@@ -57,7 +57,8 @@ class Leases:
         before = dict(self.held)
         if not before:
             return
-        renew = partial(self.queue.renew, self.engine_id, self.clock.now(), self._lease, list(before))
+        since = self.clock.now(), self.clock.monotonic()
+        renew = partial(self.queue.renew, self.engine_id, since[0], self._lease, list(before))
         ours: Mapping[str, Stop] = await self.calls.run(renew)
         for key, execution in before.items():
             if self.held.get(key) is not execution:
@@ -65,6 +66,7 @@ class Leases:
             if key not in ours:
                 execution.lose()
             else:
+                execution.hold.prolong(since)
                 execution.stop(ours[key])
 
     async def give_back(self, ids: list[str]) -> None:
