@@ -50,7 +50,7 @@ bench: $(VENV)/.test-installed ## Measure the budgets of docs/performance.md on 
 test-real: $(VENV)/.test-installed ## Run the walk-through and the three-tier stack against a real OpenStack
 	tests/real/run $(ARGS)
 
-compare-heat: $(VENV)/.test-installed ## Put the cases of tests/real/cases to Kamado and to a real Heat on the same cloud
+compare-heat: $(VENV)/.test-installed ## Put the language's tables and the cases of tests/real/cases to Kamado and to a real Heat on the same cloud
 	tests/real/run --heat $(ARGS)
 
 chaos: $(VENV)/.test-installed ## Kill every scenario at each of its points, live through 500 random schedules (ARGS="live 1-5000")

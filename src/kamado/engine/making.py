@@ -176,10 +176,10 @@ def _superseded(wanted: Wanted, old: ResourceRecord | None, *, begun: bool = Fal
     stack = wanted.run.stack
     title = f'{wanted.schema.called} "{old.name}" [{old.physical_id}] Stack "{stack.name}" [{stack.id}]'
     before = old.properties or {}
-    at_length = begun or all(
-        prop.update or before.get(name) == wanted.properties.get(name)
-        for name, prop in wanted.schema.properties.items()
-    )
+    properties = wanted.schema.properties
+    changed = frozenset(name for name in properties if before.get(name) != wanted.properties.get(name))
+    asked = wanted.kind.replaces(before, wanted.properties, changed) or all(properties[name].update for name in changed)
+    at_length = begun or asked
     row = replace(old, action=Action.UPDATE, status=Status.IN_PROGRESS, reason=events.STATE_CHANGED)
     if not begun:
         wanted.event(row)
