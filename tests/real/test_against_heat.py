@@ -80,7 +80,9 @@ _EVERYWHERE: Mapping[str, str] = {
 @pytest.mark.parametrize("name", list(_CASES))
 def test_same_as_heat(name: str) -> None:
     found = compare(_CASES[name])
-    if found:  # Heat loses a line of history now and then, and some cases hang on the moment: only what is seen twice counts
+    if (
+        found
+    ):  # Heat loses a line of history now and then, and some cases hang on the moment: only what is seen twice counts
         print(f"{name}: once more, because of {[where for where, _, _ in found]}")
         before = {where for where, _, _ in found}
         found = [difference for difference in compare(_CASES[name]) if difference[0] in before]
