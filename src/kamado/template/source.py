@@ -8,6 +8,7 @@ used: an alias costs what it unfolds to. The trap: containers are shared (aliase
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -29,6 +30,9 @@ _SCALAR_TAGS = frozenset({_TAG + "int", _TAG + "float", _TAG + "bool", _TAG + "n
 _CONTAINER_TAGS = frozenset({_TAG + "map", _TAG + "seq", "!"})
 _MERGE = _TAG + "merge"
 _UNREAD = object()
+
+_HALVES = re.compile(r"(?<!\\)((?:\\\\)*)\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+"""Escaped halves of a character beyond the first plane: JSON has them, libyaml refuses them. Each is as long as what stands in for it."""
 
 Marks = dict[int, dict[str | int, tuple[int, int]]]
 
@@ -65,7 +69,8 @@ class Source:
         """The value read again with the places of what is in it. What is right needs none, and reading is half as long without."""
         if self._text is None:
             return None, {}
-        composer = _Composer(self._text, self.file, Limits(max_nodes=2**31, max_depth=1000), "template", places=True)
+        text = _HALVES.sub(r"\1\\uFFFD", self._text)
+        composer = _Composer(text, self.file, Limits(max_nodes=2**31, max_depth=1000), "template", places=True)
         try:
             return composer.run(), composer.marks
         except TemplateInvalid:
