@@ -179,7 +179,7 @@ class Parts:
             settings=settings.orchestrator,
             cloud_of=self._cloud_of,
         )
-        return api_app.build(services, keystone=_auth_token(settings), settings=settings.api.limits)
+        return api_app.build(services, keystone=settings.api.tokens, settings=settings.api.limits)
 
     def close(self) -> None:
         """Let go of everything that was made."""
@@ -218,30 +218,6 @@ class Parts:
                 f"the stack {stack.name} has no credential: update it as a user who may act in its project",
             )
         return self.clouds.for_credential(credential)
-
-
-def _auth_token(settings: Settings) -> dict[str, Any]:
-    """What keystonemiddleware is given: the file's own section, or the service user that settings name."""
-    user = settings.cloud.service
-    given = {
-        "auth_type": "password",
-        "auth_url": user.auth_url,
-        "www_authenticate_uri": user.auth_url,
-        "username": user.username,
-        "password": user.password,
-        "project_name": user.project_name,
-        "user_domain_id": user.user_domain_id,
-        "user_domain_name": user.user_domain_name,
-        "project_domain_id": user.project_domain_id,
-        "project_domain_name": user.project_domain_name,
-        "interface": settings.cloud.interface,
-        "region_name": settings.cloud.region or None,
-        "insecure": settings.cloud.verify is False,
-        "cafile": settings.cloud.verify if isinstance(settings.cloud.verify, str) else None,
-        "memcached_servers": ",".join(settings.api.memcached_servers) or None,
-        "service_token_roles_required": True,
-    }
-    return {key: value for key, value in given.items() if value is not None}
 
 
 class Installation:

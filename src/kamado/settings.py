@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from keystoneauth1.loading import register_auth_conf_options
+from keystonemiddleware import opts as token_opts
 from oslo_config import cfg
 from oslo_log import log as oslo_log
+from oslo_middleware import cors, http_proxy_to_wsgi
+from oslo_middleware.healthcheck import opts as health
 from oslo_policy import opts as oslo_policy_opts
 
 from kamado.api.call import ApiSettings as ApiLimits
@@ -35,13 +39,16 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
-    """Where the REST API listens, how wide it works, its policy file and token cache; ``limits`` is the API's own section."""
+    """Where the REST API listens, how wide it works, its policy file; ``limits`` is the API's own section.
+
+    ``tokens`` is what keystonemiddleware is given: the whole section of the file, with what other sections say put in.
+    """
 
     host: str
     port: int
     threads: int
     policy_file: str | None
-    memcached_servers: tuple[str, ...]
+    tokens: Mapping[str, Any] = field(repr=False)
     limits: ApiLimits
 
 
@@ -125,8 +132,21 @@ _CLIENTS = [
     cfg.StrOpt("ca_file", help="CA certificates for HTTPS endpoints."),
     cfg.BoolOpt("insecure", default=False, help="Do not verify HTTPS certificates."),
 ]
-_OSLO_MIDDLEWARE = [cfg.BoolOpt("enable_proxy_headers_parsing", default=False, help="Believe X-Forwarded-* headers.")]
-_CORS = [cfg.ListOpt("allowed_origin", default=[], help="Origins that browsers may call from.")]
+_HEALTH = [
+    *health.HEALTHCHECK_OPTS,
+    *health.DISABLE_BY_FILE_OPTS,
+    *health.DISABLE_BY_FILES_OPTS,
+    *health.ENABLE_BY_FILES_OPTS,
+]
+_AUTH_TYPE = [
+    cfg.StrOpt(
+        "auth_type",
+        default="password",
+        help="How the service user authenticates; any way that keystoneauth has, with its options in this section. "
+        "With another than password, [trustee] must name a user with a password.",
+    ),
+    cfg.StrOpt("auth_section", help="Another section that the way to authenticate is read from."),
+]
 _USER = [
     cfg.StrOpt("auth_url", help="Keystone's URL."),
     cfg.StrOpt("username", help="User name."),
@@ -166,9 +186,10 @@ _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
     "heat_api": _HEAT_API,
     "database": _DATABASE,
     "clients": _CLIENTS,
-    "oslo_middleware": _OSLO_MIDDLEWARE,
-    "cors": _CORS,
-    "keystone_authtoken": [*_USER, *_TOKENS],
+    "oslo_middleware": http_proxy_to_wsgi.OPTS,
+    "cors": cors.CORS_OPTS,
+    "healthcheck": _HEALTH,
+    "keystone_authtoken": [*_AUTH_TYPE, *_USER, *_TOKENS],
     "trustee": _USER,
     "kamado": _KAMADO,
 }
@@ -198,24 +219,25 @@ def load(config_files: Sequence[str] = (), overrides: Mapping[tuple[str, str], A
         conf([], project="kamado", default_config_files=list(config_files), default_config_dirs=[])
         for (group, name), value in (overrides or {}).items():
             conf.set_override(name, value, group=None if group == "DEFAULT" else group)
-        return _sections(conf, _messaging(conf.transport_url, config_files))
+        return _sections(conf, config_files)
     except cfg.Error as error:
         raise SettingsError(str(error)) from error
 
 
-def _messaging(transport_url: str | None, config_files: Sequence[str]) -> MessagingSettings:
-    """oslo.messaging defines ``transport_url`` and others itself, in another way: it is given the same files, parsed for it alone."""
+def _parsed(config_files: Sequence[str]) -> Any:
+    """The same files, parsed for a library that defines its options itself, in another way than we do."""
     conf = cfg.ConfigOpts()
     conf([], project="kamado", default_config_files=list(config_files), default_config_dirs=[])
-    return MessagingSettings(transport_url=transport_url, conf=conf)
+    return conf
 
 
-def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
+def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
     if not conf.database.connection:
         raise SettingsError("[database] connection is not set: give the SQLAlchemy URL of the database")
     if not conf.auth_encryption_key:
         raise SettingsError("auth_encryption_key is not set: give a long random text, the same in all processes")
-    service = _user(conf.keystone_authtoken, "keystone_authtoken")
+    plain = conf.keystone_authtoken.auth_type in _PASSWORD and not conf.keystone_authtoken.auth_section
+    service = _user(conf.keystone_authtoken, "keystone_authtoken") if plain else _user(conf.trustee, "trustee")
     return Settings(
         store=StoreSettings(url=conf.database.connection, key=conf.auth_encryption_key),
         api=ApiSettings(
@@ -223,10 +245,11 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             port=conf.heat_api.bind_port,
             threads=conf.heat_api.threads,
             policy_file=conf.oslo_policy.policy_file,
-            memcached_servers=tuple(conf.keystone_authtoken.memcached_servers),
+            tokens=_tokens(conf, config_files, service if plain else None),
             limits=ApiLimits(
                 max_json_body_size=conf.max_json_body_size,
-                allowed_origins=tuple(conf.cors.allowed_origin),
+                cors=dict(conf.cors) if conf.cors.allowed_origin else {},
+                health=dict(conf.healthcheck),
                 proxy_headers=conf.oslo_middleware.enable_proxy_headers_parsing,
                 token_cache_time=conf.keystone_authtoken.token_cache_time,
             ),
@@ -275,10 +298,52 @@ def _sections(conf: Any, messaging: MessagingSettings) -> Settings:
             deferred_auth_method=conf.deferred_auth_method,
             limits=CallLimits(in_flight=conf.kamado.calls_per_service),
         ),
-        messaging=messaging,
+        messaging=MessagingSettings(transport_url=conf.transport_url, conf=_parsed(config_files)),
         environment_dir=Path(conf.environment_dir),
         raw=conf,
     )
+
+
+_PASSWORD = ("password", "v3password")
+
+
+def _tokens(conf: Any, config_files: Sequence[str], user: ServiceUser | None) -> dict[str, Any]:
+    """What keystonemiddleware is given: the file as it is, and what it does not say itself.
+
+    :param user: who asks Keystone, None when the section has another way than a password.
+    """
+    section = _parsed(config_files)
+    for group, options in token_opts.list_auth_token_opts():
+        section.register_opts(options, group=group)
+    register_auth_conf_options(section, "keystone_authtoken")  # in the section that auth_section names
+    elsewhere = {
+        "interface": conf.clients.endpoint_type.removesuffix("URL"),
+        "region_name": conf.region_name_for_services,
+        "insecure": conf.clients.insecure,
+        "cafile": conf.clients.ca_file,
+        "service_token_roles_required": True,
+        "www_authenticate_uri": user.auth_url if user else None,
+    }
+    given: dict[str, Any] = {name: value for name, value in elsewhere.items() if not _is_said(section, name)}
+    given["memcached_servers"] = ",".join(conf.keystone_authtoken.memcached_servers) or None
+    if user is not None:
+        given |= {
+            "auth_type": "password",
+            "auth_url": user.auth_url,
+            "username": user.username,
+            "password": user.password,
+            "project_name": user.project_name,
+            "user_domain_id": user.user_domain_id,
+            "user_domain_name": user.user_domain_name,
+            "project_domain_id": user.project_domain_id,
+            "project_domain_name": user.project_domain_name,
+        }
+    return {"oslo_config_config": section, **{name: value for name, value in given.items() if value is not None}}
+
+
+def _is_said(section: Any, name: str) -> bool:
+    place = section.get_location(name, "keystone_authtoken")
+    return place is not None and bool(place.location.is_user_controlled)
 
 
 def _domain_admin(conf: Any, service: ServiceUser) -> ServiceUser | None:

@@ -75,8 +75,10 @@ class Stand:
         options: Mapping[str, Any] | None = None,
         types: tuple[Any, ...] = (),
         deferred_auth_method: str = "trusts",
+        tokens: Mapping[str, Any] | None = None,
     ) -> None:
-        """``working`` False: no engine, accepted operations stay where they are. ``types``: more of them, for tests."""
+        """``working`` False: no engine, accepted operations stay where they are. ``types``: more of them, for tests.
+        ``tokens``: what keystonemiddleware is given, in place of the service user's password."""
         self.cloud = cloud
         self.store = Store.open(f"sqlite:///{folder / 'kamado.sqlite'}", KEY, durable=False)
         self.journal = Journal(self.store)
@@ -128,7 +130,7 @@ class Stand:
             "project_domain_name": "Default",
             **(options or {}),
         }
-        application = api_app.build(self.services, keystone=keystone, settings=api or ApiSettings())
+        application = api_app.build(self.services, keystone=tokens or keystone, settings=api or ApiSettings())
         self._server = wsgi.Server(("127.0.0.1", 0), application, numthreads=10)
         self._server.prepare()
         self.endpoint = f"http://127.0.0.1:{self._server.bind_addr[1]}"

@@ -36,7 +36,7 @@ def test_the_token_cache_forgets() -> None:
 
 
 def test_browsers_of_known_origins_may_call(cloud: LocalCloud, tmp_path: Path) -> None:
-    api = ApiSettings(allowed_origins=("http://panel.example",), proxy_headers=True)
+    api = ApiSettings(cors={"allowed_origin": ["http://panel.example"]}, proxy_headers=True)
     stand = Stand(tmp_path, cloud, api=api, working=False)
     try:
         asked = requests.options(

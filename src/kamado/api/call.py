@@ -6,7 +6,7 @@ Made by `app` for each request.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from falcon import Request, Response
@@ -22,13 +22,14 @@ from kamado.orchestrator.errors import Forbidden
 class ApiSettings:
     """Limits and places of the REST API; names are Heat's options.
 
-    ``max_json_body_size`` in bytes. ``allowed_origins``: origins that browsers may call from (CORS). ``proxy_headers``:
-    believe X-Forwarded-* and Forwarded, for running behind a proxy. ``token_cache_time``: seconds that a validated token
-    is believed without asking Keystone again.
+    ``max_json_body_size`` in bytes. ``cors`` and ``health`` are the options of oslo.middleware's sections of these names; without
+    any, browsers may not call from other origins. ``proxy_headers``: believe X-Forwarded-* and Forwarded, for running behind a
+    proxy. ``token_cache_time``: seconds that a validated token is believed without asking Keystone again.
     """
 
     max_json_body_size: int = 1048576
-    allowed_origins: tuple[str, ...] = ()
+    cors: Mapping[str, Any] = field(default_factory=dict)
+    health: Mapping[str, Any] = field(default_factory=dict)
     proxy_headers: bool = False
     token_cache_time: int = 300
 

@@ -98,15 +98,22 @@ def _request_log(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: A
     return respond
 
 
+_HEADERS = {
+    "allow_headers": ["X-Auth-Token", "X-Openstack-Request-Id", "If-Match", "Last-Event-ID"],
+    "expose_headers": ["X-Openstack-Request-Id", "Location", "ETag"],
+}
+"""What our clients send and read; an operator's own lists take their place."""
+
+
 def _origins(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
-    if not settings.allowed_origins:
+    if not settings.cors:
         return app
-    wrapped: WsgiApp = cors.CORS(app, {"allowed_origin": ",".join(settings.allowed_origins)})
+    wrapped: WsgiApp = cors.CORS(app, {**_HEADERS, **{name: value for name, value in settings.cors.items() if value}})
     return wrapped
 
 
-def _health(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
-    check: WsgiApp = Healthcheck.app_factory({}, detailed=False)
+def _health(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
+    check: WsgiApp = Healthcheck.app_factory({"detailed": False, **settings.health})
 
     def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO") == "/healthcheck":

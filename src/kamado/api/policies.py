@@ -113,8 +113,12 @@ ADMIN_ONLY_TYPES = (
 )
 
 
-def defaults() -> Iterator[policy.RuleDefault]:
-    """All rules, as oslo.policy wants them registered."""
+def defaults() -> list[policy.RuleDefault]:
+    """All rules, as oslo.policy and its tools want them."""
+    return list(_defaults())
+
+
+def _defaults() -> Iterator[policy.RuleDefault]:
     for name, check in BASE.items():
         yield policy.RuleDefault(name, check)
     for family, names, check, older in _SINCE_W:
@@ -153,12 +157,17 @@ class Rules:
         self._enforcer = policy.Enforcer(conf, policy_file=policy_file)
         self._enforcer.suppress_deprecation_warnings = True
         self._enforcer.suppress_default_change_warnings = True
-        self._enforcer.register_defaults(list(defaults()))
+        self._enforcer.register_defaults(defaults())
         self._enforcer.load_rules()
 
     def is_registered(self, rule: str) -> bool:
         """Whether a rule of that name is a default or in the operator's file."""
         return rule in self._enforcer.registered_rules or rule in self._enforcer.rules
+
+    def in_force(self) -> dict[str, str]:
+        """Every rule by name, as text: the operator's where the policy file has one, else the default."""
+        texts = {name: str(default.check_str) for name, default in self._enforcer.registered_rules.items()}
+        return texts | {name: str(rule.check_str) for name, rule in self._enforcer.file_rules.items()}
 
     def allows(self, context: RequestContext, rule: str) -> bool:
         """Whether the caller passes the rule for the project of the request; an unregistered rule lets pass."""

@@ -24,15 +24,22 @@ SNAPSHOT = f"{STACK}/snapshots/{{snapshot_id}}"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One verb on one path. ``success`` is the usual status."""
+    """One verb on one path. ``success`` is the usual status; ``asks`` are rules that the handler asks for by itself."""
 
     verb: str
     path: str
     handler: Handler
     rule: str | None
     success: int = 200
+    asks: tuple[str, ...] = ()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """All rules that guard it."""
+        return self.asks if self.rule is None else (self.rule, *self.asks)
 
 
+_ACTIONS = (*stacks.ACTIONS, "cancel_update", "cancel_without_rollback")
 _LOOKUP_PARTS = ("resources", "events", "template", "actions", "environment", "files")
 
 ROUTES: tuple[Route, ...] = (
@@ -47,7 +54,7 @@ ROUTES: tuple[Route, ...] = (
         types.list_functions,
         "stacks:list_template_functions",
     ),
-    Route("GET", STACKS, stacks.list_stacks, "stacks:index"),
+    Route("GET", STACKS, stacks.list_stacks, "stacks:index", asks=("stacks:global_index",)),
     Route("POST", STACKS, stacks.create_stack, "stacks:create", 201),
     Route("POST", f"{STACKS}/preview", stacks.preview_stack, "stacks:preview"),
     Route("POST", f"{STACKS}/plan", plans.plan_create, "stacks:preview"),
@@ -68,7 +75,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("GET", STACK, stacks.get_stack, "stacks:show"),
     Route("PUT", STACK, stacks.update_stack, "stacks:update", 202),
-    Route("PATCH", STACK, stacks.patch_stack, None, 202),
+    Route("PATCH", STACK, stacks.patch_stack, None, 202, asks=("stacks:update_patch", "stacks:update_no_change")),
     Route("DELETE", STACK, stacks.delete_stack, "stacks:delete", 204),
     Route("GET", f"{STACK}/template", stacks.get_template, "stacks:template"),
     Route("GET", f"{STACK}/environment", stacks.get_environment, "stacks:environment"),
@@ -85,7 +92,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", SNAPSHOT, snapshots.get_snapshot, "stacks:show_snapshot"),
     Route("DELETE", SNAPSHOT, snapshots.delete_snapshot, "stacks:delete_snapshot", 204),
     Route("POST", f"{SNAPSHOT}/restore", snapshots.restore_snapshot, "stacks:restore_snapshot", 202),
-    Route("POST", f"{STACK}/actions", stacks.act_on_stack, None),
+    Route("POST", f"{STACK}/actions", stacks.act_on_stack, None, asks=tuple(f"actions:{name}" for name in _ACTIONS)),
     Route("GET", f"{STACK}/resources", resources.list_resources, "resource:index"),
     Route("GET", RESOURCE, resources.get_resource, "resource:show"),
     Route("PATCH", RESOURCE, resources.mark_unhealthy, "resource:mark_unhealthy"),
@@ -95,7 +102,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{RESOURCE}/events", events.list_events, "events:index"),
     Route("GET", f"{RESOURCE}/events/{{event_id}}", events.get_event, "events:show"),
     Route("GET", f"{P}/build_info", service.get_build_info, "build_info:build_info"),
-    Route("GET", CONFIGS, software.list_configs, "software_configs:index"),
+    Route("GET", CONFIGS, software.list_configs, "software_configs:index", asks=("software_configs:global_index",)),
     Route("POST", CONFIGS, software.create_config, "software_configs:create"),
     Route("GET", CONFIG, software.get_config, "software_configs:show"),
     Route("DELETE", CONFIG, software.delete_config, "software_configs:delete", 204),

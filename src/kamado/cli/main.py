@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "plan": ("kamado.cli.plan:plan", "Show what a change to a stack would do, value by value, and do nothing."),
     "apply": ("kamado.cli.apply:apply", "Do what a plan said, or nothing when the stack has moved on."),
     "validate": ("kamado.cli.validate:validate", "Say everything that is wrong with a template; no server needed."),
+    "policy": ("kamado.cli.policy:policy", "Show the rules of who may do what (production)."),
     "api": ("kamado.cli.api:api", "Serve the REST API (production)."),
     "engine": ("kamado.cli.engine:engine", "Work on stacks (production)."),
     "db": ("kamado.cli.db:db", "Create and upgrade the database (production)."),
