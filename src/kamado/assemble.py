@@ -20,6 +20,7 @@ from kamado.api.middleware import WsgiApp
 from kamado.api.policies import Rules
 from kamado.cloud import grants
 from kamado.cloud.failures import CloudError, FailureKind
+from kamado.cloud.objects import SERVICE, ObjectStore
 from kamado.cloud.session import Cloud, CloudFactory
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts
@@ -58,6 +59,11 @@ class Clouds:
     def for_token(self, context: Any) -> Cloud:
         """A cloud that acts with the token of the request."""
         return self._factory.for_token(context)
+
+    def objects(self, context: Any) -> ObjectStore | None:
+        """The object store, if the cloud has one."""
+        cloud = self.for_token(context)
+        return ObjectStore(cloud) if cloud.has(SERVICE) else None
 
     def grant(self, context: Any, name: str) -> grants.Grant:
         """Let the service act for the user later. ``name`` is unique. Raises CloudError, MissingCredentialError."""

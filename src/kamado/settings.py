@@ -23,6 +23,7 @@ from oslo_policy import opts as oslo_policy_opts
 
 from kamado.api.call import ApiSettings as ApiLimits
 from kamado.cloud.limits import CallLimits
+from kamado.api.fetching import FetchSettings
 from kamado.cloud.session import CloudSettings, ServiceUser
 from kamado.engine.ports import EngineSettings
 from kamado.messaging.transport import MessagingSettings
@@ -75,6 +76,7 @@ _DEFAULT = [
         help="Key that encrypts credentials and hidden values in the database. Must be the same in all processes.",
     ),
     cfg.IntOpt("max_template_size", default=524288, help="Largest template in bytes."),
+    cfg.FloatOpt("template_fetch_timeout", default=60, min=0, help="Seconds that fetching a template may take."),
     cfg.IntOpt("max_json_body_size", default=1048576, help="Largest request body in bytes."),
     cfg.IntOpt("max_resources_per_stack", default=1000, help="Resources in a whole stack tree; -1: any number."),
     cfg.IntOpt("max_stacks_per_tenant", default=512, help="Top-level stacks of a project; -1: any number."),
@@ -120,6 +122,13 @@ _DEFAULT = [
         help="Folder of the global environment: its *.yaml, *.yml and *.json files, sorted, lie under every user's environment.",
     ),
     cfg.IntOpt("periodic_interval", default=60, help="Seconds between an engine's entries in the service list."),
+]
+_FETCH = [
+    cfg.ListOpt(
+        "template_fetch_hosts",
+        default=[],
+        help="Hosts that template_url may name, *.example.org for all below one; none: nothing is fetched.",
+    ),
 ]
 _HEAT_API = [
     cfg.StrOpt("bind_host", default="0.0.0.0", help="Address that the REST API listens on."),
@@ -191,7 +200,7 @@ _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
     "healthcheck": _HEALTH,
     "keystone_authtoken": [*_AUTH_TYPE, *_USER, *_TOKENS],
     "trustee": _USER,
-    "kamado": _KAMADO,
+    "kamado": [*_KAMADO, *_FETCH],
 }
 
 
@@ -251,6 +260,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
                 cors=dict(conf.cors) if conf.cors.allowed_origin else {},
                 health=dict(conf.healthcheck),
                 proxy_headers=conf.oslo_middleware.enable_proxy_headers_parsing,
+                fetch=FetchSettings(tuple(conf.kamado.template_fetch_hosts), conf.template_fetch_timeout),
                 token_cache_time=conf.keystone_authtoken.token_cache_time,
             ),
         ),

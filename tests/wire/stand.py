@@ -76,9 +76,11 @@ class Stand:
         types: tuple[Any, ...] = (),
         deferred_auth_method: str = "trusts",
         tokens: Mapping[str, Any] | None = None,
+        endpoints: Mapping[str, str] | None = None,
     ) -> None:
         """``working`` False: no engine, accepted operations stay where they are. ``types``: more of them, for tests.
-        ``tokens``: what keystonemiddleware is given, in place of the service user's password."""
+        ``tokens``: what keystonemiddleware is given, in place of the service user's password.
+        ``endpoints``: service type → URL, beside the catalog."""
         self.cloud = cloud
         self.store = Store.open(f"sqlite:///{folder / 'kamado.sqlite'}", KEY, durable=False)
         self.journal = Journal(self.store)
@@ -86,7 +88,11 @@ class Stand:
         service = ServiceUser(
             auth_url=cloud.auth_url, username="heat", password=SERVICE_PASSWORD, project_name="service"
         )
-        self.factory = CloudFactory(CloudSettings(service=service, deferred_auth_method=deferred_auth_method))
+        self.factory = CloudFactory(
+            CloudSettings(
+                service=service, deferred_auth_method=deferred_auth_method, overrides=dict(endpoints or {})
+            )
+        )
         self.clouds = Clouds(self.factory)
         self.targets = TargetLoader(self.store, registry, "RegionOne")
         self._calls = ThreadCalls(8, "handler")

@@ -71,6 +71,57 @@ def test_short_answers_in_the_form_that_was_asked_for(stand: Stand, accept: str)
     assert "The resource could not be found." in answer.text
 
 
+def test_head_is_a_get_without_its_body(stand: Stand) -> None:
+    answers = [stand.ask(verb, "/build_info") for verb in ("HEAD", "GET")]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].headers["Content-Length"] == answers[1].headers["Content-Length"]
+    assert answers[0].text == ""
+    assert stand.ask("HEAD", "/stacks/none/none").status_code == 404
+
+
+def test_verbs_that_a_path_has_not_are_refused_with_those_that_it_has(stand: Stand) -> None:
+    answer = stand.ask("PUT", "/build_info", {})
+    assert answer.status_code == 405
+    assert answer.json()["error"]["type"] == "HTTPMethodNotAllowed"
+    assert answer.headers["Allow"].replace(" ", "") == "GET,HEAD,OPTIONS"
+    assert stand.ask("OPTIONS", "/build_info").headers["Allow"] == "GET,HEAD"
+
+
+@pytest.mark.parametrize(("kind", "status"), [("application/xml", 415), ("text/plain", 400), (None, 400)])
+def test_what_says_that_it_is_not_json_is_refused_as_that(stand: Stand, kind: str | None, status: int) -> None:
+    answer = stand.ask("POST", "/stacks", raw="<a/>", Content_Type=kind)
+    assert answer.status_code == status
+    assert answer.json()["code"] == status
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("application/xml", 406),
+        ("image/*", 406),
+        ("application/xml, */*;q=0.1", 200),
+        ("text/html", 200),
+        ("application/json;q=0.5", 200),
+    ],
+)
+def test_who_takes_neither_json_nor_text_is_told_so(stand: Stand, accept: str, status: int) -> None:
+    answer = stand.ask("GET", "/build_info", Accept=accept)
+    assert answer.status_code == status
+    assert "json" in answer.headers["Content-Type"]
+
+
+def test_a_file_can_take_an_api_out_of_its_balancer(cloud: LocalCloud, tmp_path: Path) -> None:
+    mark = tmp_path / "down"
+    api = ApiSettings(health={"backends": ["disable_by_file"], "disable_by_file_path": str(mark)})
+    stand = Stand(tmp_path, cloud, api=api, working=False)
+    try:
+        assert requests.get(f"{stand.endpoint}/healthcheck", timeout=10).status_code == 200
+        mark.touch()
+        assert requests.get(f"{stand.endpoint}/healthcheck", timeout=10).status_code == 503
+    finally:
+        stand.close()
+
+
 def test_a_request_id_can_be_followed(stand: Stand) -> None:
     first, second = (stand.ask("GET", "/build_info").headers["X-Openstack-Request-Id"] for _ in range(2))
     assert first.startswith("req-")

@@ -77,7 +77,11 @@ class _Endpoint:
     def __init__(self, routes: list[Route], services: Services, settings: ApiSettings) -> None:
         verbs = [route.verb for route in routes]
         for route in routes:
-            setattr(self, f"on_{route.verb.lower()}", _responder(route, services, settings))
+            respond = _responder(route, services, settings)
+            setattr(self, f"on_{route.verb.lower()}", respond)
+            if route.verb == "GET":
+                verbs.append("HEAD")
+                self.on_head = respond
         self._allow = ",".join(verbs)
 
     def on_options(self, _req: Request, resp: Response, **_path: str) -> None:
@@ -86,10 +90,22 @@ class _Endpoint:
         resp.set_header("Allow", self._allow)
 
 
+_SPOKEN = (
+    "application/json",
+    "text/plain",
+    "text/html",
+    "text/event-stream",
+    "application/vnd.openstack.orchestration-v1",
+)
+"""What an Accept header may ask for; who asks for other things only is told so, instead of being sent JSON all the same."""
+
+
 def _responder(route: Route, services: Services, settings: ApiSettings) -> Callable[..., None]:
     rules: Any = services.policy
 
     def respond(req: Request, resp: Response, **path: str) -> None:
+        if req.accept != "*/*" and req.client_prefers(_SPOKEN) is None:
+            raise falcon.HTTPNotAcceptable
         if "arn" in path:
             path["arn"] = path["arn"].replace("\x1f", "/")
         call = Call(services, settings, caller(req, path["tenant_id"], rules), req, path)

@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from falcon import Request
+from falcon import HTTPUnsupportedMediaType, Request
 from jsonschema.exceptions import ValidationError, best_match
 
 from kamado.api.errors import BadRequest
 from kamado.api.query import truth, whole
 from kamado.api.schemas import Body
-from kamado.orchestrator.errors import NotSupported, Refused, RequestLimitExceeded
+from kamado.orchestrator.errors import Refused, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
 from kamado.template import Environment, TemplateInvalid, load
 from kamado.template.limits import Limits
@@ -31,8 +31,7 @@ def read(req: Request, limit: int) -> dict[str, Any] | None:
     :param limit: largest body in bytes.
     :raises RequestLimitExceeded: it is larger; nothing of it has been parsed.
     """
-    kind = (req.content_type or "").split(";", 1)[0].strip().lower()
-    if kind not in _JSON_TYPES:
+    if not _is_json(req):
         return None
     length = req.content_length
     if length is not None and length > limit:
@@ -48,6 +47,10 @@ def read(req: Request, limit: int) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise BadRequest(str(error) or "The body is nested too deeply.") from error
     return found if isinstance(found, dict) else None
+
+
+def _is_json(req: Request) -> bool:
+    return (req.content_type or "").split(";", 1)[0].strip().lower() in _JSON_TYPES
 
 
 def _drain(req: Request, length: int, most: int = 16 * 1024 * 1024) -> None:
@@ -91,9 +94,15 @@ def _expected(wrong: ValidationError) -> str:
 _KINDS = {"string": "text", "object": "a map", "array": "a list", "boolean": "true or false"}
 
 
-def needed(body: dict[str, Any] | None) -> dict[str, Any]:
-    """The body of a route that needs one."""
+def needed(req: Request, limit: int) -> dict[str, Any]:
+    """The body of a route that needs one.
+
+    :raises falcon.HTTPUnsupportedMediaType: there is one, and it says that it is not JSON.
+    """
+    body = read(req, limit)
     if body is None:
+        if req.content_length and not _is_json(req):
+            raise HTTPUnsupportedMediaType
         raise BadRequest
     return body
 
@@ -114,18 +123,16 @@ def stack_request(
     adopted = _adopted(body) if creating and body.get("adopt_stack_data") is not None else None
     if adopted is not None:
         body = {**body, "template": adopted["template"]}
-    if body.get("files_container"):
-        raise NotSupported.of("Reading files from an object container")
-    files = _files(body)
-    environment = _environment(body, files)
+    named = files(body)
+    environment = _environment(body, named)
     if adopted is not None:
-        files = {**_files(adopted), **files}
+        named = {**files(adopted), **named}
         told = adopted.get("environment") or {}
         environment = Environment.load({"parameters": told.get("parameters") or {}}).merge(environment)
     return StackRequest(
         name=body.get("stack_name"),
         template=_template(body, needed=not patch),
-        files=files,
+        files=named,
         environment=environment,
         timeout_mins=_timeout(body),
         disable_rollback=_rollback(body),
@@ -147,10 +154,6 @@ def _template(body: Mapping[str, Any], needed: bool) -> str | Mapping[str, Any] 
         if not isinstance(source, (str, Mapping)):
             raise BadRequest("Template not in valid format: The template is not a JSON object or YAML mapping.")
         return source
-    if body.get("template_url"):
-        raise BadRequest(
-            "Could not retrieve template: fetching by URL is not enabled on this server; send the template itself"
-        )
     if needed:
         raise BadRequest("No template specified")
     return None
@@ -173,13 +176,14 @@ def _adopted(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _files(body: Mapping[str, Any]) -> dict[str, str]:
-    files = body.get("files") or {}
-    if not isinstance(files, Mapping) or not all(
-        isinstance(name, str) and isinstance(text, str) for name, text in files.items()
+def files(body: Mapping[str, Any]) -> dict[str, str]:
+    """The files of a stack request, by name."""
+    found = body.get("files") or {}
+    if not isinstance(found, Mapping) or not all(
+        isinstance(name, str) and isinstance(text, str) for name, text in found.items()
     ):
         raise BadRequest("files: expected a map of names to text")
-    return dict(files)
+    return dict(found)
 
 
 def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environment:

@@ -12,6 +12,7 @@ from typing import Any
 from falcon import Request, Response
 
 from kamado.api import bodies
+from kamado.api.fetching import FetchSettings
 from kamado.model.records import StackRecord
 from kamado.orchestrator import stacks
 from kamado.orchestrator.context import RequestContext, Services
@@ -32,6 +33,7 @@ class ApiSettings:
     health: Mapping[str, Any] = field(default_factory=dict)
     proxy_headers: bool = False
     token_cache_time: int = 300
+    fetch: FetchSettings = field(default_factory=FetchSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Call:
 
     def needed_body(self) -> dict[str, Any]:
         """The JSON object, refused when there is none."""
-        return bodies.needed(self.body())
+        return bodies.needed(self.req, self.settings.max_json_body_size)
 
     def stack(self) -> StackRecord:
         """The stack that the URL names."""

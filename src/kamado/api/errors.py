@@ -215,6 +215,8 @@ def handle_unexpected(req: Request, resp: Response, error: Exception, _params: M
 def handle_framework(req: Request, resp: Response, error: falcon.HTTPError, _params: Mapping[str, Any]) -> None:
     """Answer what the framework itself refuses: unknown path, unknown method, oversized or unreadable input."""
     status = int(str(error.status).split(" ", 1)[0])
+    if error.headers:
+        resp.set_headers(error.headers)
     if status == 404:
         page(req, resp, 404)
     else:

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from falcon import Request, Response
 
-from kamado.api import bodies, query, views
+from kamado.api import outside, query, views
 from kamado.api.call import Call
 from kamado.api.errors import BadRequest, page
 from kamado.model.lifecycle import Action
@@ -114,7 +114,7 @@ def _next(req: Request, base: str, tenant: str, marker: str) -> str:
 
 def create_stack(call: Call, resp: Response) -> None:
     """POST /stacks."""
-    request = bodies.stack_request(call.needed_body(), naming=True, creating=True)
+    request = outside.stack_request(call, naming=True, creating=True)
     stack = stacks.create(call.services, call.context, request)
     resp.status = 201
     resp.set_header("Location", views.stack_url(call.base, stack))
@@ -123,7 +123,7 @@ def create_stack(call: Call, resp: Response) -> None:
 
 def preview_stack(call: Call, resp: Response) -> None:
     """POST /stacks/preview: what a create would make."""
-    request = bodies.stack_request(call.needed_body(), naming=True, creating=True)
+    request = outside.stack_request(call, naming=True, creating=True)
     detail, made = previews.create(call.services, call.context, request)
     resources = [views.planned(detail.record, item, properties) for item, properties in made]
     resp.media = views.previewed(call.base, detail, resources)
@@ -183,7 +183,7 @@ def get_output(call: Call, resp: Response) -> None:
 def update_stack(call: Call, resp: Response) -> None:
     """PUT the stack: everything said anew."""
     stack = call.stack()
-    request = bodies.stack_request(call.needed_body())
+    request = outside.stack_request(call)
     stacks.update(call.services, call.context, stack, request)
     page(call.req, resp, 202)
 
@@ -197,19 +197,19 @@ def patch_stack(call: Call, resp: Response) -> None:
 
 
 def _patch(call: Call) -> StackRequest:
-    request = bodies.stack_request(call.needed_body(), patch=True)
+    request = outside.stack_request(call, patch=True)
     call.must("stacks:update_no_change" if stacks.changes_nothing(request) else "stacks:update_patch")
     return request
 
 
 def preview_update(call: Call, resp: Response) -> None:
     """PUT …/preview: what the update would do."""
-    _preview(call, resp, bodies.stack_request(call.needed_body()))
+    _preview(call, resp, outside.stack_request(call))
 
 
 def preview_update_patch(call: Call, resp: Response) -> None:
     """PATCH …/preview."""
-    _preview(call, resp, bodies.stack_request(call.needed_body(), patch=True))
+    _preview(call, resp, outside.stack_request(call, patch=True))
 
 
 def _preview(call: Call, resp: Response, request: StackRequest) -> None:
@@ -265,7 +265,7 @@ def validate_template(call: Call, resp: Response) -> None:
     """POST /validate: what a template wants to be given."""
     resp.media = validation.validate(
         call.services,
-        bodies.stack_request(call.needed_body()),
+        outside.stack_request(call),
         show_nested=query.flag(call.req, "show_nested"),
         ignored=query.listed(call.req, "ignore_errors"),
     )

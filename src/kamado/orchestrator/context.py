@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 
 from kamado.engine.targets import TargetLoader
@@ -75,8 +76,33 @@ class Grant(Protocol):
         """What goes with it."""
 
 
+class Stored(Protocol):
+    """An object of the object store."""
+
+    @property
+    def body(self) -> bytes:
+        """What it holds."""
+
+    @property
+    def modified_at(self) -> datetime:
+        """When it was last written."""
+
+
+class Objects(Protocol):
+    """The object store as the caller sees it; None stands for what is not there."""
+
+    def names(self, container: str, most: int) -> list[str] | None:
+        """Names of at most so many objects in a container."""
+
+    def read(self, container: str, name: str, most: int) -> Stored | None:
+        """One object; of one with more bytes than ``most`` one byte too many is given."""
+
+
 class Clouds(Protocol):
-    """The way to the user's cloud: sessions and the right to act later."""
+    """The way to the user's cloud: sessions, objects, the right to act later."""
+
+    def objects(self, context: Any) -> Objects | None:
+        """The object store, with the token of the request; None when the cloud has none."""
 
     def for_token(self, context: Any) -> Any:
         """A cloud that acts with the token of the request."""

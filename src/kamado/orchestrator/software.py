@@ -6,9 +6,11 @@ deployment through the metadata of its resource, so whatever changes which confi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from kamado.model.identifiers import new_id
 from kamado.model.records import SoftwareConfigRecord, SoftwareDeploymentRecord
@@ -19,6 +21,9 @@ from kamado.store.errors import ConfigGone, ConfigInUse
 
 DEPLOYMENTS = "deployments"
 """The key of a server's metadata under which its configs are."""
+
+_LARGEST_SIGNAL = 1024 * 1024
+"""Bytes of a signal that are read; a longer one is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +169,56 @@ def list_deployments(
 
 
 def show_deployment(services: Services, context: RequestContext, deployment_id: str) -> SoftwareDeploymentRecord:
-    """One deployment.
+    """One deployment, after what its server has left of it in the object store was taken in.
 
     :raises NotFound: there is none, or it is another project's.
     """
+    found = _deployment(services, context, deployment_id)
+    return _collected(services, context, found) if found.status == software.IN_PROGRESS else found
+
+
+def _deployment(services: Services, context: RequestContext, deployment_id: str) -> SoftwareDeploymentRecord:
     found = services.store.software_deployments.get(deployment_id, _project(context))
     if found is None:
         raise NotFound(f"Deployment with id {deployment_id} not found")
     return found
+
+
+def _collected(
+    services: Services, context: RequestContext, deployment: SoftwareDeploymentRecord
+) -> SoftwareDeploymentRecord:
+    """The deployment after the signal in the object that its config names, if there is one newer than its last change."""
+    config = services.store.software_configs.many([deployment.config_id])[deployment.config_id]
+    values = {one["name"]: one.get("value") for one in config.inputs}
+    if values.get("deploy_signal_transport") != "TEMP_URL_SIGNAL":
+        return deployment
+    place = urlsplit(str(values.get("deploy_signal_id") or "")).path.split("/")[-2:]
+    objects = services.clouds.objects(context) if len(place) == 2 else None
+    signal = objects.read(unquote(place[0]), unquote(place[1]), _LARGEST_SIGNAL) if objects is not None else None
+    # Times of the object store are whole seconds.
+    if signal is None or (deployment.updated_at and signal.modified_at < deployment.updated_at.replace(microsecond=0)):
+        return deployment
+    try:
+        sent = json.loads(signal.body)
+    except ValueError:
+        return deployment
+    if not isinstance(sent, Mapping):
+        return deployment
+    return signal_deployment(services, deployment.id, config, sent) or deployment
+
+
+def signal_deployment(
+    services: Services, deployment_id: str, config: SoftwareConfigRecord, sent: Mapping[str, Any]
+) -> SoftwareDeploymentRecord | None:
+    """Take in what a server tells of a deployment in progress with that config; told of any other, nothing changes. None: it is gone."""
+
+    def decide(now: SoftwareDeploymentRecord) -> Mapping[str, Any]:
+        if now.status != software.IN_PROGRESS or now.config_id != config.id:
+            return {}
+        values = software.signalled(config.outputs, sent, now.output_values)
+        return {**values, "updated_at": services.clock.now()}
+
+    return services.store.software_deployments.change(deployment_id, decide)
 
 
 def update_deployment(
@@ -183,7 +230,7 @@ def update_deployment(
 
     :raises NotFound: the deployment or its new config is not there.
     """
-    show_deployment(services, context, deployment_id)
+    _deployment(services, context, deployment_id)
     said = {name: value for name, value in values.items() if value}
     if "config_id" in said:
         show_config(services, context, said["config_id"])
@@ -201,7 +248,7 @@ def update_deployment(
 
 def delete_deployment(services: Services, context: RequestContext, deployment_id: str) -> None:
     """Take a config off its server."""
-    found = show_deployment(services, context, deployment_id)
+    found = _deployment(services, context, deployment_id)
     services.store.software_deployments.remove(deployment_id)
     _tell_server(services, found)
 
