@@ -77,11 +77,7 @@ class _Endpoint:
     def __init__(self, routes: list[Route], services: Services, settings: ApiSettings) -> None:
         verbs = [route.verb for route in routes]
         for route in routes:
-            respond = _responder(route, services, settings)
-            setattr(self, f"on_{route.verb.lower()}", respond)
-            if route.verb == "GET":
-                verbs.append("HEAD")
-                self.on_head = respond
+            setattr(self, f"on_{route.verb.lower()}", _responder(route, services, settings))
         self._allow = ",".join(verbs)
 
     def on_options(self, _req: Request, resp: Response, **_path: str) -> None:
