@@ -89,9 +89,7 @@ class Stand:
             auth_url=cloud.auth_url, username="heat", password=SERVICE_PASSWORD, project_name="service"
         )
         self.factory = CloudFactory(
-            CloudSettings(
-                service=service, deferred_auth_method=deferred_auth_method, overrides=dict(endpoints or {})
-            )
+            CloudSettings(service=service, deferred_auth_method=deferred_auth_method, overrides=dict(endpoints or {}))
         )
         self.clouds = Clouds(self.factory)
         self.targets = TargetLoader(self.store, registry, "RegionOne")

@@ -42,7 +42,10 @@ GOOD = {
     "int": "1",
     "UNKNOWN | SUPPORTED | DEPRECATED | UNSUPPORTED | HIDDEN": "SUPPORTED",
     "bool": "true",
-    "int >= 0": "1", "asc | desc": "asc", "id of the last item of the page before": "none"}
+    "int >= 0": "1",
+    "asc | desc": "asc",
+    "id of the last item of the page before": "none",
+}
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +92,9 @@ def test_the_copy_is_that_of_the_reference() -> None:
     assert len(ROUTES) == 61
 
 
-@pytest.mark.parametrize(("route", "name", "kind"), PARAMETERS, ids=lambda value: value if isinstance(value, str) else None)
+@pytest.mark.parametrize(
+    ("route", "name", "kind"), PARAMETERS, ids=lambda value: value if isinstance(value, str) else None
+)
 def test_every_parameter_is_taken_and_checked(
     stand: Stand, things: dict[str, str], route: dict[str, Any], name: str, kind: str
 ) -> None:
