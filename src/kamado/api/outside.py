@@ -5,6 +5,7 @@ Called by handlers before the body is read as a stack request. The trap: both ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kamado.api import bodies
@@ -17,9 +18,9 @@ from kamado.orchestrator.requests import StackRequest
 _MOST_OBJECTS = 1000
 
 
-def stack_request(call: Call, **how: bool) -> StackRequest:
-    """The request of a call; ``how`` is that of `bodies.stack_request`."""
-    body = call.needed_body()
+def stack_request(call: Call, body: Mapping[str, Any] | None = None, **how: bool) -> StackRequest:
+    """The request of a call, or of the body that was read of it; ``how`` is that of `bodies.stack_request`."""
+    body = call.needed_body() if body is None else body
     if body.get("template") is None and body.get("template_url"):
         body = {**body, "template": _template(call, body["template_url"])}
     if body.get("files_container"):

@@ -12,7 +12,7 @@ from typing import Any
 
 from falcon import Response
 
-from kamado.api import bodies
+from kamado.api import bodies, outside
 from kamado.api.call import Call
 from kamado.api.errors import BadRequest
 from kamado.api.query import truth
@@ -41,7 +41,7 @@ _BECAUSE_OF_OTHERS = frozenset({Reason.MAY_CHANGE, Reason.DEPENDENCY_REPLACED, R
 
 def plan_create(call: Call, resp: Response) -> None:
     """POST /stacks/plan: what a create would do, in order."""
-    request = bodies.stack_request(call.needed_body(), naming=True, creating=True)
+    request = outside.stack_request(call, naming=True, creating=True)
     resp.media = {"plan": shown(plans.create(call.services, call.context, request))}
 
 
@@ -65,7 +65,7 @@ def plan_change(call: Call, resp: Response) -> None:
     rule = "stacks:preview_update_patch" if existing else "stacks:preview_update"
     call.must(rule)
     stack = call.stack()
-    request = bodies.stack_request(body, patch=existing)
+    request = outside.stack_request(call, body, patch=existing)
     resp.media = {"plan": shown(plans.update(call.services, call.context, stack, request))}
 
 

@@ -39,7 +39,8 @@ class Route:
         return self.asks if self.rule is None else (self.rule, *self.asks)
 
 
-_ACTIONS = (*stacks.ACTIONS, "cancel_update", "cancel_without_rollback")
+_ACTIONS = (*stacks.ACTIONS, *stacks.WAYS_OUT)
+_PLANNED = ("stacks:preview_update", "stacks:preview_update_patch", *(rule for _, rule in plans.ACTIONS.values()))
 _LOOKUP_PARTS = ("resources", "events", "template", "actions", "environment", "files")
 
 ROUTES: tuple[Route, ...] = (
@@ -82,7 +83,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", f"{STACK}/files", stacks.get_files, "stacks:files"),
     Route("PUT", f"{STACK}/preview", stacks.preview_update, "stacks:preview_update"),
     Route("PATCH", f"{STACK}/preview", stacks.preview_update_patch, "stacks:preview_update_patch"),
-    Route("POST", f"{STACK}/plan", plans.plan_change, None),
+    Route("POST", f"{STACK}/plan", plans.plan_change, None, asks=_PLANNED),
     Route("GET", f"{STACK}/outputs", stacks.list_outputs, "stacks:list_outputs"),
     Route("GET", f"{STACK}/outputs/{{output_key}}", stacks.get_output, "stacks:show_output"),
     Route("GET", f"{STACK}/export", stacks.export_stack, "stacks:export"),

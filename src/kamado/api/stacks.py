@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from falcon import Request, Response
 
-from kamado.api import outside, query, views
+from kamado.api import bodies, outside, query, views
 from kamado.api.call import Call
 from kamado.api.errors import BadRequest, page
 from kamado.model.lifecycle import Action
