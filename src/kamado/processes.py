@@ -12,9 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from cheroot import wsgi
-
 from kamado.settings import ApiSettings
+from kamado.streams import StreamingServer
 
 
 class WebServer:
@@ -24,7 +23,7 @@ class WebServer:
     """
 
     def __init__(self, app: Callable[..., Any], settings: ApiSettings) -> None:
-        self._server = wsgi.Server(
+        self._server = StreamingServer(
             (settings.host, settings.port),
             app,
             numthreads=settings.threads,

@@ -130,6 +130,7 @@ _FETCH = [
         help="Hosts that template_url may name, *.example.org for all below one; none: nothing is fetched.",
     ),
 ]
+_FOLLOWERS = [cfg.IntOpt("max_followers", default=200, min=0, help="Who may follow events in one process at a time.")]
 _HEAT_API = [
     cfg.StrOpt("bind_host", default="0.0.0.0", help="Address that the REST API listens on."),
     cfg.PortOpt("bind_port", default=8004, help="Port that the REST API listens on."),
@@ -200,7 +201,7 @@ _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
     "healthcheck": _HEALTH,
     "keystone_authtoken": [*_AUTH_TYPE, *_USER, *_TOKENS],
     "trustee": _USER,
-    "kamado": [*_KAMADO, *_FETCH],
+    "kamado": [*_KAMADO, *_FETCH, *_FOLLOWERS],
 }
 
 
@@ -260,6 +261,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
                 cors=dict(conf.cors) if conf.cors.allowed_origin else {},
                 health=dict(conf.healthcheck),
                 proxy_headers=conf.oslo_middleware.enable_proxy_headers_parsing,
+                followers=conf.kamado.max_followers,
                 fetch=FetchSettings(tuple(conf.kamado.template_fetch_hosts), conf.template_fetch_timeout),
                 token_cache_time=conf.keystone_authtoken.token_cache_time,
             ),

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from cheroot import wsgi
 from oslo_config import cfg
 from oslo_policy import opts as policy_opts
 from tests.wire.exchange import Target
@@ -33,6 +32,7 @@ from kamado.localcloud.server import LocalCloud
 from kamado.orchestrator.context import OrchestratorSettings, Services
 from kamado.plugin.registry import Registry
 from kamado.store import Journal, Store
+from kamado.streams import StreamingServer
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -135,7 +135,7 @@ class Stand:
             **(options or {}),
         }
         application = api_app.build(self.services, keystone=tokens or keystone, settings=api or ApiSettings())
-        self._server = wsgi.Server(("127.0.0.1", 0), application, numthreads=10)
+        self._server = StreamingServer(("127.0.0.1", 0), application, numthreads=10)
         self._server.prepare()
         self.endpoint = f"http://127.0.0.1:{self._server.bind_addr[1]}"
         self._threads = [threading.Thread(target=self._server.serve, daemon=True)]
@@ -173,7 +173,15 @@ class Stand:
         )
 
     def ask(
-        self, verb: str, path: str, body: Any = None, *, user: str = "demo", raw: Any = None, **headers: str | None
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        *,
+        user: str = "demo",
+        raw: Any = None,
+        stream: bool = False,
+        **headers: str | None,
     ) -> requests.Response:
         """One request below /v1/{project}; redirects are not followed."""
         token, project = self.token(user)
@@ -181,7 +189,9 @@ class Stand:
         given: dict[str, str | None] = {"X-Auth-Token": token, "Accept": "application/json"}
         given.update({name.replace("_", "-"): value for name, value in headers.items()})
         sent = {name: value for name, value in given.items() if value is not None}
-        return requests.request(verb, url, json=body, data=raw, headers=sent, allow_redirects=False, timeout=30)
+        return requests.request(
+            verb, url, json=body, data=raw, headers=sent, allow_redirects=False, timeout=30, stream=stream
+        )
 
     def settled(self, path: str, seconds: float = 20) -> dict[str, Any]:
         """The stack at a path once nothing is in progress."""

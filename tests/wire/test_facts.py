@@ -117,6 +117,7 @@ NOT_SHOWN = {
     "links",  # of a whole list: only of a page
     "project",
     "NestedParameters",  # of a template with nested ones, when asked for
+    "ParameterGroups",
 }
 """Keys that depend on the request or the state."""
 

@@ -14,6 +14,7 @@ from falcon import Request, Response
 from kamado.api import errors
 from kamado.api.call import ApiSettings, Call
 from kamado.api.context import caller
+from kamado.api.following import Seats
 from kamado.api.middleware import MIDDLEWARE, WsgiApp
 from kamado.api.routes import ROUTES, Route
 from kamado.cloud.failures import CloudError
@@ -49,11 +50,12 @@ def _inner(services: Services, settings: ApiSettings) -> WsgiApp:
     app.add_error_handler(CloudError, errors.handle_expected)
     app.add_error_handler(falcon.HTTPError, errors.handle_framework)
     app.add_error_handler(falcon.HTTPStatus, _pass_status)
+    seats = Seats(settings.followers)
     by_path: dict[str, list[Route]] = {}
     for route in ROUTES:
         by_path.setdefault(route.path, []).append(route)
     for path, routes in by_path.items():
-        app.add_route(path, _Endpoint(routes, services, settings))
+        app.add_route(path, _Endpoint(routes, services, settings, seats))
     return app
 
 
@@ -74,10 +76,10 @@ class _ArnPaths:
 class _Endpoint:
     """The verbs of one path, in the form that the framework looks for."""
 
-    def __init__(self, routes: list[Route], services: Services, settings: ApiSettings) -> None:
+    def __init__(self, routes: list[Route], services: Services, settings: ApiSettings, seats: Seats) -> None:
         verbs = [route.verb for route in routes]
         for route in routes:
-            setattr(self, f"on_{route.verb.lower()}", _responder(route, services, settings))
+            setattr(self, f"on_{route.verb.lower()}", _responder(route, services, settings, seats))
         self._allow = ",".join(verbs)
 
     def on_options(self, _req: Request, resp: Response, **_path: str) -> None:
@@ -96,7 +98,7 @@ _SPOKEN = (
 """What an Accept header may ask for; who asks for other things only is told so, instead of being sent JSON all the same."""
 
 
-def _responder(route: Route, services: Services, settings: ApiSettings) -> Callable[..., None]:
+def _responder(route: Route, services: Services, settings: ApiSettings, seats: Seats) -> Callable[..., None]:
     rules: Any = services.policy
 
     def respond(req: Request, resp: Response, **path: str) -> None:
@@ -104,7 +106,7 @@ def _responder(route: Route, services: Services, settings: ApiSettings) -> Calla
             raise falcon.HTTPNotAcceptable
         if "arn" in path:
             path["arn"] = path["arn"].replace("\x1f", "/")
-        call = Call(services, settings, caller(req, path["tenant_id"], rules), req, path)
+        call = Call(services, settings, caller(req, path["tenant_id"], rules), req, path, seats)
         if route.rule is not None and not services.policy.allows(call.context, route.rule):
             raise Forbidden.of(route.rule)
         route.handler(call, resp)

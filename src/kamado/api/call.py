@@ -13,6 +13,7 @@ from falcon import Request, Response
 
 from kamado.api import bodies
 from kamado.api.fetching import FetchSettings
+from kamado.api.following import Seats
 from kamado.model.records import StackRecord
 from kamado.orchestrator import stacks
 from kamado.orchestrator.context import RequestContext, Services
@@ -26,6 +27,7 @@ class ApiSettings:
     ``max_json_body_size`` in bytes. ``cors`` and ``health`` are the options of oslo.middleware's sections of these names; without
     any, browsers may not call from other origins. ``proxy_headers``: believe X-Forwarded-* and Forwarded, for running behind a
     proxy. ``token_cache_time``: seconds that a validated token is believed without asking Keystone again.
+    ``followers``: how many may follow events in one process at the same time.
     """
 
     max_json_body_size: int = 1048576
@@ -33,6 +35,7 @@ class ApiSettings:
     health: Mapping[str, Any] = field(default_factory=dict)
     proxy_headers: bool = False
     token_cache_time: int = 300
+    followers: int = 200
     fetch: FetchSettings = field(default_factory=FetchSettings)
 
 
@@ -45,6 +48,7 @@ class Call:
     context: RequestContext
     req: Request
     path: Mapping[str, str]
+    seats: Seats
 
     @property
     def base(self) -> str:

@@ -32,6 +32,7 @@ EXPLANATIONS: Mapping[int, str] = {
     404: "The resource could not be found.",
     405: _BAD_REQUEST,
     409: "There was a conflict when trying to complete your request.",
+    412: "The resource is not in the state that the request expects.",
     413: "The body of your request was too large for this server.",
     500: "The server has either erred or is incapable of performing the requested operation.",
     503: "The server is currently unavailable. Please try again at a later time.",
@@ -66,6 +67,7 @@ STATUSES: Mapping[str, int] = {
     "PhysicalResourceIDAmbiguity": 400,
     "PhysicalResourceNameAmbiguity": 400,
     "PlanOutdated": 409,
+    "PreconditionFailed": 412,
     "PropertyUnspecifiedError": 400,
     "ReadOnlyFieldError": 400,
     "RequestLimitExceeded": 400,
@@ -112,6 +114,15 @@ class NothingThere(HeatError):
     def type_name(self) -> str:
         """The web framework's name, as Heat shows it."""
         return "HTTPNotFound"
+
+
+class TooManyFollowers(HeatError):
+    """As many follow events as may; another process, or a later time, has room."""
+
+    @property
+    def type_name(self) -> str:
+        """The web framework's name."""
+        return "HTTPServiceUnavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +188,7 @@ _OF_THE_CLOUD: Mapping[FailureKind, tuple[int, str]] = {
 }
 """What a cloud's refusal during a request (a trust, a constraint) is to the caller: not allowed, or not now."""
 
-_FIXED_STATUS = {"HTTPBadRequest": 400, "HTTPForbidden": 403, "HTTPNotFound": 404}
+_FIXED_STATUS = {"HTTPBadRequest": 400, "HTTPForbidden": 403, "HTTPNotFound": 404, "HTTPServiceUnavailable": 503}
 
 
 def fault_of(error: Exception, debug: bool = False) -> Fault:

@@ -100,6 +100,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", f"{RESOURCE}/signal", resources.signal, "resource:signal"),
     Route("GET", f"{RESOURCE}/metadata", resources.get_metadata, "resource:metadata"),
     Route("GET", f"{STACK}/events", events.list_events, "events:index"),
+    Route("GET", f"{STACK}/timeline", events.get_timeline, "events:index"),
     Route("GET", f"{RESOURCE}/events", events.list_events, "events:index"),
     Route("GET", f"{RESOURCE}/events/{{event_id}}", events.get_event, "events:show"),
     Route("GET", f"{P}/build_info", service.get_build_info, "build_info:build_info"),

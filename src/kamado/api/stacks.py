@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import quote, urlencode
 
 from falcon import Request, Response
@@ -15,6 +16,7 @@ from kamado.model.lifecycle import Action
 from kamado.model.records import StackRecord
 from kamado.orchestrator import actions, previews, stacks, validation
 from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.errors import PreconditionFailed
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.stacks import StackFilter
 
@@ -118,6 +120,7 @@ def create_stack(call: Call, resp: Response) -> None:
     stack = stacks.create(call.services, call.context, request)
     resp.status = 201
     resp.set_header("Location", views.stack_url(call.base, stack))
+    tag(resp, stack)
     resp.media = views.created(call.base, stack)
 
 
@@ -152,7 +155,28 @@ def redirect(req: Request, resp: Response, location: str) -> None:
 def get_stack(call: Call, resp: Response) -> None:
     """GET the stack."""
     wanted = query.flag(call.req, "resolve_outputs", True)
-    resp.media = {"stack": views.full(call.base, stacks.show(call.services, call.context, call.stack(), wanted))}
+    stack = call.stack()
+    tag(resp, stack)
+    resp.media = {"stack": views.full(call.base, stacks.show(call.services, call.context, stack, wanted))}
+
+
+def tag(resp: Response, stack: StackRecord) -> None:
+    """Say which operation the stack was last asked for: what `If-Match` of the next change is compared with."""
+    resp.etag = stack.operation_id or stack.id
+
+
+def seen(call: Call) -> tuple[StackRecord, bool]:
+    """The stack that the URL names, and whether it must still be as it is now when the change is accepted.
+
+    :raises PreconditionFailed: it is not the one that `If-Match` names.
+    """
+    stack = call.stack()
+    wanted = call.req.if_match
+    if wanted is None or "*" in wanted:
+        return stack, False
+    if (stack.operation_id or stack.id) not in wanted:
+        raise PreconditionFailed.of(stack.name)
+    return stack, True
 
 
 def get_template(call: Call, resp: Response) -> None:
@@ -182,17 +206,17 @@ def get_output(call: Call, resp: Response) -> None:
 
 def update_stack(call: Call, resp: Response) -> None:
     """PUT the stack: everything said anew."""
-    stack = call.stack()
-    request = outside.stack_request(call)
-    stacks.update(call.services, call.context, stack, request)
+    stack, as_seen = seen(call)
+    request = replace(outside.stack_request(call), as_seen=as_seen)
+    tag(resp, stacks.update(call.services, call.context, stack, request))
     page(call.req, resp, 202)
 
 
 def patch_stack(call: Call, resp: Response) -> None:
     """PATCH the stack: on top of what is stored."""
     request = _patch(call)
-    stack = call.stack()
-    stacks.update(call.services, call.context, stack, request)
+    stack, as_seen = seen(call)
+    tag(resp, stacks.update(call.services, call.context, stack, replace(request, as_seen=as_seen)))
     page(call.req, resp, 202)
 
 
@@ -226,7 +250,8 @@ def delete_stack(call: Call, resp: Response) -> None:
     ``plan`` is the basis of the plan that it is held to.
     """
     retain, force = query.listed(call.req, "retain"), query.flag(call.req, "force")
-    actions.delete(call.services, call.context, call.stack(), retain, force, query.one(call.req, "plan"))
+    stack, as_seen = seen(call)
+    actions.delete(call.services, call.context, stack, retain, force, query.one(call.req, "plan"), as_seen)
     resp.status = 204
 
 

@@ -22,6 +22,7 @@ from kamado.model.records import (
 )
 from kamado.orchestrator.resources import ResourceDetail
 from kamado.orchestrator.stacks import StackDetail
+from kamado.orchestrator.timelines import Timeline
 
 JsonMap = dict[str, Any]
 
@@ -213,6 +214,37 @@ def event(
         item["resource_type"] = record.resource_type
         item["resource_properties"] = dict(record.properties or {})
     return item
+
+
+def timeline(made: Timeline) -> JsonMap:
+    """What an operation spent its time on; times to the microsecond, in UTC."""
+    operation = made.operation
+    return {
+        "operation_id": operation.id,
+        "action": str(operation.action),
+        "state": str(operation.state),
+        "accepted_at": _utc(operation.created_at),
+        "started_at": _utc(operation.started_at),
+        "finished_at": _utc(operation.finished_at),
+        "resources": [
+            {
+                "resource_name": one.resource_name,
+                "resource_type": one.resource_type,
+                "resource_status": f"{one.action}_{one.status}",
+                "started_at": _utc(one.started_at),
+                "ended_at": _utc(one.ended_at),
+                "seconds": one.seconds,
+                "waited_for": one.waited_for,
+                "waited_seconds": one.waited,
+                "queued_seconds": one.queued,
+            }
+            for one in made.stretches
+        ],
+    }
+
+
+def _utc(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{_precise(moment)}Z"
 
 
 def snapshot(record: SnapshotRecord) -> JsonMap:

@@ -25,11 +25,12 @@ def delete(
     retain: Collection[str] = (),
     force: bool = False,
     plan: str | None = None,
+    as_seen: bool = False,
 ) -> None:
     """Accept the deletion of a stack, in whatever state it is; asking again while it runs changes nothing unless more is asked for.
 
     ``retain``: resources that stay in the cloud (``<resource>/<name>`` in a nested stack). ``force``: what cannot be deleted is let go
-    of. Both are added to what a running deletion was asked for. ``plan``: see `StackRequest`.
+    of. Both are added to what a running deletion was asked for. ``plan``, ``as_seen``: see `StackRequest`.
 
     :raises EntityNotFound: the stack, or a resource to be retained, is not there.
     """
@@ -48,7 +49,7 @@ def delete(
         if wanted == dict(before):
             return
         options = wanted
-    stacks.begin(services, context, stack, Action.DELETE, options=options)
+    stacks.begin(services, context, stack, Action.DELETE, options=options, as_seen=as_seen)
 
 
 def _both(first: Mapping[str, Any], then: Mapping[str, Any]) -> dict[str, Any]:

@@ -140,6 +140,15 @@ class InvalidBreakPointHook(HeatError):
     """There is no such hook, or the resource does not wait at it."""
 
 
+class PreconditionFailed(HeatError):
+    """The stack is no longer what the caller had seen."""
+
+    @classmethod
+    def of(cls, stack: str) -> PreconditionFailed:
+        """Name of the stack."""
+        return cls(f"Stack {stack} has been changed since; read it again, or leave If-Match out.")
+
+
 class InvalidRestrictedAction(HeatError):
     """Something cannot be done because something else stands on it."""
 

@@ -20,6 +20,7 @@ class StackRequest:
     ``existing``: the environment is merged into the stored one instead of taking its place. ``converge``: look at the
     real resources before planning.
     ``plan``: the basis of a plan that the request is held to (`kamado.orchestrator.binding`).
+    ``as_seen``: an update is only accepted while no other operation was accepted since the stack was read.
     ``adopt``: resource name → what there is of it already, when the stack is to take them over. ``changes`` are the keys that the body had.
     """
 
@@ -36,3 +37,4 @@ class StackRequest:
     adopt: Mapping[str, Any] | None = None
     changes: frozenset[str] = frozenset()
     plan: str | None = None
+    as_seen: bool = False

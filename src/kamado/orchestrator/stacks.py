@@ -33,6 +33,7 @@ from kamado.orchestrator.errors import (
     ImmutableParameterModified,
     NotFound,
     NotSupported,
+    PreconditionFailed,
     RequestLimitExceeded,
     StackExists,
     StackValidationFailed,
@@ -350,7 +351,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
         "description": changed.description,
         "credential_id": changed.credential_id,
     }
-    return _start(services, changed, operation, values, now)
+    return _start(services, changed, operation, values, now, as_seen=request.as_seen)
 
 
 def changes_nothing(request: StackRequest) -> bool:
@@ -390,9 +391,12 @@ def begin(
     action: Action,
     values: Mapping[str, Any] | None = None,
     snapshot: SnapshotRecord | None = None,
+    as_seen: bool = False,
     **fields: Any,
 ) -> StackRecord:
     """Accept an operation on a stack. ``values`` are new values of the stack, ``fields`` of the operation.
+
+    ``as_seen``: only if no other operation was accepted since ``stack`` was read.
 
     :raises EntityNotFound: the stack is gone.
     :raises ActionInProgress: it is busy, and the action takes over from nobody.
@@ -402,7 +406,7 @@ def begin(
     now = services.clock.now()
     operation = _operation(services, context, stack, action, fields.pop("target", stack.target), now)
     values = {"credential_id": fields["credential_id"], **(values or {})}
-    return _start(services, stack, replace(operation, **fields), values, now, snapshot)
+    return _start(services, stack, replace(operation, **fields), values, now, snapshot, as_seen)
 
 
 def _start(
@@ -412,10 +416,13 @@ def _start(
     values: Mapping[str, Any],
     now: datetime,
     snapshot: SnapshotRecord | None = None,
+    as_seen: bool = False,
 ) -> StackRecord:
     action = operation.action
 
     def still_allowed(locked: StackRecord, live: Sequence[OperationRecord]) -> None:
+        if as_seen and locked.operation_id != stack.operation_id:
+            raise PreconditionFailed.of(locked.name)
         binding.still(operation, locked, live)
         if action is Action.UPDATE:
             refuse_update(locked)
