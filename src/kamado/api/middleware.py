@@ -142,6 +142,17 @@ def _versions(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiS
     return respond
 
 
+def _description(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
+    def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") == "/openapi.json" and environ.get("REQUEST_METHOD") == "GET":
+            from kamado.api.openapi import description  # made when first asked for
+
+            return _answer(start_response, "200 OK", description())
+        return app(environ, start_response)
+
+    return respond
+
+
 def _looks_like_version(part: str) -> bool:
     return part[:1] == "v" and part[1:2].isdigit() and part[1:].replace(".", "").isdigit()
 
@@ -183,6 +194,7 @@ MIDDLEWARE: tuple[Wrap, ...] = (
     _request_log,  # one line a request, with its id, whoever answers it
     _health,  # load balancers have no token, and no interest in request policies
     _origins,  # browsers ask without a token whether they may ask
+    _description,  # tools read it without a token, and browsers may
     _versions,  # discovery needs no token
     _tokens,  # last: what is inside trusts the identity headers that it sets
 )

@@ -67,3 +67,52 @@ NEW_DEPLOYMENT = body(
     status_reason=text(),
     stack_user_project_id=text(64),
 )
+
+TRUTH: JsonSchema = {"type": ["boolean", "string", "null"], "description": "true or false."}
+WHOLE: JsonSchema = {"type": ["integer", "string", "null"], "description": "A whole number that is not negative."}
+TEMPLATE: JsonSchema = {
+    "type": ["string", "object", "null"],
+    "description": "HOT or CFN: text in YAML or JSON, or a map.",
+}
+
+_STACK: dict[str, JsonSchema] = {
+    "template": TEMPLATE,
+    "template_url": {**text(), "description": "Fetched by the server, from hosts that it allows."},
+    "environment": {"type": ["string", "object", "null"]},
+    "environment_files": {
+        "type": ["array", "null"],
+        "items": {"type": "string"},
+        "description": "Keys of files, in order.",
+    },
+    "files": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
+    "files_container": {**text(), "description": "A container of the object store whose objects are files."},
+    "parameters": MAP,
+    "timeout_mins": WHOLE,
+    "disable_rollback": TRUTH,
+    "tags": {**text(), "description": "Comma separated, each at most 80 characters."},
+}
+_PLAN: dict[str, JsonSchema] = {"plan": {**text(), "description": "Basis of a plan: refused unless it still holds."}}
+_NAMED: dict[str, JsonSchema] = {"stack_name": {"type": "string", "pattern": "^[a-zA-Z][a-zA-Z0-9_.-]{0,254}$"}}
+
+CREATE = body(
+    **_NAMED,
+    **_STACK,
+    **_PLAN,
+    adopt_stack_data={"type": ["string", "object", "null"], "description": "An export to take over."},
+)
+UPDATE = body(**_STACK, **_PLAN, converge=TRUTH)
+PATCH = body(
+    **_STACK, **_PLAN, converge=TRUTH, clear_parameters={"type": ["array", "null"], "items": {"type": "string"}}
+)
+VALIDATE = body(**_STACK)
+PLANNED = body(
+    **_STACK,
+    action=text(),
+    existing=TRUTH,
+    retain={"type": ["array", "null"], "items": {"type": "string"}},
+    force=TRUTH,
+)
+ACTION = body(check={}, suspend={}, resume={}, cancel_update={}, cancel_without_rollback={}, retry={}, rollback={})
+SNAPSHOT = body(name=NAME)
+MARK = body(mark_unhealthy=TRUTH, resource_status_reason=text())
+SIGNAL = body()

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from falcon import Response
 
-from kamado.api import views
+from kamado.api import bodies, schemas, views
 from kamado.api.call import Call
-from kamado.api.errors import BadRequest, page
+from kamado.api.errors import page
 from kamado.orchestrator import snapshots
 
 
 def create_snapshot(call: Call, resp: Response) -> None:
     """POST …/snapshots: the snapshot without an envelope."""
-    name = call.needed_body().get("name")
-    if name is not None and not isinstance(name, str):
-        raise BadRequest("name: expected text")
+    name = bodies.checked(call.needed_body(), schemas.SNAPSHOT).get("name")
     resp.media = views.snapshot(snapshots.create(call.services, call.context, call.stack(), name))
 
 
