@@ -22,8 +22,8 @@ from oslo_middleware.healthcheck import opts as health
 from oslo_policy import opts as oslo_policy_opts
 
 from kamado.api.call import ApiSettings as ApiLimits
-from kamado.cloud.limits import CallLimits
 from kamado.api.fetching import FetchSettings
+from kamado.cloud.limits import CallLimits
 from kamado.cloud.session import CloudSettings, ServiceUser
 from kamado.engine.ports import EngineSettings
 from kamado.messaging.transport import MessagingSettings
