@@ -71,5 +71,5 @@ def _missing(output: Output, rows: Mapping[str, ResourceRecord], stack: StackRec
         if row is not None and row.status is Status.FAILED and row.action in (Action.CREATE, Action.INIT):
             return row.reason
         if row is None and (stack.action is Action.DELETE or stack.status is Status.COMPLETE):
-            return f'The specified reference "{name}" (in {output.name}) is incorrect.'
+            return f'The specified reference "{name}" (in unknown) is incorrect.'
     return None
