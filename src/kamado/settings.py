@@ -215,6 +215,11 @@ class SettingsError(Exception):
     """An option is missing or does not fit; the message names it and says what to do."""
 
 
+def usual_config_files() -> list[str]:
+    """The files of a project called kamado in oslo.config's usual places (~/.kamado, /etc/kamado …)."""
+    return list(cfg.find_config_files(project="kamado"))
+
+
 def load(config_files: Sequence[str] = (), overrides: Mapping[tuple[str, str], Any] | None = None) -> Settings:
     """Read ``config_files`` (later ones win), then ``overrides`` of (group, option), into frozen sections.
 

@@ -37,7 +37,7 @@ def read(req: Request, limit: int) -> dict[str, Any] | None:
     if length is not None and length > limit:
         _drain(req, length)
         raise too_large(length, limit)
-    raw: bytes = req.bounded_stream.read(limit + 1) if length is None else req.bounded_stream.read(length)
+    raw: bytes = _undeclared(req, limit + 1) if length is None else req.bounded_stream.read(length)
     if len(raw) > limit:
         raise too_large(len(raw), limit)
     if raw.lstrip()[:1] != b"{":
@@ -47,6 +47,19 @@ def read(req: Request, limit: int) -> dict[str, Any] | None:
     except (ValueError, RecursionError) as error:
         raise BadRequest(str(error) or "The body is nested too deeply.") from error
     return found if isinstance(found, dict) else None
+
+
+def _undeclared(req: Request, most: int) -> bytes:
+    """A body in chunks, which the server has put together; without them and without a length there is none."""
+    if "chunked" not in (req.get_header("Transfer-Encoding") or "").lower():
+        return b""
+    found = b""
+    while len(found) < most:
+        part: bytes = req.stream.read(most - len(found))
+        if not part:
+            break
+        found += part
+    return found
 
 
 def _is_json(req: Request) -> bool:
