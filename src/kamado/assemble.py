@@ -29,6 +29,7 @@ from kamado.engine.targets import TargetLoader
 from kamado.engine.waiting import nobody_else
 from kamado.localcloud.server import LocalCloud
 from kamado.messaging.bus import Bus
+from kamado.messaging.notifications import Notifier
 from kamado.model.identifiers import new_id
 from kamado.model.records import CredentialRecord, OperationRecord, StackRecord
 from kamado.orchestrator import credentials
@@ -39,6 +40,9 @@ from kamado.plugin.registry import Registry
 from kamado.processes import EngineThread, WebServer
 from kamado.settings import Settings, SettingsError
 from kamado.store import Journal, Store
+from kamado.telemetry.metrics import CONTENT_TYPE, Metrics, Server
+from kamado.telemetry.traces import Traces, watched, with_metrics
+from kamado.telemetry.watchers import CallWatchers, Watchers
 
 LOG = logging.getLogger(__name__)
 
@@ -125,7 +129,7 @@ class Parts:
     @cached_property
     def clouds(self) -> CloudFactory:
         """Sessions with the cloud."""
-        return CloudFactory(self.settings.cloud, self.random)
+        return CloudFactory(self.settings.cloud, self.random, CallWatchers(self.metrics, self.traces))
 
     @cached_property
     def loader(self) -> TargetLoader:
@@ -143,6 +147,34 @@ class Parts:
         settings = self.settings.messaging
         return Bus(settings, new_id()) if settings.transport_url else None
 
+    @cached_property
+    def traces(self) -> Traces:
+        """Spans, where OpenTelemetry is installed."""
+        return Traces()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The numbers of the process."""
+        made = Metrics()
+        made.watch_queue(lambda: self.store.operations.length(), lambda: datetime.now(UTC))
+        return made
+
+    @cached_property
+    def notifier(self) -> Notifier | None:
+        """Who sends notifications; None when no driver is named."""
+        return Notifier(self.settings.messaging) if self.settings.messaging.notifies else None
+
+    @cached_property
+    def watchers(self) -> Watchers:
+        """Whoever watches the engine."""
+        notify = self.notifier.stack_changed if self.notifier else None
+        return Watchers(self.metrics, self.traces, notify)
+
+    def metrics_server(self) -> Server | None:
+        """The numbers on a port of their own, answering; None when there is to be none. Raises OSError when it is taken."""
+        where = self.settings.metrics
+        return None if where.port is None else self.metrics.serve(where.host, where.port)
+
     def engine(self) -> Engine:
         """An engine, not yet running."""
         settings = self.settings.engine
@@ -154,6 +186,7 @@ class Parts:
             store_calls=ThreadCalls(4, "store"),
             registry=self.registry,
             random=self.random,
+            watch=self.watchers,
             cloud=self._cloud_of,
             on_deleted=self._sweep_credentials,
             tell=self.bus.tell if self.bus else nobody_else,
@@ -185,11 +218,15 @@ class Parts:
             settings=settings.orchestrator,
             cloud_of=self._cloud_of,
         )
-        return api_app.build(services, keystone=settings.api.tokens, settings=settings.api.limits)
+        app = api_app.build(services, keystone=settings.api.tokens, settings=settings.api.limits)
+        app = watched(app, self.metrics.request_answered, self.traces)
+        return with_metrics(app, self.metrics.text, CONTENT_TYPE) if settings.metrics.on_api else app
 
     def close(self) -> None:
         """Let go of everything that was made."""
         made = self.__dict__
+        if "notifier" in made and self.notifier:
+            self.notifier.close()
         if "bus" in made and self.bus:
             self.bus.close()
         if "journal" in made:
@@ -256,6 +293,9 @@ class Installation:
             for part in (worker, server):
                 part.start()
                 self._running.append(part)
+            numbers = self._parts.metrics_server()
+            if numbers:
+                self._running.append(numbers)
         except BaseException:
             self.stop()
             raise

@@ -54,6 +54,15 @@ class ApiSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Where the numbers of a process are answered: ``port`` None for nowhere, ``on_api`` on the API's port too."""
+
+    host: str
+    port: int | None
+    on_api: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All sections. ``environment_dir`` is the folder of the global environment; ``raw`` the parsed oslo.config object, only for
     libraries that insist on one.
@@ -66,6 +75,7 @@ class Settings:
     cloud: CloudSettings
     messaging: MessagingSettings
     environment_dir: Path
+    metrics: MetricsSettings
     raw: Any = field(repr=False)
 
 
@@ -121,6 +131,12 @@ _DEFAULT = [
         default="/etc/heat/environment.d",
         help="Folder of the global environment: its *.yaml, *.yml and *.json files, sorted, lie under every user's environment.",
     ),
+    cfg.StrOpt("default_publisher_id", help="Who notifications are from; orchestration.<host> when unset."),
+    cfg.StrOpt(
+        "default_notification_level",
+        default="INFO",
+        help="Level of notifications; those of failures are of level error.",
+    ),
     cfg.IntOpt("periodic_interval", default=60, help="Seconds between an engine's entries in the service list."),
 ]
 _FETCH = [
@@ -157,6 +173,9 @@ _AUTH_TYPE = [
     ),
     cfg.StrOpt("auth_section", help="Another section that the way to authenticate is read from."),
 ]
+_NOTIFICATIONS = [
+    cfg.MultiStrOpt("driver", default=[], help="How notifications are sent: messagingv2, log …; none when unset.")
+]
 _USER = [
     cfg.StrOpt("auth_url", help="Keystone's URL."),
     cfg.StrOpt("username", help="User name."),
@@ -176,6 +195,9 @@ _KAMADO = [
     cfg.FloatOpt("claim_interval", default=2.0, min=0.01, help="Seconds between looks at the queue without a wake-up."),
     cfg.IntOpt("concurrent_steps", default=200, min=1, help="Resources that one operation works on at the same time."),
     cfg.BoolOpt("alone", default=False, help="No other engine works on this database: take everything over at start."),
+    cfg.BoolOpt("api_metrics", default=False, help="Answer /metrics on the API's port too, without a token."),
+    cfg.PortOpt("metrics_port", help="Port on which this process answers /metrics; none when unset."),
+    cfg.StrOpt("metrics_host", default="127.0.0.1", help="Address that /metrics is answered on."),
     cfg.IntOpt(
         "calls_per_service", default=32, min=1, help="Calls in flight to one service of the cloud from one process."
     ),
@@ -201,6 +223,7 @@ _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
     "healthcheck": _HEALTH,
     "keystone_authtoken": [*_AUTH_TYPE, *_USER, *_TOKENS],
     "trustee": _USER,
+    "oslo_messaging_notifications": _NOTIFICATIONS,
     "kamado": [*_KAMADO, *_FETCH, *_FOLLOWERS],
 }
 
@@ -244,6 +267,16 @@ def _parsed(config_files: Sequence[str]) -> Any:
     conf = cfg.ConfigOpts()
     conf([], project="kamado", default_config_files=list(config_files), default_config_dirs=[])
     return conf
+
+
+def _messaging(ours: Any, config_files: Sequence[str]) -> MessagingSettings:
+    return MessagingSettings(
+        transport_url=ours.transport_url,
+        conf=_parsed(config_files),
+        notifies=any(driver not in ("", "noop") for driver in ours.oslo_messaging_notifications.driver),
+        publisher=ours.default_publisher_id,
+        notification_level=ours.default_notification_level,
+    )
 
 
 def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
@@ -315,7 +348,8 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
             deferred_auth_method=conf.deferred_auth_method,
             limits=CallLimits(in_flight=conf.kamado.calls_per_service),
         ),
-        messaging=MessagingSettings(transport_url=conf.transport_url, conf=_parsed(config_files)),
+        messaging=_messaging(conf, config_files),
+        metrics=MetricsSettings(conf.kamado.metrics_host, conf.kamado.metrics_port, conf.kamado.api_metrics),
         environment_dir=Path(conf.environment_dir),
         raw=conf,
     )
@@ -397,24 +431,30 @@ def _user(section: Any, group: str, default: ServiceUser | None = None) -> Servi
 def set_up_logging(settings: Settings) -> None:
     """Start oslo.log by the options of the file (``debug``, ``log_file``, ``use_json``, formats …).
 
-    Log calls carry ids as fields (stack, operation, engine, request …): in JSON they are keys, in text they end the line.
+    Log calls carry ids as fields (stack, operation, engine, request …): in JSON they are keys of ``extra``, in text they end the line.
     """
     oslo_log.set_defaults(default_log_levels=[*(f"{name}=WARN" for name in _QUIET), _WRONG_WARNINGS])
     oslo_log.setup(settings.raw, "kamado")
-    if not settings.raw.use_json:
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(_Fields())
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_Fields(settings.raw.use_json))
 
 
 class _Fields(logging.Filter):
-    """Appends the fields of a record to its text, as ``key=value``."""
+    """Appends the fields of a record to its text, as ``key=value``; or puts them where oslo.log's JSON looks for them."""
 
     _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+    def __init__(self, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Lets every record through."""
         fields = {key: value for key, value in record.__dict__.items() if key not in self._STANDARD}
-        if record.name.startswith("kamado") and fields:
+        if self._as_json:
+            if record.name.startswith("kamado") and not hasattr(record, "extra"):
+                record.extra = fields
+        elif record.name.startswith("kamado") and fields:
             words = " ".join(f"{key}={value}" for key, value in fields.items() if value != "")
             record.msg, record.args = f"{record.getMessage()}  {words}", ()
         return True

@@ -22,9 +22,12 @@ def api(ctx: click.Context) -> None:
     try:
         server = WebServer(parts.api(), settings.api)
         server.start()
+        numbers = parts.metrics_server()
         click.echo(f"Kamado's API answers at http://{settings.api.host}:{server.port}")
         wait_for_signal()
         server.stop()
+        if numbers:
+            numbers.stop()
     except (OSError, MessagingMissing) as error:
         raise click.ClickException(str(error)) from error
     finally:

@@ -37,12 +37,8 @@ def apply(file: Path, endpoint: str | None) -> None:
         if service.project_id != planned.project_id:
             raise click.ClickException("the plan is of a stack in another project")
         console.print(planview.summary(planned.plan), markup=False, highlight=False)
-        stack_id = planned.plan["stack_id"]
-        since = None
-        if stack_id is not None:
-            since = service.last_event(f"{service.stack(stack_id)['stack_name']}/{stack_id}")
         service.send(planned.method, planned.path, planned.body)
-        found = follow(service, stack_id or planned.stack, console, since)
+        found = follow(service, planned.plan["stack_id"] or planned.stack, console)
     except RestError as error:
         raise click.ClickException(str(error)) from error
     if REFUSED in found["stack_status_reason"]:

@@ -22,10 +22,13 @@ def engine(ctx: click.Context) -> None:
     try:
         worker = EngineThread(parts.engine())
         worker.start()
+        numbers = parts.metrics_server()
         click.echo("Kamado's engine is at work.")
         wait_for_signal()
         worker.stop()
-    except MessagingMissing as error:
+        if numbers:
+            numbers.stop()
+    except (OSError, MessagingMissing) as error:
         raise click.ClickException(str(error)) from error
     finally:
         parts.close()

@@ -76,15 +76,9 @@ class Orchestration:
         """The resources of the stack ``name/id``."""
         return list(self._call("GET", f"/stacks/{name_and_id}/resources")["resources"])
 
-    def events(self, name_and_id: str, since: str | None = None) -> list[dict[str, Any]]:
-        """The events of the stack ``name/id``, oldest first; only those after the one with the id ``since``."""
-        after = "" if since is None else f"&marker={quote(since)}"
-        return list(self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=asc{after}")["events"])
-
-    def last_event(self, name_and_id: str) -> str | None:
-        """The id of the newest event of the stack ``name/id``."""
-        found = self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=desc&limit=1")["events"]
-        return str(found[0]["id"]) if found else None
+    def events(self, name_and_id: str) -> list[dict[str, Any]]:
+        """The events of the stack ``name/id``, oldest first."""
+        return list(self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=asc")["events"])
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
         return self._ask(method, path, **more).json()

@@ -142,6 +142,7 @@ def _overrides(options: UpOptions, service: dict[str, str]) -> dict[tuple[str, s
     found["heat_api", "bind_port"] = options.port
     found["database", "connection"] = options.database or f"sqlite:///{options.state / 'kamado.db'}"
     found["kamado", "alone"] = True
+    found["kamado", "api_metrics"] = True
     found["DEFAULT", "log_file"] = str(options.state / "kamado.log")
     found["DEFAULT", "auth_encryption_key"] = _key(options.state / "secret.key")
     if options.cloud == "local":

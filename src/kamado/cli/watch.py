@@ -35,29 +35,28 @@ def watch(stack: str, endpoint: str | None) -> None:
         raise SystemExit(1)
 
 
-def follow(service: Orchestration, stack: str, console: Console, since: str | None = None) -> dict[str, Any]:
+def follow(service: Orchestration, stack: str, console: Console) -> dict[str, Any]:
     """Draw the stack until its operation ends, then its outputs; the stack as it was last read.
 
-    ``since``: id of the last event that is history already.
     Where the output is no terminal, each event is printed as a line of its own, and the tree once at the end.
     """
     found = service.stack(stack)
     where = f"{found['stack_name']}/{found['id']}"
     sightings = tree.Sightings()
-    events: list[dict[str, Any]] = []
+    printed = 0
     with Live(console=console, refresh_per_second=12) if console.is_terminal else nullcontext() as live:
         while True:
             found = service.stack(where)
-            fresh = service.events(where, events[-1]["id"] if events else since)
-            events += fresh
+            events = service.events(where)
             now = datetime.now(UTC)
             times = tree.durations(events, sightings.look(events, now), now)
             picture = tree.picture(found, service.resources(where), times)
             if live is not None:
                 live.update(picture)
             else:
-                for event in fresh:
+                for event in events[printed:]:
                     console.print(_line(event), highlight=False, soft_wrap=True)
+                printed = len(events)
             if tree.ended(found):
                 break
             time.sleep(INTERVAL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from random import Random
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,33 @@ class CallLimits:
         return float(min(self.longest_wait, self.first_wait * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0))
 
 
+class CallWatch(Protocol):
+    """Who counts calls; in any thread."""
+
+    def call_began(self, service: str) -> None:
+        """A call is sent."""
+
+    def call_ended(self, service: str, status: int | None, seconds: float) -> None:
+        """It was answered with that status, or not at all."""
+
+
+class NobodyCounts:
+    """Nobody counts."""
+
+    def call_began(self, service: str) -> None:
+        """Nothing."""
+
+    def call_ended(self, service: str, status: int | None, seconds: float) -> None:
+        """Nothing."""
+
+
 @dataclass(slots=True)
 class Gates:
-    """One gate a service: bounds the calls in flight of the whole process. ``random`` spreads waits."""
+    """One gate a service: bounds the calls in flight of the whole process. ``random`` spreads waits, ``watch`` counts."""
 
     limits: CallLimits
     random: Random = field(default_factory=Random)
+    watch: CallWatch = field(default_factory=NobodyCounts)
     _gates: dict[str, threading.BoundedSemaphore] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -10,6 +10,7 @@ import json as json_module
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from keystoneauth1 import exceptions as ksa
 from keystoneauth1.session import Session
 
 from kamado.cloud.failures import CloudError, FailureKind, classify
-from kamado.cloud.limits import CallLimits, Gates
+from kamado.cloud.limits import CallLimits, CallWatch, Gates
 
 _VERSION_END = re.compile(r"/v\d+(\.\d+)?/?$")
 _PAGES = 10_000
@@ -111,6 +112,7 @@ class Service:
         self._limits = limits
         self._gate = gates.of(service_type)
         self._random = gates.random
+        self._watch = gates.watch
         self._user_agent = user_agent
 
     def get(self, path: str, **options: Any) -> Any:
@@ -221,7 +223,7 @@ class Service:
         if data is not None:
             options["data"] = data
         try:
-            with self._gate:
+            with self._gate, _counted(self._watch, self.type) as count:
                 answer = self._session.request(
                     url,
                     method,
@@ -233,6 +235,7 @@ class Service:
                     timeout=self._limits.timeout,
                     **options,
                 )
+                count.append(answer.status_code)
         except ksa.ConnectFailure as error:
             kind = FailureKind.UNREACHABLE if was_never_sent(error) else FailureKind.LOST
             raise CloudError(kind, str(error), service=self.type, method=method, url=url) from error
@@ -270,3 +273,15 @@ def from_keystone(error: ksa.ClientException, service: str, method: str, url: st
         body = getattr(response, "content", b"") or str(error).encode()
         return classify(status, body, headers={}, service=service, method=method, url=url)
     return CloudError(FailureKind.UNREACHABLE, str(error), service=service, method=method, url=url)
+
+
+@contextmanager
+def _counted(watch: CallWatch, service: str) -> Iterator[list[int]]:
+    """Tells who counts; the status goes into the list."""
+    begun = time.monotonic()
+    statuses: list[int] = []
+    watch.call_began(service)
+    try:
+        yield statuses
+    finally:
+        watch.call_ended(service, statuses[0] if statuses else None, time.monotonic() - begun)

@@ -21,7 +21,7 @@ from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
 from kamado.cloud.failures import CloudError, FailureKind
-from kamado.cloud.limits import CallLimits, Gates
+from kamado.cloud.limits import CallLimits, CallWatch, Gates, NobodyCounts
 from kamado.cloud.rest import Refused, Service, as_it_is, base_url, from_keystone
 from kamado.model.records import CredentialRecord
 
@@ -264,9 +264,9 @@ def endpoints(catalog: list[Mapping[str, Any]], interface: str, region: str) -> 
 class CloudFactory:
     """Makes clouds and keeps them: a credential has one session, one token, one set of connections."""
 
-    def __init__(self, settings: CloudSettings, random: Random | None = None) -> None:
+    def __init__(self, settings: CloudSettings, random: Random | None = None, watch: CallWatch | None = None) -> None:
         self.settings = settings
-        self._gates = Gates(settings.limits, random or Random())
+        self._gates = Gates(settings.limits, random or Random(), watch or NobodyCounts())
         self._lock = threading.Lock()
         self._clouds: dict[tuple[str, ...], Cloud] = {}
         self._catalogs: dict[str, tuple[float, Mapping[str, str]]] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -28,13 +29,14 @@ from kamado.engine.planner import PlanRequest, plan
 from kamado.engine.planner.differences import ATTEMPTED
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.removing import remove
-from kamado.engine.run import Family, Run
+from kamado.engine.run import Family, Run, ids_of
 from kamado.engine.targets import Desired, TargetLoader
 from kamado.engine.waiting import Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
-from kamado.model.lifecycle import Action, Phase, Status, Stop
+from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
 from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin.registry import UnknownType
+from kamado.plugin.template_resource import TemplateResource
 from kamado.template import TemplateInvalid
 
 LOG = logging.getLogger(__name__)
@@ -100,6 +102,8 @@ class Execution:
         ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._waiting.work)
         ledger.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
         moved = ""
+        if operation.epoch == 1:  # not again by who takes it over
+            _tell(self._ports, operation, stack, Status.IN_PROGRESS, events.started(operation.action))
         if self._stop is Stop.NONE:
             try:
                 moved = await call(partial(holding.what_moved, self._ports, operation, stack, rows))
@@ -176,7 +180,7 @@ class Execution:
             chosen,
             run.ledger,
             Work(
-                partial(self._routine, run),
+                partial(_watched, self._routine, run),
                 lambda step: run.kind(step).local is True,
                 self.hold.call,
             ),
@@ -245,7 +249,7 @@ class Execution:
                 yield from act(run, step)
         except StepFailed as failed:
             self._failed(run, step, failed)
-            return run.plan.action is Action.CHECK
+            return False
         return True
 
     def _failed(self, run: Run, step: Step, failed: StepFailed) -> None:
@@ -311,6 +315,7 @@ class Execution:
             ledger.note(change)
         await settled(ledger.flush())
         self._waiting.ended(stack.id, nested=stack.owner_id is not None)
+        _tell_end(self._ports, operation, stack, changes)
 
     def _exported(self, stack: StackRecord, rows: list[ResourceRecord]) -> dict[str, Any]:
         store = self._ports.store
@@ -335,6 +340,42 @@ class Execution:
         except Exception:
             # What is left of a credential must not keep a stack from being deleted.
             LOG.exception("clean-up of a deleted stack failed", extra={"stack": stack.id})
+
+
+def _watched(routine: Callable[[Run, Step], Routine[bool]], run: Run, step: Step) -> Routine[bool]:
+    """The step, with its end told. Gives whether what comes after it may begin: of a check, whatever was found."""
+    begun = run.ports.clock.monotonic()
+    good = yield from routine(run, step)
+    seconds = run.ports.clock.monotonic() - begun
+    run.ports.watch.step_ended(_class_name(run, step), step.kind.value, good, seconds)
+    return good or run.plan.action is Action.CHECK
+
+
+def _tell(ports: EnginePorts, operation: OperationRecord, stack: StackRecord, status: Status, reason: str) -> None:
+    shown = replace(stack, action=operation.action, status=status, reason=reason)
+    ports.watch.stack_changed(shown, ids_of(operation))
+
+
+def _tell_end(ports: EnginePorts, operation: OperationRecord, stack: StackRecord, changes: list[Any]) -> None:
+    """Of an end that is durable; one that was superseded ends no action of the stack's."""
+    values = next(change.values for change in changes if isinstance(change, UpdateOperation))
+    state = OperationState(values["state"])
+    if state is not OperationState.SUPERSEDED:
+        _tell(
+            ports,
+            operation,
+            stack,
+            Status.COMPLETE if state is OperationState.DONE else Status.FAILED,
+            str(values["reason"]),
+        )
+    seconds = (ports.clock.now() - operation.created_at).total_seconds()
+    ports.watch.operation_ended(operation.action.value, state.value.lower(), seconds)
+
+
+def _class_name(run: Run, step: Step) -> str:
+    """The type's own name, for numbers: of a template as a type, whose name is the template's author's, only that it is one."""
+    kind = run.desired.types.get(step.type, step.name)
+    return "template" if issubclass(kind, TemplateResource) else kind.type_name
 
 
 def _children(run: Run) -> list[str]:

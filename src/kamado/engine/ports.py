@@ -14,6 +14,7 @@ from random import Random
 from typing import Any, Protocol, TypeVar
 
 from kamado.engine.waiting import nobody_else
+from kamado.engine.watching import Nobody, Watch
 from kamado.model.changes import Change
 from kamado.model.lifecycle import Stop
 from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
@@ -297,3 +298,4 @@ class EnginePorts:
     on_deleted: Callable[[StackRecord], None] = nothing_to_clean
     tell: Callable[[Collection[str]], None] = nobody_else
     random: Random = field(default_factory=Random)
+    watch: Watch = field(default_factory=Nobody)

@@ -123,6 +123,7 @@ class Run:
     def event(self, row: ResourceRecord, properties: Mapping[str, Any] | None) -> None:
         """A line of history in the state that the row has now."""
         self.ledger.event(events.resource_event(row, properties, self.now()))
+        self.ports.watch.resource_changed(row, self.log)
 
     def row_event(self, row: ResourceRecord) -> None:
         """The same with the properties that the row was applied with."""
@@ -137,4 +138,14 @@ class Run:
     @cached_property
     def log(self) -> dict[str, str]:
         """Ids for log lines."""
-        return {"stack": self.stack.id, "operation": self.operation.id, "request": self.operation.request_id}
+        return ids_of(self.operation)
+
+
+def ids_of(operation: OperationRecord) -> dict[str, str]:
+    """Ids for log lines about an operation."""
+    return {
+        "stack": operation.stack_id,
+        "operation": operation.id,
+        "engine": operation.engine_id or "",
+        "request": operation.request_id,
+    }

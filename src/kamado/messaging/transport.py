@@ -16,10 +16,16 @@ EXCHANGE = "heat"
 class MessagingSettings:
     """``transport_url`` is oslo.messaging's, None without a bus. ``conf`` is an oslo.config object of its own for oslo.messaging, which
     registers its options in it (``[oslo_messaging_rabbit]``, ``[oslo_messaging_notifications]`` …).
+
+    ``notifies``: whether a driver for notifications is named. ``publisher`` and ``notification_level`` are Heat's
+    ``default_publisher_id`` and ``default_notification_level``.
     """
 
     transport_url: str | None = field(repr=False)
     conf: Any = field(repr=False)
+    notifies: bool = False
+    publisher: str | None = None
+    notification_level: str = "INFO"
 
 
 class MessagingMissing(Exception):

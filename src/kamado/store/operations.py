@@ -310,6 +310,19 @@ class Operations:
         )
         return bool(self._store.write(lambda connection: connection.execute(statement).rowcount))
 
+    def length(self) -> tuple[int, int, datetime | None]:
+        """How many operations wait, how many run, and when the oldest that waits was accepted. 1 query."""
+        table = schema.operation.c
+        statement = (
+            select(table.slot, func.count(), func.min(table.created_at))
+            .where(table.slot.in_((_PENDING, _RUNNING)))
+            .group_by(table.slot)
+        )
+        rows = self._store.read(lambda connection: connection.execute(statement).all())
+        found = {slot: (count, oldest) for slot, count, oldest in rows}
+        waiting, oldest = found.get(_PENDING, (0, None))
+        return waiting, found.get(_RUNNING, (0, None))[0], decode_time(oldest)
+
     def get(self, key: str) -> OperationRecord | None:
         """One operation by its id."""
         return next(iter(self._records(schema.operation.c.id == key)), None)

@@ -1,0 +1,97 @@
+"""The numbers' names are those of the page for operators; spans carry what happened, in the trace of who asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.parser import text_string_to_metric_families
+
+from kamado.telemetry.metrics import Metrics
+from kamado.telemetry.traces import Traces, watched, with_metrics
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+PAGE = Path(__file__).parents[2] / "docs" / "monitoring.md"
+
+
+def families(metrics: Metrics) -> dict[str, Any]:
+    return {found.name: found for found in text_string_to_metric_families(metrics.text().decode())}
+
+
+def test_the_page_lists_exactly_these_numbers() -> None:
+    metrics = Metrics()
+    metrics.watch_queue(lambda: (3, 2, NOW - timedelta(seconds=9)), lambda: NOW)
+    found = families(metrics)
+    said = dict(re.findall(r"^\| `(kamado_\w+)` \| (\w+) \|", PAGE.read_text(), re.MULTILINE))
+    assert said == {
+        f"{name}_total" if family.type == "counter" else name: family.type for name, family in found.items()
+    }
+    assert {one.labels["state"]: one.value for one in found["kamado_queue_operations"].samples} == {
+        "waiting": 3,
+        "running": 2,
+    }
+    assert [one.value for one in found["kamado_queue_age_seconds"].samples] == [9.0]
+
+
+def test_numbers_on_a_port_of_their_own() -> None:
+    metrics = Metrics()
+    metrics.call_began("network")
+    metrics.call_ended("network", None, 0.2)
+    server = metrics.serve("127.0.0.1", 0)
+    try:
+        answer = requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=10)
+    finally:
+        server.stop()
+    assert 'kamado_cloud_calls_total{service="network",status="none"} 1.0' in answer.text
+
+
+def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("503 Service Unavailable", [])
+    return [b"no"]
+
+
+def test_requests_are_spans_in_the_trace_of_who_asks() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    metrics = Metrics()
+    traced = watched(app, metrics.request_answered, Traces(provider))
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/v1/secret",
+        "HTTP_TRACEPARENT": f"00-{trace}-b7ad6b7169203331-01",
+    }
+    assert list(traced(environ, lambda *_: None)) == [b"no"]
+    (span,) = exporter.get_finished_spans()
+    assert f"{span.context.trace_id:032x}" == trace
+    assert span.parent is not None
+    assert span.status.status_code.name == "ERROR"
+    assert dict(span.attributes or {}) == {"http.request.method": "GET", "http.response.status_code": 503}
+    assert "secret" not in str(span.to_json())
+    assert 'kamado_api_requests_total{method="GET",status="503"} 1.0' in metrics.text().decode()
+
+
+def test_a_span_has_the_time_that_it_took() -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    Traces(provider).ended("step create", 2.5, {"kamado.type": "OS::Neutron::Net"}, True)
+    (span,) = exporter.get_finished_spans()
+    assert span.end_time is not None
+    assert span.start_time is not None
+    assert span.end_time - span.start_time == 2_500_000_000
+
+
+def test_only_get_of_metrics_is_answered_beside_the_application() -> None:
+    both = with_metrics(app, lambda: b"numbers", "text/plain")
+    assert list(both({"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics"}, lambda *_: None)) == [b"numbers"]
+    assert list(both({"REQUEST_METHOD": "POST", "PATH_INFO": "/metrics"}, lambda *_: None)) == [b"no"]
+    assert list(both({"REQUEST_METHOD": "GET", "PATH_INFO": "/metrics/"}, lambda *_: None)) == [b"no"]
