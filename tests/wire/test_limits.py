@@ -70,3 +70,29 @@ def test_an_action_does_not_take_over_from_a_running_one(stand: Stand, action: s
     assert answer.json()["error"]["type"] == "ActionInProgress"
     assert stand.ask("GET", path).json()["stack"]["stack_status"] == "CREATE_IN_PROGRESS"
     assert stand.ask("DELETE", path).status_code == 204
+
+
+def test_resources_are_counted_over_the_whole_tree(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> None:
+    inner = "heat_template_version: 2018-08-31\nresources: {a: {type: OS::Heat::None}, b: {type: OS::Heat::None}}\n"
+    outer = "heat_template_version: 2018-08-31\nresources: {i: {type: inner.yaml}, j: {type: inner.yaml}}\n"
+    files = {"inner.yaml": inner, "outer.yaml": outer}
+
+    def request(*names: str) -> dict[str, Any]:
+        resources = {name: {"type": "outer.yaml"} for name in names}
+        return {"template": {"heat_template_version": "2018-08-31", "resources": resources}, "files": files}
+
+    settings = OrchestratorSettings(max_resources_per_stack=13)
+    stand = Stand(tmp_path_factory.mktemp("counted"), cloud, settings=settings)
+    try:
+        made = stand.ask("POST", "/stacks", {"stack_name": "tree", **request("x")})
+        assert made.status_code == 201  # one above, two in the middle, four below
+        path = f"/stacks/tree/{made.json()['stack']['id']}"
+        assert settled(stand, path)["stack_status"] == "CREATE_COMPLETE"
+        for verb, part in (("PUT", ""), ("PUT", "/preview"), ("POST", "/plan")):
+            answer = stand.ask(verb, f"{path}{part}", request("x", "y"))
+            assert answer.status_code == 400
+            words = "Request limit exceeded: Maximum resources per stack exceeded."
+            assert answer.json()["error"]["message"] == words
+        assert settled(stand, path)["stack_status"] == "CREATE_COMPLETE"
+    finally:
+        stand.close()
