@@ -379,8 +379,8 @@ class Look:
             for row in rows
             if row.physical_id is None and (row.phase is not Phase.NONE or row.progress)
         }
-        # A deletion that was given up half-way may have done its work.
-        doubtful = {row.physical_id for row in rows if row.action is Action.DELETE}
+        # A deletion that was given up half-way may have done its work, be it of what came out broken and was to be made anew.
+        doubtful = {row.physical_id for row in rows if row.action is Action.DELETE or row.status is Status.FAILED}
         mine = [row for row in rows if row.type.startswith("Test::")]
         held = Counter(row.physical_id for row in mine if row.physical_id is not None)
         there = Counter(key for key, thing in self.cloud.things.items() if thing["name"] not in unsure)

@@ -105,8 +105,7 @@ def _live(
     with Simulation(path, SEED, settings=SETTINGS, began=prepared.time, trace_file=trace_file) as simulation:
         simulation.cloud.things = copy.deepcopy(prepared.things)
         simulation.cloud.made = prepared.made
-        simulation.kill_at = list(points)
-        simulation.stop_for = stop_for
+        simulation.deaths = [(point, stop_for) for point in points]
         stack = ""
 
         async def script(client: Client) -> None:

@@ -78,13 +78,14 @@ class Disturbance:
 
 @dataclass(frozen=True)
 class Schedule:
-    """One life of a stack; ``faults``: for each call of the cloud what its next ones do."""
+    """One life of a stack; ``faults``: for each call of the cloud what its next ones do; ``deaths``: see `Simulation`."""
 
     engines: int
     build_seconds: float
     requests: list[Request]
     disturbances: list[Disturbance]
     faults: dict[str, list[Any]]
+    deaths: list[tuple[int, float]] = field(default_factory=list)
 
 
 def draw(dice: random.Random) -> Schedule:
@@ -98,6 +99,7 @@ def draw(dice: random.Random) -> Schedule:
         requests=requests,
         disturbances=[] if quiet else [_disturbance(dice) for _ in range(dice.randint(0, 6))],
         faults={} if dice.random() < 0.3 else _faults(dice),
+        deaths=[] if quiet else [_death(dice) for _ in range(dice.randint(0, 4))],
     )
 
 
@@ -130,6 +132,11 @@ def _disturbance(dice: random.Random) -> Disturbance:
         dice.randint(0, 9),
         dice.choice((1.0, 8.0, 11.0, 40.0)),
     )
+
+
+def _death(dice: random.Random) -> tuple[int, float]:
+    """At a point: mostly soon after the one before; killed, or stopped for less or more than a lease."""
+    return dice.choice((dice.randint(0, 12), dice.randint(0, 120))), dice.choice((0.0, 0.0, 6.0, 12.0, 30.0))
 
 
 def _hooks(dice: random.Random) -> Body:
@@ -201,6 +208,7 @@ def live(schedule: Schedule, seed: int, folder: Path, trace_file: Path | None = 
     shutil.copy(empty_database(folder), path)
     with Simulation(path, seed, settings=SETTINGS, trace_file=trace_file) as simulation:
         simulation.cloud.build_seconds = schedule.build_seconds
+        simulation.deaths = list(schedule.deaths)
         simulation.cloud.faults = {verb: list(faults) for verb, faults in schedule.faults.items()}
         simulation.run(lambda client: _Life(simulation, client, schedule).live())
         simulation.end()
@@ -238,6 +246,7 @@ class _Life:
         """The weather clears up; what runs ends; everything is as it is said to be; and then everything goes."""
         self.over = True
         self.simulation.cloud.faults = {}
+        self.simulation.deaths = []
         await self.client.calm(self.stack)
         await check_all(self.client, self.stack)
         if self.simulation.stack(self.stack).deleted_at is None:

@@ -36,8 +36,8 @@ class Stuck(AssertionError):
 
 
 class Simulation(Look):
-    """``path``: an SQLite file with all tables. ``kill_at``: the number of the point at which the engine's process dies; of the second
-    one, the point at which its successor dies, counted from there. With ``stop_for`` it does not die but is stopped for so many seconds.
+    """``path``: an SQLite file with all tables. ``deaths``: at which points the process dies that comes to them, each counted from the one
+    before; with seconds it does not die there but is stopped for so long.
 
     ``settings`` are the engines'; ``began`` is the time at which it begins; ``trace_file`` gets the trace. A process that died is
     followed by another one after ``downtime`` seconds. As a context manager it ends all processes.
@@ -70,8 +70,7 @@ class Simulation(Look):
         self.client_process = self.current = Process(self, "client", watched=False)
         self.processes.append(self.client_process)
         self.points: list[str] = []
-        self.kill_at: list[int] = []
-        self.stop_for = 0.0
+        self.deaths: list[tuple[int, float]] = []
         self.downtime = 1.0
         self.trace: list[str] = []
         self._trace_file = trace_file
@@ -201,13 +200,13 @@ class Simulation(Look):
         """A process that is watched does something durable. Raises Killed when it is to die here."""
         self.points.append(what)
         self.note(process, what)
-        if not self.kill_at or len(self.points) <= self.kill_at[0]:
+        if not self.deaths or len(self.points) <= self.deaths[0][0]:
             return
-        self.kill_at = self.kill_at[1:]
+        stopped = self.deaths.pop(0)[1]
         self.points = []
-        if self.stop_for:
-            self.note(process, f"is stopped for {self.stop_for} s")
-            process.pause(self.stop_for)
+        if stopped:
+            self.note(process, f"is stopped for {stopped} s")
+            process.pause(stopped)
             self.client_process.loop.call_later(self.downtime, self.add_engine)
             return
         self.kill(process)
