@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.simulation.schedules import draw, live
 
-SEEDS = 16
+SEEDS = 8
 
 
 @pytest.mark.parametrize("number", range(SEEDS))
@@ -25,7 +25,7 @@ def test_every_operation_ends_and_nothing_is_lost(number: int, seed: int, folder
         raise AssertionError(f"python -m tests.simulation live {mine}") from error
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(dice=st.randoms(use_true_random=False), seed=st.integers(0, 2**32))
 def test_schedules_that_hypothesis_makes_as_small_as_it_can(dice: random.Random, seed: int, folder: Path) -> None:
     live(draw(dice), seed, folder)
