@@ -18,7 +18,7 @@ from typing import IO, Any, Self
 from kamado.api import app as api_app
 from kamado.api.middleware import WsgiApp
 from kamado.api.policies import Rules
-from kamado.cloud import grants
+from kamado.cloud import grants, users
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.cloud.objects import SERVICE, ObjectStore
 from kamado.cloud.session import Cloud, CloudFactory
@@ -105,6 +105,35 @@ def local_cloud(host: str, identity_port: int, api_port: int, keep_path: Path | 
     )
 
 
+def users_of(store: Store, factory: CloudFactory, stack: StackRecord) -> users.StackUsers:
+    """The users of a stack: those of a tree of stacks are in one project, which goes with the root."""
+    stacks = store.stacks
+    root_id = stack.root_id or stack.id
+
+    def known() -> str | None:
+        own = stacks.get(stack.id)
+        if own is not None and own.stack_user_project_id:
+            return own.stack_user_project_id
+        root = stacks.get(root_id)
+        if root is None or not root.stack_user_project_id:
+            return None
+        stacks.keep_user_project((stack.id,), root.stack_user_project_id)
+        return root.stack_user_project_id
+
+    def remember(project_id: str) -> None:
+        stacks.keep_user_project((stack.id, root_id), project_id)
+
+    # Keystone's names have at most 64 characters; the id of the stack makes it unique.
+    return users.StackUsers(factory, f"{stack.project_id[:27]}-{root_id}", known, remember)
+
+
+def remove_user_project(store: Store, factory: CloudFactory, stack: StackRecord) -> None:
+    """Remove the project of the users of a root stack that is going. Raises CloudError."""
+    now = store.stacks.get(stack.id, show_deleted=True)
+    if now is not None and now.stack_user_project_id:
+        users.remove_project(factory, now.stack_user_project_id)
+
+
 class Parts:
     """The pieces of one process, each made when first asked for."""
 
@@ -188,7 +217,8 @@ class Parts:
             random=self.random,
             watch=self.watchers,
             cloud=self._cloud_of,
-            on_deleted=self._sweep_credentials,
+            users=self._users_of,
+            on_deleted=self._clean_up,
             tell=self.bus.tell if self.bus else nobody_else,
         )
         engine = Engine(ports, settings, loader=self.loader)
@@ -207,6 +237,12 @@ class Parts:
             if bus:
                 bus.tell()
 
+        def ring(row_id: str) -> None:
+            if engine:
+                engine.hear(False, (row_id,))
+            if bus:
+                bus.tell((row_id,))
+
         services = Services(
             store=self.store,
             registry=self.registry,
@@ -217,6 +253,8 @@ class Parts:
             wake=wake,
             settings=settings.orchestrator,
             cloud_of=self._cloud_of,
+            users_of=self._users_of,
+            ring=ring,
         )
         app = api_app.build(services, keystone=settings.api.tokens, settings=settings.api.limits)
         app = watched(app, self.metrics.request_answered, self.traces)
@@ -236,7 +274,15 @@ class Parts:
         if "store" in made:
             self.store.close()
 
-    def _sweep_credentials(self, _stack: StackRecord) -> None:
+    def _clean_up(self, stack: StackRecord) -> None:
+        """When all resources of a root stack are gone: what the stack itself has made in Keystone goes. May be called more than once."""
+        remove_user_project(self.store, self.clouds, stack)
+        self._sweep_credentials()
+
+    def _users_of(self, stack: StackRecord) -> users.StackUsers:
+        return users_of(self.store, self.clouds, stack)
+
+    def _sweep_credentials(self) -> None:
         """After a stack is gone: remove trusts that nobody has needed for a while, now and then."""
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_SECONDS:

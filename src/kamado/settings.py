@@ -120,6 +120,10 @@ _DEFAULT = [
     cfg.StrOpt("stack_user_domain_name", help="Domain in which stack users are made, by name."),
     cfg.StrOpt("stack_domain_admin", help="User who administers that domain."),
     cfg.StrOpt("stack_domain_admin_password", secret=True, help="That user's password."),
+    cfg.StrOpt(
+        "heat_waitcondition_server_url",
+        help="Where servers signal wait conditions, ending in /v1/waitcondition; the catalog's cloudformation endpoint when not set.",
+    ),
     cfg.StrOpt("heat_stack_user_role", default="heat_stack_user", help="Role of stack users."),
     cfg.StrOpt(
         "transport_url",
@@ -347,6 +351,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
             stack_user_role=conf.heat_stack_user_role,
             deferred_auth_method=conf.deferred_auth_method,
             limits=CallLimits(in_flight=conf.kamado.calls_per_service),
+            waitcondition_url=conf.heat_waitcondition_server_url or "",
         ),
         messaging=_messaging(conf, config_files),
         metrics=MetricsSettings(conf.kamado.metrics_host, conf.kamado.metrics_port, conf.kamado.api_metrics),

@@ -88,8 +88,14 @@ class Stand:
         service = ServiceUser(
             auth_url=cloud.auth_url, username="heat", password=SERVICE_PASSWORD, project_name="service"
         )
+        keeper = ServiceUser(cloud.auth_url, "heat_domain_admin", SERVICE_PASSWORD, user_domain_name="heat")
         self.factory = CloudFactory(
-            CloudSettings(service=service, deferred_auth_method=deferred_auth_method, overrides=dict(endpoints or {}))
+            CloudSettings(
+                service=service,
+                deferred_auth_method=deferred_auth_method,
+                overrides=dict(endpoints or {}),
+                stack_domain_admin=keeper,
+            )
         )
         self.clouds = Clouds(self.factory)
         self.targets = TargetLoader(self.store, registry, "RegionOne")
@@ -105,6 +111,8 @@ class Stand:
             cloud=lambda stack, operation: self.factory.for_credential(
                 self.store.credentials.get(operation.credential_id or stack.credential_id)
             ),
+            users=lambda stack: assemble.users_of(self.store, self.factory, stack),
+            on_deleted=lambda stack: assemble.remove_user_project(self.store, self.factory, stack),
         )
         self.engine = Engine(ports, EngineSettings(poll_first=0.02, claim_interval=0.5), loader=self.targets)
         conf = cfg.ConfigOpts()
@@ -120,6 +128,8 @@ class Stand:
             policy=Rules(conf, str(folder / "policy.yaml") if policy is not None else None),
             clock=WallClock(),
             wake=self.engine.wake,
+            users_of=lambda stack: assemble.users_of(self.store, self.factory, stack),
+            ring=lambda row_id: self.engine.hear(False, (row_id,)),
             settings=settings or OrchestratorSettings(enable_stack_abandon=True, enable_stack_adopt=True),
             cloud_of=lambda stack: self.factory.for_credential(self.store.credentials.get(stack.credential_id)),
         )

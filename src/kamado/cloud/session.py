@@ -92,6 +92,7 @@ class CloudSettings:
     ``trustee``: whom users trust, the service user when None. ``stack_domain_admin``: administers the domain of the
     users of stacks. ``delegated_roles``: what a trust hands on, all roles of the token when empty. ``overrides``:
     service type → address that wins over the catalog. ``deferred_auth_method``: one of `kamado.cloud.grants.METHODS`.
+    ``waitcondition_url``: where servers reach the CloudFormation API's wait conditions; as the catalog says when empty.
     """
 
     service: ServiceUser
@@ -106,6 +107,7 @@ class CloudSettings:
     overrides: Mapping[str, str] = field(default_factory=dict)
     limits: CallLimits = field(default_factory=CallLimits)
     deferred_auth_method: str = "trusts"
+    waitcondition_url: str = ""
 
     @property
     def auth_url(self) -> str:
@@ -209,6 +211,14 @@ class Cloud:
             self._known.clear()
         self._known[key] = (now + seconds, value)
         return value
+
+    def address(self, service_type: str) -> str:
+        """Where the catalog says that a service is, without a slash at its end. Raises CloudError (NOT_FOUND) when it does not."""
+        endpoint = self._endpoint(service_type)
+        if endpoint is None:
+            words = f"no {service_type} endpoint in the catalog of the cloud"
+            raise CloudError(FailureKind.NOT_FOUND, words, service=service_type)
+        return endpoint.rstrip("/")
 
     def token(self) -> str:
         """A valid token of this credential."""
@@ -366,6 +376,11 @@ class CloudFactory:
     def stack_domain_id(self) -> str:
         """The id of the stack domain."""
         return self.settings.stack_domain_id or self.stack_domain_admin().domain_id
+
+    def token_of(self, user_id: str, password: str, project_id: str) -> str:
+        """A new token of a user for a project. Raises CloudError."""
+        auth = v3.Password(_v3(self.settings.auth_url), user_id=user_id, password=password, project_id=project_id)
+        return self._with_access(auth).token()
 
     def forget_credential(self, record: CredentialRecord) -> None:
         """Drops the kept cloud of a credential that is gone."""

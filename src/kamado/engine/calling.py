@@ -7,7 +7,7 @@ before the first poll. So after a crash the row tells how far it had come, and `
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from typing import Any
 from kamado.engine.effects import DURABLE, ON_DISK, Call, Enter, Fetch, Look, Routine, Sleep, StepFailed
 from kamado.engine.ledger import Ledger
 from kamado.engine.ports import EngineSettings, Rows
-from kamado.engine.waiting import FALLBACK_SECONDS, Waiting
+from kamado.engine.waiting import FALLBACK_SECONDS, Bell, Waiting
 from kamado.model.lifecycle import Action, Phase
 from kamado.model.records import ResourceRecord
 from kamado.plugin import lifecycle
@@ -58,6 +58,10 @@ class LedgerSaver:
     def save_metadata(self, metadata: Mapping[str, Any]) -> None:
         """The resource's metadata, whole."""
         self._keep(metadata=dict(metadata))
+
+    def change_metadata(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """The metadata as ``change`` makes it of what it is now."""
+        self.save_metadata(change(self._ledger.rows[self._row_id].metadata))
 
     def _keep(self, **values: Any) -> None:
         if self.local:
@@ -119,7 +123,7 @@ class Caller:
                 if resource.composite and resource.physical_id is not None:
                     yield from self._await_child(resource, action, token, fresh)
                 else:
-                    yield from self._poll(resource, action, token, self.settings.poll_first)
+                    yield from self._poll(resource, action, token)
                 return
             except StepFailed:
                 raise
@@ -141,16 +145,29 @@ class Caller:
             yield DURABLE
         return token
 
-    def _poll(self, resource: Resource, action: str, token: Any, wait: float) -> Routine[None]:
-        """Until it is over. Only failures in a row count: a long build may meet many passing ones.
+    def _poll(self, resource: Resource, action: str, token: Any) -> Routine[None]:
+        """Until it is over. Raises StepFailed, or for a deletion that must be asked for again what the handler raised."""
+        row_id = resource.waits_for(token)
+        if row_id is None:
+            yield from self._poll_by(resource, action, token, None)
+            return
+        bell = self.waiting.hang(row_id)
+        try:
+            yield from self._poll_by(resource, action, token, bell)
+        finally:
+            self.waiting.take_down(row_id, bell)
 
-        Raises StepFailed, or for a deletion that must be asked for again what the handler raised.
+    def _poll_by(self, resource: Resource, action: str, token: Any, bell: Bell | None) -> Routine[None]:
+        """Polls at growing intervals, and whenever the bell is rung. Only failures in a row count: a long build may meet many
+        passing ones.
         """
         failures = 0
         waited = 0.0
         slept = False
         shared = lifecycle.polled_by_list(resource)
         while True:
+            if bell is not None:
+                bell.clear()
             before = copy.deepcopy(token) if isinstance(token, dict) else token
             pause = 0.0
             try:
@@ -174,9 +191,11 @@ class Caller:
                 self._keep_token(resource, token)
             yield DURABLE
             self._lose_patience(resource, action, waited)
-            yield Sleep(max(wait, pause), together=shared is not None and not pause)
+            again = resource.asks_again_after(token)
+            rest = max(wait if again is None else min(wait, again), pause)
+            yield Sleep(rest, bell, together=shared is not None and not pause)
             slept = True
-            waited += max(wait, pause)
+            waited += rest
             wait = min(wait * self.settings.poll_growth, self.settings.poll_max)
 
     def _lose_patience(self, resource: Resource, action: str, waited: float) -> None:

@@ -113,15 +113,16 @@ class Wanted:
             or any(rows[row_id].secret for row_id in self.requires if row_id in rows)
         )
 
-    def applied(self) -> dict[str, Any]:
-        """Fields of a row that was brought to this."""
-        return {
+    def applied(self, *, first: bool = False) -> dict[str, Any]:
+        """Fields of a row that was brought to this. ``first``: it did not exist before."""
+        values = {
             "definition": self.digest,
             "implementation": self.kind.type_name,
-            "metadata": self.metadata,
             "requires": self.requires,
             "deletion_policy": self.definition.deletion_policy,
         }
+        # Signals may be written to kept metadata at any moment: it must not be put back to what was read before.
+        return values if self.kind.keeps_metadata and not first else {**values, "metadata": self.metadata}
 
     def resource(self, row: ResourceRecord) -> Resource:
         """The resource of a row with the wanted properties."""
@@ -155,7 +156,7 @@ def _insert(wanted: Wanted, action: Action, replaces: str | None, physical_id: s
         replaces=replaces,
         external_id=physical_id,
         secret=wanted.secret,
-        **wanted.applied(),
+        **wanted.applied(first=True),
     )
     run.ledger.insert(row)
     run.current[wanted.name] = row_id
@@ -434,8 +435,6 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     """Only our own books: what it depends on, attributes newly asked for, and the state of one that had failed but needs nothing."""
     run = wanted.run
     run.current[wanted.name] = row.id
-    if wanted.kind.keeps_metadata:
-        wanted.metadata = dict(row.metadata)
     if row.replaced_by is not None:
         yield from _take_back(run, row)
     if waiting_for(row, run.operation.id):
@@ -483,8 +482,6 @@ def _complete(wanted: Wanted, resource: Resource) -> Routine[None]:
     names = wanted.run.plan.wanted.get(wanted.name, frozenset())
     attributes = yield from _read(wanted, resource, names)
     row = wanted.run.ledger.rows[resource.id]
-    if wanted.kind.keeps_metadata:
-        wanted.metadata = dict(row.metadata)
     row = _completed(
         wanted, row.id, row.action, properties=wanted.properties, attributes=attributes, **wanted.applied()
     )

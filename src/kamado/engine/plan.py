@@ -63,6 +63,7 @@ class Reason(StrEnum):
     DRIFTED = "differs from what is really there"
     GONE = "is not there any more"
     UNSOUND_INSIDE = "something inside is not in order"
+    ALWAYS_NEW = "is made anew by each update"
     FAILED_BEFORE = "failed before"
     INTERRUPTED = "was interrupted half-way"
     TAKEN_BACK = "the one that was being replaced is taken back"

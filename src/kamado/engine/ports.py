@@ -17,7 +17,7 @@ from kamado.engine.waiting import nobody_else
 from kamado.engine.watching import Nobody, Watch
 from kamado.model.changes import Change
 from kamado.model.lifecycle import Stop
-from kamado.model.records import EngineRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
+from kamado.model.records import EngineRecord, EventRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
 from kamado.plugin.context import Clock as BlockingClock
 from kamado.plugin.resource import Resource
 
@@ -74,6 +74,14 @@ class Rows(Protocol):
 
     def named(self, stack_id: str, names: Collection[str]) -> list[ResourceRecord]:
         """The rows of these names, those being replaced too."""
+
+    def holding(self, stack_id: str, physical_id: str) -> list[ResourceRecord]:
+        """The rows of a stack that have this physical id."""
+
+    def change(
+        self, key: str, decide: Callable[[ResourceRecord], tuple[Mapping[str, Any], Sequence[EventRecord]]]
+    ) -> ResourceRecord | None:
+        """Changes one row beside any operation: fields that operations do not write."""
 
     def taken(self, physical_ids: Collection[str]) -> set[str]:
         """Those of ``physical_ids`` that some row holds: not to be adopted twice."""
@@ -274,6 +282,11 @@ class EngineSettings:
     observe_on_update: bool = False
 
 
+def no_users(stack: StackRecord) -> Any:
+    """The users of stacks where there is no domain for them."""
+    raise LookupError(f"there are no users of stacks here (of {stack.name})")
+
+
 def nothing_to_clean(stack: StackRecord) -> None:
     """The clean-up of a deleted stack that has nothing to clean."""
 
@@ -282,8 +295,8 @@ def nothing_to_clean(stack: StackRecord) -> None:
 class EnginePorts:
     """Everything an engine is given.
 
-    ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``on_deleted`` removes what a
-    deleted stack leaves behind (credentials); it may be called more than once. ``random`` spreads waits; a simulation
+    ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``users`` gives the
+    users of a stack (`kamado.cloud.users.StackUsers`). ``on_deleted`` removes what a deleted stack leaves behind (credentials); it may be called more than once. ``random`` spreads waits; a simulation
     gives one with a seed. ``tell`` says to engines in other processes, without waiting, that operations on these nested stacks have
     ended, or (none named) that there is work in the queue.
     """
@@ -295,6 +308,7 @@ class EnginePorts:
     store_calls: Calls
     registry: TypeSource
     cloud: CloudPort
+    users: Callable[[StackRecord], Any] = no_users
     on_deleted: Callable[[StackRecord], None] = nothing_to_clean
     tell: Callable[[Collection[str]], None] = nobody_else
     random: Random = field(default_factory=Random)

@@ -18,6 +18,7 @@ from kamado.engine.ledger import Ledger
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.scope import RowScope
+from kamado.engine.siblings import Siblings
 from kamado.engine.targets import Desired, TargetLoader
 from kamado.engine.waiting import Waiting
 from kamado.model.lifecycle import Action, Status
@@ -103,6 +104,8 @@ class Run:
             cloud=self.cloud,
             saver=saver,
             children=self._children_of(row),
+            siblings=Siblings(self.ports.store.resources, self.stack.id),
+            users=partial(self.ports.users, self.stack),
             wanted=self.plan.wanted.get(row.name, frozenset()),
         )
         types = self.desired.types

@@ -1,4 +1,5 @@
-"""Waiting for child stacks, and telling of news: who in this process waits for the end of an operation on which stack.
+"""Waiting for child stacks and for signals, and telling of news: who in this process waits for the end of an operation on which stack,
+or for a signal to which row (ids are unique, so one table serves both).
 
 One for each engine, shared by all that it executes. The trap: a ring is a courtesy of the engine that ended the operation, and so is
 the news that another process sends; when it gets lost, the parent's execution looks with one query for all its children
@@ -14,6 +15,9 @@ from kamado.engine.looks import Looks
 
 FALLBACK_SECONDS = 30.0
 """After so long a waiting step looks at its child by itself."""
+
+
+Bell = asyncio.Event
 
 
 def nobody() -> None:

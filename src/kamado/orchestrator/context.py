@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from kamado.engine.ports import no_users
 from kamado.engine.targets import TargetLoader
 from kamado.model.records import CredentialRecord, StackRecord
 from kamado.plugin.context import Clock
@@ -155,12 +156,17 @@ def no_cloud(stack: StackRecord) -> Any:
     raise LookupError(f"there is no cloud for the stack {stack.name}")
 
 
+def nobody_waits(row_id: str) -> None:
+    """Told of a signal where there is no engine to tell."""
+
+
 @dataclass(frozen=True)
 class Services:
     """What every use case gets.
 
     ``cloud_of`` is the cloud as a stack's owner may use it, for requests that somebody else makes (signals).
-    ``targets`` keeps parsed templates, shared with the engine of the process; ``wake`` tells that engine that there is work.
+    ``targets`` keeps parsed templates, shared with the engine of the process; ``wake`` tells that engine that there is work, ``ring`` all
+    engines that a row got a signal. ``users_of`` gives the users of a stack.
     """
 
     store: Store
@@ -172,3 +178,5 @@ class Services:
     wake: Callable[[], None]
     settings: OrchestratorSettings = field(default_factory=OrchestratorSettings)
     cloud_of: Callable[[StackRecord], Any] = no_cloud
+    users_of: Callable[[StackRecord], Any] = no_users
+    ring: Callable[[str], None] = nobody_waits

@@ -14,6 +14,7 @@ from typing import Any
 from kamado.engine.children import ChildReader
 from kamado.engine.children import stack_info as facts
 from kamado.engine.scope import REFERENCE, inside
+from kamado.engine.siblings import Siblings
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import templates
@@ -197,12 +198,12 @@ def with_live_attributes(
     So are those that nobody asked for when it was last done (an update that failed, or only changed an output). What
     cannot be read keeps its stored value.
     """
-    if row.physical_id is None:
-        return row
     types = types_of(services, stack)
     try:
         cls = types.of(row)
     except UnknownType:
+        return row
+    if not _is_there(row, cls):
         return row
     known = set(cls.schema.attributes)
     named = {name for name in names if name is not None}
@@ -213,7 +214,7 @@ def with_live_attributes(
         wanted = sorted(name for name in asked if name in cls.schema.live_attributes or name not in row.attributes)
     if not wanted:
         return row
-    ports = reading_ports(services, context)
+    ports = reading_ports(services, context, stack)
     found = _read(lifecycle.build(types, row, stack_info(services, stack), ports), wanted)
     fresh = {name: value for name, value in found.items() if value is not None}
     return replace(row, attributes={**row.attributes, **fresh})
@@ -237,7 +238,12 @@ def types_of(services: Services, stack: StackRecord) -> Registry:
     return services.registry.for_environment(templates.environment_of(stack.target), files, lenient=True)
 
 
-def reading_ports(services: Services, context: RequestContext) -> Ports:
+def _is_there(row: ResourceRecord, cls: type[Resource]) -> bool:
+    """Whether there is anything whose attributes could be read."""
+    return row.physical_id is not None or (cls.nameless and row.id != "")
+
+
+def reading_ports(services: Services, context: RequestContext, stack: StackRecord) -> Ports:
     """What a resource is given that is only looked at, with the token of the request."""
 
     def cloud() -> Any:
@@ -245,7 +251,8 @@ def reading_ports(services: Services, context: RequestContext) -> Ports:
 
     # Of the port for nested stacks only reading is used: nobody but the engine begins anything.
     children: Any = ChildReader(services.store, services.targets, services.clock, cloud, services.settings.region_name)
-    return Ports(clock=services.clock, cloud=cloud, children=children)
+    siblings = Siblings(services.store.resources, stack.id)
+    return Ports(clock=services.clock, cloud=cloud, children=children, siblings=siblings)
 
 
 def stack_info(services: Services, stack: StackRecord) -> StackInfo:
@@ -267,9 +274,9 @@ def _attributes(
     except UnknownType:
         return dict.fromkeys(more)
     declared = [name for name in cls.schema.attributes if name != "show"]
-    if row.physical_id is None:
+    if not _is_there(row, cls):
         return dict.fromkeys([*declared, *more])
-    ports = reading_ports(services, context)
+    ports = reading_ports(services, context, stack)
     resource = lifecycle.build(types, row, stack_info(services, stack), ports)
     shown = None if resource.local else _read(resource, ("show",)).get("show")
     if isinstance(shown, Mapping):

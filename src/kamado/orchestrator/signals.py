@@ -7,13 +7,14 @@ may be at work on the same row; what is written here are single fields under the
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from kamado.engine.events import REASON_LIMIT, resource_event
 from kamado.engine.hooks import cleared, waits_at
+from kamado.engine.siblings import Siblings
 from kamado.engine.uncertain import UNCERTAIN, uncertain
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import EventRecord, ResourceRecord, StackRecord
@@ -60,6 +61,9 @@ class _RowSaver:
     def save_metadata(self, metadata: Mapping[str, Any]) -> None:
         self._keep({"metadata": dict(metadata)})
 
+    def change_metadata(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        self._rows.change(self._row_id, lambda row: ({"metadata": dict(change(row.metadata))}, ()))
+
     def _keep(self, values: Mapping[str, Any]) -> None:
         self._rows.change(self._row_id, lambda _: (values, ()))
 
@@ -80,6 +84,8 @@ def signal(services: Services, stack: StackRecord, name: str, details: Mapping[s
         clock=services.clock,
         cloud=partial(services.cloud_of, stack),
         saver=_RowSaver(services.store.resources, row.id),
+        siblings=Siblings(services.store.resources, stack.id),
+        users=partial(services.users_of, stack),
     )
     try:
         resource = lifecycle.build(types_of(services, stack), row, stack_info(services, stack), ports)
@@ -107,7 +113,7 @@ def _handle(services: Services, resource: Resource, row: ResourceRecord, details
         _LOG.warning("a signal failed: %s", reason, extra={"action": "signal_failed", "stack": row.stack_id})
         return
     _tell(services, row, "SIGNAL", f"Signal: {answer}" if answer else _words(details))
-    services.wake()
+    services.ring(row.id)
 
 
 def _words(details: Mapping[str, Any] | None) -> str:

@@ -86,9 +86,10 @@ def lookup(services: Services, context: RequestContext, name: str) -> StackRecor
 
 
 def named(services: Services, context: RequestContext, name: str, stack_id: str) -> StackRecord:
-    """The stack with that id, if it has that name and the caller's project owns it (an administrator sees all)."""
+    """The stack with that id, if it has that name and the caller's project owns it or is that of its users (an administrator sees all)."""
     found = services.store.stacks.get(stack_id, show_deleted=True)
-    if found is None or found.name != name or not (context.is_admin or found.project_id == context.project_id):
+    may_see = found is not None and context.project_id in (found.project_id, found.stack_user_project_id)
+    if found is None or found.name != name or not (context.is_admin or may_see):
         raise EntityNotFound.of("Stack", name)
     return found
 

@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from kamado.cloud.session import Cloud
+from kamado.cloud.users import StackUsers
 from kamado.model.lifecycle import Action, Status
+from kamado.model.records import ResourceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,25 @@ class Saver(Protocol):
 
     def save_metadata(self, metadata: Mapping[str, Any]) -> None:
         """The resource's metadata, whole."""
+
+    def change_metadata(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """The same for metadata that others write too: ``change`` is given what it is now. Raises what ``change`` raises."""
+
+
+class Siblings(Protocol):
+    """The port through which a type looks at other resources of its stack, as they are at this moment."""
+
+    def row(self, row_id: str) -> ResourceRecord | None:
+        """One by the id of its row."""
+
+    def named(self, name: str) -> ResourceRecord | None:
+        """The one that stands for a name of the template."""
+
+    def holding(self, physical_id: str) -> ResourceRecord | None:
+        """The one that has this physical id."""
+
+    def change_metadata(self, row_id: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """New metadata for one, out of what it has now; durable on return."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +136,11 @@ class Children(Protocol):
         """What the child was last asked to be, None when there is no child."""
 
 
+def no_users() -> StackUsers:
+    """The users of something that may have none (what is only looked at)."""
+    raise LookupError("there are no users of a stack here")
+
+
 def no_cloud() -> Cloud:
     """The cloud port of something that has none (local types, tests)."""
     raise LookupError("there is no cloud here")
@@ -132,14 +158,19 @@ class NotSaved:
     def save_metadata(self, metadata: Mapping[str, Any]) -> None:
         """Keeps nothing."""
 
+    def change_metadata(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """Keeps nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ways out of a resource: cloud, time, durable storage, child stacks."""
+    """The ways out of a resource: cloud, time, durable storage, child stacks, its neighbours, the users of its stack."""
 
     clock: Clock
     cloud: Callable[[], Cloud] = no_cloud
     saver: Saver = field(default_factory=NotSaved)
     children: Children | None = None
+    siblings: Siblings | None = None
+    users: Callable[[], StackUsers] = no_users
     wanted: frozenset[str | None] = frozenset()
     """Names of the resource's attributes that its stack reads somewhere; None stands for all of them."""

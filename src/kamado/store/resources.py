@@ -230,6 +230,11 @@ class Resources:
         table = schema.resource.c
         return self._records(table.physical_id == physical_id, table.stack_id.in_(stacks))
 
+    def holding(self, stack_id: str, physical_id: str) -> list[ResourceRecord]:
+        """The rows of a stack that have this physical id, oldest first."""
+        table = schema.resource.c
+        return self._records(table.stack_id == stack_id, table.physical_id == physical_id)
+
     def physical_ids(self, type_name: str, stack_ids: Collection[str]) -> set[str]:
         """Ids in the cloud that resources of a type in these stacks hold."""
         table = schema.resource.c

@@ -333,6 +333,12 @@ class Stacks:
         record = self._one(schema.stack.c.id == key)
         return record if record is None or show_deleted or record.deleted_at is None else None
 
+    def keep_user_project(self, ids: Collection[str], user_project_id: str) -> None:
+        """Write down the project of the users of stacks. Outside of any operation: whoever finds none for a tree makes the same one."""
+        table = schema.stack
+        statement = table.update().where(table.c.id.in_(sorted(ids))).values(stack_user_project_id=user_project_id)
+        self._store.write(lambda connection: connection.execute(statement))
+
     def find(self, project_id: str, name_or_id: str) -> StackRecord | None:
         """A stack of a project by id (deleted ones too) or name (live ones only; a root before nested ones).
 

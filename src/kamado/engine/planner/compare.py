@@ -94,6 +94,8 @@ def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: Resour
     if row.status is Status.COMPLETE:
         if seen is not None and seen.differing:
             return _compared(draft, scope, definition, row, digest, seen.differing)
+        if kind.always_new and row.operation_id != draft.request.operation_id:
+            return Decision(StepKind.REPLACE, Reason.ALWAYS_NEW, row)
         if digest and digest == row.definition and row.physical_id not in draft.request.unsound:
             return _kept(draft, definition, row, digest)
     elif row.action in _MAKING:

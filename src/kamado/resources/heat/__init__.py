@@ -7,5 +7,12 @@ from kamado.resources.heat.resource_chain import ResourceChain
 from kamado.resources.heat.resource_group import ResourceGroup
 from kamado.resources.heat.test_resource import TestResource
 from kamado.resources.heat.value import Value
+from kamado.resources.heat.wait_condition import AwsWaitCondition, WaitCondition
+from kamado.resources.heat.wait_condition_handle import (
+    AwsWaitConditionHandle,
+    UpdateWaitConditionHandle,
+    WaitConditionHandle,
+)
 
-TYPES = (RandomString, Value, NoneResource, TestResource, Delay, ResourceGroup, ResourceChain)
+TYPES = (RandomString, Value, NoneResource, TestResource, Delay, ResourceGroup, ResourceChain, WaitCondition,
+         AwsWaitCondition, WaitConditionHandle, AwsWaitConditionHandle, UpdateWaitConditionHandle)  # fmt: skip

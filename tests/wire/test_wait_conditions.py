@@ -1,0 +1,180 @@
+"""Wait conditions through the API, with the handle's own user in the local Keystone: signals, counts, failures, time, clean-up."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from tests.wire.stand import Stand
+
+from kamado.localcloud.identity import announce
+from kamado.localcloud.server import LocalCloud
+
+
+@pytest.fixture(scope="module")
+def stand(own_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    stand = Stand(tmp_path_factory.mktemp("waits"), own_cloud)
+    own_cloud.external["orchestration"] = f"{stand.endpoint}/v1/%(project_id)s"
+    with own_cloud.state.lock:
+        announce(own_cloud)
+        own_cloud.state.commit()
+    yield stand
+    stand.close()
+
+
+@pytest.fixture(scope="module")
+def own_cloud() -> Iterator[LocalCloud]:
+    with LocalCloud(identity_port=0) as cloud:
+        yield cloud
+
+
+def waiting(transport: str | None = None, **condition: Any) -> dict[str, Any]:
+    handle: dict[str, Any] = {"type": "OS::Heat::WaitConditionHandle"}
+    if transport:
+        handle["properties"] = {"signal_transport": transport}
+    wait = {"handle": {"get_resource": "handle"}, "timeout": 60, **condition}
+    shown = ("token", "endpoint", "curl_cli", "signal")
+    return {
+        "heat_template_version": "2018-08-31",
+        "resources": {"handle": handle, "wait": {"type": "OS::Heat::WaitCondition", "properties": wait}},
+        "outputs": {
+            **{name: {"value": {"get_attr": ["handle", name]}} for name in shown},
+            "data": {"value": {"get_attr": ["wait", "data"]}},
+        },
+    }
+
+
+def begin(stand: Stand, name: str, template: dict[str, Any]) -> str:
+    answer = stand.ask("POST", "/stacks", {"stack_name": name, "template": template})
+    assert answer.status_code == 201, answer.text
+    return f"/stacks/{name}/{answer.json()['stack']['id']}"
+
+
+def output(stand: Stand, path: str, name: str) -> Any:
+    return stand.ask("GET", f"{path}/outputs/{name}").json()["output"]["output_value"]
+
+
+def made(stand: Stand, path: str, name: str = "handle") -> dict[str, Any]:
+    """A resource once it is complete."""
+    for _ in range(500):
+        resource: dict[str, Any] = stand.ask("GET", f"{path}/resources/{name}").json()["resource"]
+        if resource["resource_status"] == "CREATE_COMPLETE":
+            return resource
+        time.sleep(0.02)
+    raise AssertionError(resource)
+
+
+def test_the_curl_command_of_a_handle_ends_the_wait(stand: Stand) -> None:
+    path = begin(stand, "curl", waiting(count=2))
+    made(stand, path)
+    command = shlex.split(output(stand, path, "curl_cli"))
+    for body in ({"status": "SUCCESS", "data": "one", "id": "a"}, {}):
+        done = subprocess.run(
+            [*command, "-s", "--data-binary", json.dumps(body)], capture_output=True, text=True, timeout=30
+        )
+        assert "200 OK" in done.stdout, done.stdout
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    assert json.loads(output(stand, path, "data")) == {"a": "one", "2": None}
+    assert output(stand, path, "signal") == "null"
+
+
+def test_who_signals_wakes_the_one_who_waits_and_a_repeated_id_counts_once(stand: Stand) -> None:
+    path = begin(stand, "repeated", waiting(count=2))
+    made(stand, path)
+    ring = f"{path}/resources/handle/signal"
+    for body in ({"id": 1, "reason": "first"}, {"id": "1", "reason": "again"}):
+        assert stand.ask("POST", ring, body).status_code == 200
+    time.sleep(0.3)
+    assert stand.ask("GET", path).json()["stack"]["stack_status"] == "CREATE_IN_PROGRESS"
+    assert stand.ask("POST", ring, {"reason": "second"}).status_code == 200
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    kept = stand.ask("GET", f"{path}/resources/handle/metadata").json()["metadata"]
+    assert kept == {
+        "1": {"status": "SUCCESS", "reason": "again", "data": None},
+        "2": {"status": "SUCCESS", "reason": "second", "data": None},
+    }
+
+
+def test_a_failure_fails_the_wait_with_its_reason(stand: Stand) -> None:
+    path = begin(stand, "failing", waiting())
+    made(stand, path)
+    stand.ask("POST", f"{path}/resources/handle/signal", {"status": "FAILURE", "reason": "no disk"})
+    stack = stand.settled(path)
+    assert stack["stack_status"] == "CREATE_FAILED"
+    assert "WaitConditionFailure: resources.wait: no disk" in stack["stack_status_reason"]
+
+
+def test_a_malformed_signal_is_not_kept(stand: Stand) -> None:
+    path = begin(stand, "malformed", waiting(timeout=2))
+    made(stand, path)
+    for body in ({"status": "PERHAPS"}, {"mood": "good"}):
+        stand.ask("POST", f"{path}/resources/handle/signal", body)
+    assert stand.ask("GET", f"{path}/resources/handle/metadata").json()["metadata"] == {}
+    stack = stand.settled(path)
+    assert "WaitConditionTimeout: resources.wait: 0 of 1 received" in stack["stack_status_reason"]
+
+
+def test_nobody_needs_to_signal_a_handle_without_a_transport(stand: Stand) -> None:
+    path = begin(stand, "nobody", waiting("NO_SIGNAL", count=3))
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    assert output(stand, path, "signal") == "{}"
+    assert output(stand, path, "token") is None
+
+
+def test_the_user_of_a_handle_signals_with_its_password_and_goes_with_the_stack(
+    stand: Stand, own_cloud: LocalCloud
+) -> None:
+    path = begin(stand, "password", waiting("HEAT_SIGNAL"))
+    made(stand, path)
+    given = json.loads(output(stand, path, "signal"))
+    token = stand.factory.token_of(given["user_id"], given["password"], given["project_id"])
+    answer = requests.post(given["alarm_url"], json={"data": 7}, headers={"X-Auth-Token": token}, timeout=30)
+    assert answer.status_code == 200, answer.text
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    elsewhere = begin(stand, "elsewhere", waiting())
+    other = f"{given['alarm_url'].split('/stacks/')[0]}{elsewhere}/resources/handle/signal"
+    assert requests.post(other, json={}, headers={"X-Auth-Token": token}, timeout=30).status_code == 404
+    assert stand.ask("DELETE", path).status_code == 204
+    for _ in range(500):
+        if own_cloud.state.get("identity.projects", given["project_id"]) is None:
+            break
+        time.sleep(0.02)
+    assert own_cloud.state.get("identity.users", given["user_id"]) is None
+    assert own_cloud.state.get("identity.projects", given["project_id"]) is None
+
+
+def test_a_suspended_handle_locks_its_user_out(stand: Stand, own_cloud: LocalCloud) -> None:
+    path = begin(stand, "locked", waiting("NO_SIGNAL"))
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    user = made(stand, path)["physical_resource_id"]
+    for action, enabled in (("suspend", False), ("resume", True)):
+        assert stand.ask("POST", f"{path}/actions", {action: None}).status_code in (200, 204)
+        assert stand.settled(path)["stack_status"] == f"{action.upper()}_COMPLETE"
+        assert own_cloud.state.get("identity.users", user)["enabled"] is enabled
+
+
+def test_more_signals_are_waited_for_after_an_update(stand: Stand) -> None:
+    path = begin(stand, "more", waiting())
+    made(stand, path)
+    ring = f"{path}/resources/handle/signal"
+    stand.ask("POST", ring, {})
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    assert stand.ask("PUT", path, {"template": waiting(count=2)}).status_code == 202
+    time.sleep(0.3)
+    assert stand.ask("GET", path).json()["stack"]["stack_status"] == "UPDATE_IN_PROGRESS"
+    stand.ask("POST", ring, {})
+    assert stand.settled(path)["stack_status"] == "UPDATE_COMPLETE"
+
+
+def test_something_else_is_no_handle(stand: Stand) -> None:
+    template = waiting()
+    template["resources"]["handle"] = {"type": "OS::Heat::RandomString"}
+    template["outputs"] = {}
+    path = begin(stand, "nohandle", template)
+    assert "is not a valid wait condition handle." in stand.settled(path)["stack_status_reason"]
