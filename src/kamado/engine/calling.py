@@ -147,7 +147,7 @@ class Caller:
 
     def _poll(self, resource: Resource, action: str, token: Any) -> Routine[None]:
         """Until it is over. Raises StepFailed, or for a deletion that must be asked for again what the handler raised."""
-        row_id = resource.waits_for(token)
+        row_id = token.get(resource.waits_for) if resource.waits_for and isinstance(token, dict) else None
         if row_id is None:
             yield from self._poll_by(resource, action, token, None)
             return

@@ -14,7 +14,7 @@ properties → new values, None for one that was taken away; `properties` is the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -73,6 +73,8 @@ class Resource(Kind):
     """After which actions a signal is refused."""
     nameless: ClassVar[bool] = False
     """Has no physical id, though it is there: it stands for nothing in the cloud."""
+    waits_for: ClassVar[str] = ""
+    """Key of its token: the id of the row whose signals it waits for. A signal there has it polled at once."""
     always_new: ClassVar[bool] = False
     """Each update of the stack replaces it."""
     keeps_metadata: ClassVar[bool] = False
@@ -140,19 +142,11 @@ class Resource(Kind):
         self.ports.saver.save_metadata(metadata)
         self.metadata = dict(metadata)
 
-    def change_metadata(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
-        """New metadata out of what it is now, whoever else writes it; returns when it is durable. Raises what ``change`` raises."""
-        self.ports.saver.change_metadata(change)
-
     def refresh(self) -> None:
         """Reads what the next poll looks at; asked of composites only."""
 
     def asks_again_after(self, token: Any) -> float | None:  # noqa: ARG002
         """Seconds after which it wants to be polled again though nothing has happened (to its child, no signal), None for no such wish."""
-        return None
-
-    def waits_for(self, token: Any) -> str | None:  # noqa: ARG002
-        """The id of the row whose signals this resource waits for while it is polled, None for no such wait."""
         return None
 
     def reference(self) -> str:

@@ -28,6 +28,7 @@ class Waiting(Resource):
     """What both kinds of wait conditions have in common; their properties differ in spelling."""
 
     nameless = True
+    waits_for = "handle"
     count: ClassVar[str]
     handle: ClassVar[str]
     timeout: ClassVar[str]
@@ -53,10 +54,6 @@ class Waiting(Resource):
         row = self._find()
         if row is not None and row.metadata:
             self._siblings.change_metadata(row.id, lambda _: {})
-
-    def waits_for(self, token: Any) -> str | None:
-        """The handle."""
-        return token.get("handle") if isinstance(token, Mapping) else None
 
     def asks_again_after(self, token: Any) -> float | None:
         """When the time is over."""

@@ -8,6 +8,7 @@ is only ever changed under the row's lock.
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -46,15 +47,16 @@ class Handle(SignalResponder):
         self._open()
         self.set_physical_id(user_id)
 
+    @abstractmethod
     def _open(self) -> None:
-        raise NotImplementedError
+        """Makes what it is signalled by."""
 
     def handle_signal(self, details: Mapping[str, Any] | None = None) -> str:
         """Keeps a signal; one with the id of an earlier one takes its place.
 
         :raises PermanentError: it is not one of the form that the handle takes.
         """
-        return keep_signal(self.keys, self.complete, details, self.change_metadata)
+        return keep_signal(self.keys, self.complete, details, self.ports.saver.change_metadata)
 
 
 def keep_signal(
