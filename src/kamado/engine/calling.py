@@ -164,6 +164,7 @@ class Caller:
         failures = 0
         waited = 0.0
         slept = False
+        wait = self.settings.poll_first
         shared = lifecycle.polled_by_list(resource)
         while True:
             if bell is not None:
