@@ -259,10 +259,15 @@ class Holder(Thing):
         self.cloud.update(self.physical_id, place=self.properties.get("place"))
 
 
+def _held_by(thing: Any) -> list[Blocker]:
+    return [Blocker(key, f"thing {key}") for key in thing.cloud.get(thing.physical_id).get("held_by", ())]
+
+
 @resource_type("Test::Clinging")
 class Clinging(Thing):
     """Its deletion takes until ``lets_go`` is set on the thing; ``held_by`` are ids of what is in its way."""
 
+    blocked_by = (_held_by,)
     properties = Thing.properties
     attributes = Thing.attributes
 
@@ -276,11 +281,6 @@ class Clinging(Thing):
             return False
         self.cloud.delete(self.physical_id)
         return True
-
-    def blockers(self) -> list[Blocker]:
-        assert self.physical_id is not None
-        held_by = self.cloud.get(self.physical_id).get("held_by", ())
-        return [Blocker(key, f"thing {key}") for key in held_by]
 
 
 @resource_type("Test::Named")

@@ -217,11 +217,13 @@ def test_what_keeps_a_volume_from_going_is_named(rig: Rig) -> None:
     volume = rig.make("OS::Cinder::Volume", {"size": 1})
     body = {"volume_id": volume.physical_id, "name": "of-yesterday"}
     snapshot = volume.call("POST", "/snapshots", json={"snapshot": body})["snapshot"]["id"]
-    assert [(one.id, one.words) for one in volume.blockers()] == [
+    assert [(one.id, one.words) for one in lifecycle.blockers(volume)] == [
         (snapshot, f"snapshot {snapshot} (name of-yesterday)")
     ]
     with pytest.raises(TemporaryError, match="Invalid volume"):
         volume.handle_delete()
+    while volume.call("GET", f"/snapshots/{snapshot}")["snapshot"]["status"] != "available":
+        pass
     volume.call("DELETE", f"/snapshots/{snapshot}")
     while volume.call("GET", f"/snapshots/{snapshot}", ok=(404,)) is not None:
         pass

@@ -299,8 +299,8 @@ def test_what_keeps_a_network_from_going_is_named(rig: Rig) -> None:
     body = {"network_id": net.physical_id, "name": "foreign", "security_groups": [group.physical_id]}
     port = net.call("POST", "/v2.0/ports", json={"port": body | {"device_owner": "compute:nova"}})["port"]["id"]
     for thing in (net, range_, group):
-        assert [(one.id, one.words) for one in thing.blockers()] == [
+        assert [(one.id, one.words) for one in lifecycle.blockers(thing)] == [
             (port, f"port {port} (name foreign, device_owner compute:nova)")
         ]
     net.call("DELETE", f"/v2.0/ports/{port}")
-    assert net.blockers() == []
+    assert lifecycle.blockers(net) == []

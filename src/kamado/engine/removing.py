@@ -146,7 +146,7 @@ def _from_cloud(run: Run, row: ResourceRecord, again: bool, unsure: bool) -> Rou
 def _blockers(run: Run, resource: Resource) -> Routine[str]:
     """A sentence on what stands in the way of a deletion, as far as the type can find that out; empty when it cannot."""
     try:
-        found = yield Call(resource.blockers)
+        found = yield Call(partial(lifecycle.blockers, resource))
     except Exception as error:
         LOG.info("what is in the way of a deletion could not be found: %s", error, extra=run.log)
         return ""

@@ -260,6 +260,10 @@ class BlockedBy:
     query: Query
     says: tuple[str, ...] = ("name",)
 
+    def __call__(self, resource: Any) -> list[Blocker]:
+        """Those that there are now. Raises CloudError."""
+        return [self.named(thing) for thing in resource.query(self.query) or ()]
+
     def named(self, thing: Mapping[str, Any]) -> Blocker:
         """One of them in words, such as ``port 4711 (name web, device_owner compute:nova)``."""
         found = ", ".join(f"{key} {thing[key]}" for key in self.says if thing.get(key))

@@ -19,7 +19,7 @@ from kamado.model.lifecycle import Action
 from kamado.model.records import ResourceRecord
 from kamado.plugin import thing
 from kamado.plugin.context import Ports, StackInfo
-from kamado.plugin.declare import PollList, ResourceSchema
+from kamado.plugin.declare import Blocker, PollList, ResourceSchema
 from kamado.plugin.errors import (
     NotFoundInCloud,
     ReplacementNeeded,
@@ -169,6 +169,11 @@ def poll(resource: Resource, action: Action | str, token: Token) -> bool:
         if error.kind is FailureKind.SERVER_ERROR and error.method == "GET":
             raise TemporaryError(str(error)) from error
         raise
+
+
+def blockers(resource: Resource) -> list[Blocker]:
+    """What is known to stand in the way of deleting it. Raises what a call to the cloud raises."""
+    return [found for find in resource.blocked_by for found in find(resource)]
 
 
 def polled_by_list(resource: Resource) -> PollList | None:

@@ -14,7 +14,7 @@ properties → new values, None for one that was taken away; `properties` is the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -66,6 +66,8 @@ class Resource(Kind):
     """
     version: ClassVar[str] = ""
     """What besides its properties makes a composite what it is (templates, mappings), as a digest."""
+    blocked_by: ClassVar[tuple[Callable[[Any], list[Blocker]], ...]] = ()
+    """What finds things that stand in the way when the cloud refuses to delete it (`BlockedBy`); asked before such a deletion fails."""
     secret: ClassVar[bool] = False
     """What the type keeps (data, attributes, properties) is encrypted at rest."""
     physical_name_limit: ClassVar[int] = 255
@@ -194,10 +196,6 @@ class Resource(Kind):
         ``since``: when the intent was recorded; ``taken``: ids that other resources own.
         """
         return None
-
-    def blockers(self) -> list[Blocker]:
-        """What is known to stand in the way when the cloud refuses to delete it; asked before such a deletion fails."""
-        return []
 
     def handle_metadata_reset(self) -> None:
         """Called when one that was marked unhealthy is healthy again."""

@@ -16,7 +16,7 @@ from kamado.cloud.failures import CloudError
 from kamado.cloud.rest import Service
 from kamado.cloud.session import Cloud
 from kamado.plugin import finders
-from kamado.plugin.declare import Attr, BlockedBy, Blocker, PollList, Query, Ready, Rest
+from kamado.plugin.declare import Attr, PollList, Query, Ready, Rest
 from kamado.plugin.resource import Resource
 from kamado.plugin.wire import create_body, differing, fill, pick
 
@@ -92,7 +92,6 @@ class RestThing(CloudResource):
     ready: ClassVar[Ready | None] = None
     not_observed: ClassVar[frozenset[str] | set[str]] = frozenset()
     """Properties that a comparison with the live object leaves out."""
-    blocked_by: ClassVar[tuple[BlockedBy, ...]] = ()
     can_find = True
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -233,15 +232,12 @@ class RestThing(CloudResource):
         if attr is None:
             return None
         if attr.read is not None:
-            return self._query(attr.read) if isinstance(attr.read, Query) else attr.read(self)
+            return self.query(attr.read) if isinstance(attr.read, Query) else attr.read(self)
         value = pick(body, attr.key or attr.name)
         return value if attr.shape is None or value is None else attr.shape(value)
 
-    def blockers(self) -> list[Blocker]:
-        """By `blocked_by`."""
-        return [kind.named(thing) for kind in self.blocked_by for thing in self._query(kind.query) or ()]
-
-    def _query(self, query: Query) -> Any:
+    def query(self, query: Query) -> Any:
+        """What a query finds; None where it is asked of is not there. Raises CloudError."""
         service = self.cloud.service(query.service) if query.service else self.service
         path, where = fill(query.path, self.values), fill(dict(query.where), self.values)
         try:

@@ -39,6 +39,14 @@ from kamado.template.unknown import is_unknown
 _READ_ONLY = {"os-update_readonly_flag": {"readonly": "{value}"}}
 
 
+def _attached(volume: Any) -> list[Blocker]:
+    """Servers that it is attached to."""
+    return [
+        Blocker(str(one["server_id"]), f"server {one['server_id']} ({one.get('device') or 'attached'})")
+        for one in volume.show().get("attachments", ())
+    ]
+
+
 @resource_type("OS::Cinder::Volume")
 class Volume(RestResource):
     """A block storage volume."""
@@ -54,7 +62,10 @@ class Volume(RestResource):
         waits_for_absence=True,
         beside=("OS-SCH-HNT:scheduler_hints",),
     )
-    blocked_by = (BlockedBy("snapshot", Query("/snapshots/detail", "snapshots", {"volume_id": "{id}"})),)
+    blocked_by = (
+        _attached,
+        BlockedBy("snapshot", Query("/snapshots/detail", "snapshots", {"volume_id": "{id}"})),
+    )
     ready = Ready(
         "status",
         pending={"creating", "restoring-backup", "downloading"},
@@ -238,14 +249,6 @@ class Volume(RestResource):
             if error.status == 400:  # Cinder's way to say that its state, or a snapshot of it, forbids it now
                 raise TemporaryError(str(error)) from error
             raise
-
-    def blockers(self) -> list[Blocker]:
-        """Servers that it is attached to, and snapshots of it."""
-        attached = [
-            Blocker(str(one["server_id"]), f"server {one['server_id']} ({one.get('device') or 'attached'})")
-            for one in self.show().get("attachments", ())
-        ]
-        return [*attached, *super().blockers()]
 
     def is_deleted(self, body: Mapping[str, Any]) -> bool:
         """Cinder keeps what it could not delete."""
