@@ -298,7 +298,8 @@ class EnginePorts:
     ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``users`` gives the
     users of a stack (`kamado.cloud.users.StackUsers`). ``on_deleted`` removes what a deleted stack leaves behind (credentials, the
     project of its users); it may be called more than once. ``random`` spreads waits; a simulation gives one with a seed. ``tell``
-    says to engines in other processes, without waiting, that operations on these nested stacks have ended, or (none named) that there is work in the queue.
+    says to engines in other processes, without waiting, that operations on these nested stacks have ended, or (none
+    named) that there is work in the queue.
     """
 
     store: StorePort
