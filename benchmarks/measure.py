@@ -34,23 +34,27 @@ class Result:
 
 
 class Server:
-    """The process that is measured, if it is known."""
+    """The processes that are measured, if they are known."""
 
-    def __init__(self, pid: int | None) -> None:
-        self.pid = pid
+    def __init__(self, *pids: int) -> None:
+        self.pids = pids
 
     def cpu(self) -> float | None:
-        """CPU seconds that it has used."""
-        if self.pid is None:
-            return None
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        """CPU seconds that they have used."""
+        return sum(_cpu(pid) for pid in self.pids) if self.pids else None
 
     def rss(self) -> float | None:
-        """Its resident memory in MiB."""
-        if self.pid is None:
-            return None
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE / 2**20
+        """Their resident memory in MiB."""
+        return sum(_rss(pid) for pid in self.pids) if self.pids else None
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
+
+
+def _rss(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 2**20
 
 
 def timed(name: str, n: int, server: Server, work: Callable[[], None]) -> Result:

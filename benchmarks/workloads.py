@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -65,6 +66,18 @@ def _hot(resources: dict[str, Any]) -> Template:
     return {"heat_template_version": VERSION, "resources": resources}
 
 
+CHILD = {
+    "heat_template_version": VERSION,
+    "parameters": {"value": {"type": "string"}},
+    "resources": {"v": {"type": "OS::Heat::Value", "properties": {"value": {"get_param": "value"}}}},
+}
+
+
+def nested(count: int, word: str = "a") -> Template:
+    """``count`` nested stacks of one resource each."""
+    return _hot({f"c{i}": {"type": "child.yaml", "properties": {"value": word}} for i in range(count)})
+
+
 SHAPES: dict[str, Callable[..., Template]] = {
     "flat": flat,
     "flat-random": lambda count, word="a": flat(count, word, "OS::Heat::RandomString"),
@@ -72,25 +85,34 @@ SHAPES: dict[str, Callable[..., Template]] = {
     "wide": wide,
     "networks": networks,
     "group": group,
+    "nested": nested,
 }
+FILES: dict[str, dict[str, str]] = {"nested": {"child.yaml": json.dumps(CHILD)}}
 
 
-def life(heat: Heat, name: str, shape: str, count: int) -> Iterable[tuple[str, Callable[[], None]]]:
-    """The steps of one stack's life, each with its name: create, in-place update, no-op update, delete."""
+def life(heat: Heat, name: str, shape: str, count: int, plans: bool = True) -> Iterable[tuple[str, Callable[[], None]]]:
+    """The steps of one stack's life, each with its name: create, in-place update, no-op update, delete; with ``plans`` (which Heat has
+    not) the plan of an update that changes nothing.
+    """
     make = SHAPES[shape]
     first, second = make(count), make(count, "b")
+    files = FILES.get(shape, {})
     box: dict[str, str] = {}
 
     def create() -> None:
-        box["id"] = heat.create(name, first)
+        box["id"] = heat.create(name, first, files)
         heat.wait(name, box["id"], "CREATE")
 
     def update(template: Template) -> Callable[[], None]:
         def step() -> None:
-            heat.update(name, box["id"], template)
+            heat.update(name, box["id"], template, files)
             heat.wait(name, box["id"], "UPDATE")
 
         return step
+
+    def plan() -> None:
+        if heat.call("POST", f"/stacks/{name}/{box['id']}/plan", {"existing": True})["plan"]["has_changes"]:
+            raise Failed("there should be nothing to do")
 
     def delete() -> None:
         heat.delete(name, box["id"])
@@ -99,6 +121,8 @@ def life(heat: Heat, name: str, shape: str, count: int) -> Iterable[tuple[str, C
     yield "create", create
     yield "update", update(second)
     yield "update-noop", update(second)
+    if plans:
+        yield "plan-noop", plan
     yield "delete", delete
 
 

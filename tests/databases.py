@@ -6,6 +6,7 @@ run makes databases of its own and drops them. KAMADO_TEST_POSTGRESQL and KAMADO
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,8 +14,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from kamado.store import Store
 from kamado.store.schema import metadata
@@ -159,3 +160,20 @@ def store(database_url: str) -> Iterator[Store]:
     store = Store.open(database_url, KEY, durable=False)
     yield store
     store.close()
+
+
+def kill_all_others(store: Store, executioner: Connection) -> int:
+    """End every connection of the store's database but the executioner's own; how many there were."""
+    if store.dialect == "postgresql":
+        sql = (
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(executioner.execute(text(sql)).scalar_one())
+    sql = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+    ids = executioner.scalars(text(sql)).all()
+    for key in ids:
+        # One that ended in the meantime is an error to KILL.
+        with contextlib.suppress(OperationalError):
+            executioner.execute(text(f"KILL {int(key)}"))
+    return len(ids)

@@ -568,6 +568,7 @@ class World(Look):
         if "heat_template_version" not in resources:
             body = {"heat_template_version": "2018-08-31", "resources": resources}
         name = options.pop("name", "world")
+        project = options.pop("project", "p")
         entries = options.pop("entries", {})
         environment = {
             "parameters": options.pop("parameters", {}),
@@ -597,12 +598,13 @@ class World(Look):
             target=target,
             created_at=now,
             previous=previous,
+            project_id=project,
             **options,
         )
         stack = StackRecord(
             id=key,
             name=name,
-            project_id="p",
+            project_id=project,
             action=action,
             status=Status.IN_PROGRESS,
             reason=reason,

@@ -7,6 +7,7 @@ is the order of the calls: first nobody new is let in, then the work goes on its
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -71,10 +72,15 @@ class EngineThread:
         """Begin to work."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Drain: steps in flight end, leases are given back."""
+    def stop(self, seconds: float = 60.0) -> bool:
+        """Has the engine hand its work over; whether it did within so many seconds.
+
+        When not, some call to a cloud is still under way. The process may end all the same: what that call makes is found, and gone on
+        with, by whoever takes the operation over once its lease has run out.
+        """
         self._engine.stop()
-        self._thread.join(timeout=60)
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -85,11 +91,13 @@ class EngineThread:
 
 
 def wait_for_signal() -> str:
-    """Block until SIGTERM or SIGINT arrives; its name."""
+    """Block until SIGTERM or SIGINT arrives; its name. A second one ends the process at once, like a kill."""
     arrived = threading.Event()
     names: list[str] = []
 
     def note(number: int, _frame: object) -> None:
+        if names:
+            os._exit(128 + number)
         names.append(signal.Signals(number).name)
         arrived.set()
 

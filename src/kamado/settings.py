@@ -64,8 +64,8 @@ class MetricsSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All sections. ``environment_dir`` is the folder of the global environment; ``raw`` the parsed oslo.config object, only for
-    libraries that insist on one.
+    """All sections. ``environment_dir`` is the folder of the global environment; ``drain_timeout`` the seconds that calls in flight may
+    take when the process is to end; ``raw`` the parsed oslo.config object, only for libraries that insist on one.
     """
 
     store: StoreSettings
@@ -76,6 +76,7 @@ class Settings:
     messaging: MessagingSettings
     environment_dir: Path
     metrics: MetricsSettings
+    drain_timeout: float
     raw: Any = field(repr=False)
 
 
@@ -198,6 +199,9 @@ _KAMADO = [
     cfg.FloatOpt("lease_seconds", default=30.0, min=1.0, help="After this an engine that fell silent loses its work."),
     cfg.FloatOpt("claim_interval", default=2.0, min=0.01, help="Seconds between looks at the queue without a wake-up."),
     cfg.IntOpt("concurrent_steps", default=200, min=1, help="Resources that one operation works on at the same time."),
+    cfg.FloatOpt(
+        "drain_timeout", default=60.0, min=0.0, help="Seconds that an engine told to stop waits for calls in flight."
+    ),
     cfg.BoolOpt("alone", default=False, help="No other engine works on this database: take everything over at start."),
     cfg.BoolOpt("api_metrics", default=False, help="Answer /metrics on the API's port too, without a token."),
     cfg.PortOpt("metrics_port", help="Port on which this process answers /metrics; none when unset."),
@@ -356,6 +360,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
         messaging=_messaging(conf, config_files),
         metrics=MetricsSettings(conf.kamado.metrics_host, conf.kamado.metrics_port, conf.kamado.api_metrics),
         environment_dir=Path(conf.environment_dir),
+        drain_timeout=conf.kamado.drain_timeout,
         raw=conf,
     )
 

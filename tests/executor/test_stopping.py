@@ -1,10 +1,15 @@
-"""Superseding, cancelling, draining: no new step starts, what is in flight is not lost, the next one goes on from what is there."""
+"""Superseding, cancelling, handing over: no new step starts, what is in flight is not lost, the next one goes on from what is there."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+import pytest
 from tests.engine_world import World
 
 from kamado.engine.engine import Engine
+from kamado.engine.system import InlineCalls
 from kamado.model.lifecycle import Action, OperationState, Stop
 
 T = "Test::Thing"
@@ -103,16 +108,42 @@ def test_an_engine_that_stops_leaves_its_work_to_the_next(world: World) -> None:
     world.check(stack)
 
 
-def test_draining_finishes_what_runs(world: World) -> None:
-    world.cloud.build_seconds = 100
-    stack = world.accept({"a": {"type": T}})
+class _SlowReads(InlineCalls):
+    """Every read takes a moment, so that something can happen in between."""
 
-    async def meanwhile(engine: Engine) -> None:
-        await asyncio.sleep(10)
-        engine.stop(drain=True)
+    async def run(self, function: Callable[[], Any]) -> Any:
+        await asyncio.sleep(0.01)
+        return function()
 
-    world.run(meanwhile)
-    assert world.state(stack) == "CREATE_COMPLETE"
+
+@pytest.mark.parametrize("while_it", ["claims", "plans"])
+def test_an_engine_told_to_stop_before_it_has_begun_starts_nothing(world: World, while_it: str) -> None:
+    stacks = []
+
+    async def meanwhile(first: Engine) -> None:
+        first.stop()
+        await asyncio.sleep(1)
+        engine = Engine(replace(world.ports(), store_calls=_SlowReads()), world.settings)
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(0.1)
+        stacks.append(world.accept(CHAIN))
+        engine.wake()
+        if while_it == "claims":
+            await asyncio.sleep(0.005)
+        else:
+            while not engine.running:
+                await asyncio.sleep(0.001)
+        engine.stop()
+        await task
+
+    world.run(meanwhile, seconds=5)
+    assert world.cloud.called("create") == []
+    (operation,) = world.store.operations.live(stacks[0])
+    assert operation.lease_expires_at is None
+    world.run()
+    assert world.state(stacks[0]) == "CREATE_COMPLETE"
+    assert world.cloud.called("create") == ["a", "b", "c"]
+    world.check(stacks[0])
 
 
 def test_suspend_resume_and_check(world: World) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, select
 from tests.store.things import LEASE, NOW, a_resource, accept, an_event, an_operation, running, update
 
 from kamado.model.changes import (
@@ -22,7 +23,7 @@ from kamado.model.changes import (
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
 from kamado.model.records import OperationRecord, ResourceRecord, Target
-from kamado.store import EventFilter, Journal, JournalClosed, LeaseLost, StackFilter, Store
+from kamado.store import EventFilter, Journal, JournalClosed, LeaseLost, StackFilter, Store, schema
 
 LATER = NOW + LEASE + timedelta(seconds=1)
 
@@ -316,3 +317,32 @@ def test_rows_in_use_and_ids_taken(store: Store, held: OperationRecord) -> None:
         held.stack_id: store.resources.of_stack(held.stack_id),
         "none": [],
     }
+
+
+def test_a_huge_operation_does_not_hold_up_a_small_one(store: Store, held: OperationRecord) -> None:
+    """While the database is busy, a lot gathers; what a small operation submits last does not come last."""
+    small = running(store, "small")
+    locked, free = threading.Event(), threading.Event()
+
+    def hold(connection: Connection) -> None:
+        connection.execute(select(schema.operation.c.id).where(schema.operation.c.id == held.id).with_for_update())
+        locked.set()
+        assert free.wait(60)
+
+    holder = threading.Thread(target=store.write, args=(hold,))
+    holder.start()
+    assert locked.wait(20)
+    done: list[str] = []
+    with Journal(store) as journal:
+        for number in range(6):
+            events = [AppendEvent(an_event(held.stack_id, f"r{number}-{place}")) for place in range(2500)]
+            future = journal.submit(held.id, held.epoch, events)
+            future.add_done_callback(lambda _, name=f"huge{number}": done.append(name))
+        future = journal.submit(small.id, small.epoch, [AppendEvent(an_event(small.stack_id))])
+        future.add_done_callback(lambda _: done.append("small"))
+        free.set()
+    holder.join()
+    assert done.index("small") < 3
+    assert [name for name in done if name != "small"] == [f"huge{number}" for number in range(6)]
+    events = store.events.page([held.stack_id], EventFilter(sort_keys=("event_time",)))
+    assert [event.resource_name for event in events[1:]] == [f"r{n}-{place}" for n in range(6) for place in range(2500)]

@@ -9,7 +9,9 @@ from tests.store.things import LEASE, NOW, accept, running, update
 
 from kamado.model.changes import UpdateOperation
 from kamado.model.lifecycle import OperationState, Stop
+from kamado.model.records import EngineRecord
 from kamado.store import Journal, Store, schema
+from kamado.store.shares import Room
 
 LATER = NOW + LEASE + timedelta(seconds=1)
 
@@ -115,3 +117,68 @@ def test_operations_of_a_stack(store: Store) -> None:
     store.operations.request_stop([second.id], Stop.CANCELLED, NOW)
     assert store.operations.children(first.id, live=True) == []
     assert store.operations.running("unknown") is None
+
+
+def _share(store: Store, engine: str, room: Room, late: bool = False) -> tuple[list[str], bool]:
+    """Names of the stacks, and whether there is more."""
+    taken, more = store.operations.claim_share(engine, LATER if late else NOW, LEASE, room)
+    stacks = [store.stacks.get(operation.stack_id) for operation in taken]
+    return sorted(stack.name for stack in stacks if stack), more
+
+
+def _accept_many(store: Store, project: str, count: int) -> None:
+    for number in range(count):
+        at = NOW + timedelta(seconds=number)
+        accept(store, f"{project}{number:02}", project_id=project, created_at=at)
+
+
+def test_projects_take_turns(store: Store) -> None:
+    _accept_many(store, "a", 20)
+    accept(store, "b00", project_id="b", created_at=NOW + timedelta(minutes=5))
+    assert _share(store, "e1", Room(4, 10)) == (["a00", "a01", "a02", "b00"], False)
+    assert _share(store, "e1", Room(20, 20, {"a": 3, "b": 1})) == ([f"a{n:02}" for n in range(3, 20)], False)
+    assert _share(store, "e1", Room(20, 20)) == ([], False)
+
+
+def test_a_project_leaves_the_last_places_to_others(store: Store) -> None:
+    _accept_many(store, "a", 20)
+    assert _share(store, "e1", Room(4, 3)) == (["a00", "a01", "a02"], False)
+    assert _share(store, "e1", Room(1, 3, {"a": 3})) == ([], False)
+    accept(store, "b00", project_id="b", created_at=NOW + timedelta(minutes=5))
+    assert _share(store, "e1", Room(1, 3, {"a": 3})) == (["b00"], False)
+
+
+def test_engines_leave_each_other_their_part(store: Store) -> None:
+    _accept_many(store, "a", 40)
+    for key, gone, heard in (
+        ("e1", None, NOW),
+        ("e2", None, NOW),
+        ("e3", NOW, NOW),
+        ("e4", None, NOW - timedelta(hours=1)),
+    ):
+        store.engines.beat(EngineRecord(key, "host", "kamado-engine", 1, NOW, heard, 60, gone))
+    found: dict[str, int] = {"e1": 0, "e2": 0}
+    rounds = 0
+    more = True
+    while more:
+        for engine in found:
+            names, more = _share(store, engine, Room(100, 100))
+            found[engine] += len(names)
+        rounds += 1
+    assert sum(found.values()) == 40
+    assert min(found.values()) >= 15
+    assert rounds < 20
+
+
+def test_what_was_given_up_is_shared_too_and_comes_first(store: Store) -> None:
+    old = running(store, "old", "dead", project_id="a")
+    update(store, old.stack_id, project_id="a")
+    accept(store, "new", project_id="a", created_at=NOW - timedelta(hours=1))
+    assert _share(store, "e1", Room(1, 1), late=True) == (["old"], False)
+    assert _share(store, "e1", Room(5, 5), late=True) == (["new"], False)
+
+
+def test_a_successor_that_cannot_start_is_not_more(store: Store) -> None:
+    first = running(store)
+    update(store, first.stack_id)
+    assert _share(store, "e2", Room(5, 5)) == ([], False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import threading
 import time
@@ -10,9 +9,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, select, text
+from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.exc import DBAPIError, OperationalError
-from tests.databases import KEY
+from tests.databases import KEY, kill_all_others
 from tests.store.lossy import lossy
 from tests.store.things import a_resource, accept, an_event, an_operation, running
 
@@ -52,23 +51,6 @@ def test_a_deadlock_is_run_again(store: Store) -> None:
         stack = store.stacks.get(row)
         assert stack is not None
         assert sorted(stack.description) == ["x", "y"]
-
-
-def _kill_all_others(store: Store, executioner: Connection) -> int:
-    """End every connection of the store's database but the executioner's own; how many there were."""
-    if store.dialect == "postgresql":
-        sql = (
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        return int(executioner.execute(text(sql)).scalar_one())
-    sql = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
-    ids = executioner.scalars(text(sql)).all()
-    for key in ids:
-        # One that ended in the meantime is an error to KILL.
-        with contextlib.suppress(OperationalError):
-            executioner.execute(text(f"KILL {int(key)}"))
-    return len(ids)
 
 
 @pytest.mark.timeout(60)
@@ -137,7 +119,7 @@ def test_killed_connections_lose_and_double_nothing(store: Store) -> None:
                 number += 1
             time.sleep(0.004)
             if number % 200 == 0:
-                killed += _kill_all_others(store, executioner)
+                killed += kill_all_others(store, executioner)
         for future in futures:
             future.result(30)
     engine.dispose()
@@ -156,9 +138,9 @@ def test_requests_survive_killed_connections(store: Store) -> None:
     with engine.connect() as executioner:
         for number in range(4):
             accept(store, f"web{number}")
-            _kill_all_others(store, executioner)
+            kill_all_others(store, executioner)
             assert store.stacks.find("p1", f"web{number}") is not None
-            _kill_all_others(store, executioner)
+            kill_all_others(store, executioner)
             with pytest.raises(NameTaken):
                 accept(store, f"web{number}")
     engine.dispose()

@@ -78,7 +78,7 @@ def a_resource(stack_id: str, name: str = "net", **values: Any) -> ResourceRecor
 def accept(store: Store, name: str = "web", **values: Any) -> OperationRecord:
     """A new stack's pending operation."""
     stack = a_stack(name, **values)
-    operation = an_operation(stack.id, created_at=stack.created_at)
+    operation = an_operation(stack.id, created_at=stack.created_at, project_id=stack.project_id)
     store.stacks.create(stack, operation, an_event(stack.id))
     return operation
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from kamado.cli.main import settings_of
@@ -10,7 +12,11 @@ from kamado.cli.main import settings_of
 @click.command()
 @click.pass_context
 def engine(ctx: click.Context) -> None:
-    """Work on stacks until SIGTERM; any number may run on one database, each takes what is free."""
+    """Work on stacks until SIGTERM; any number may run on one database, each takes what is free.
+
+    At SIGTERM it takes nothing new, lets calls in flight end (up to drain_timeout) and hands its work over to the other engines, or to
+    its successor; a second SIGTERM ends it at once. Neither, nor kill -9, makes an operation fail.
+    """
     from kamado import assemble
     from kamado.messaging.transport import MessagingMissing
     from kamado.processes import EngineThread, wait_for_signal
@@ -24,8 +30,12 @@ def engine(ctx: click.Context) -> None:
         worker.start()
         numbers = parts.metrics_server()
         click.echo("Kamado's engine is at work.")
-        wait_for_signal()
-        worker.stop()
+        reason = wait_for_signal()
+        click.echo(f"{reason}: handing over what is under way …", err=True)
+        if not worker.stop(settings.drain_timeout):
+            click.echo("A call is still in flight: others go on when its lease has run out.", err=True)
+            os._exit(0)  # threads of handlers would be waited for
+        click.echo("Handed over.", err=True)
         if numbers:
             numbers.stop()
     except (OSError, MessagingMissing) as error:

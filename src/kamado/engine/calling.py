@@ -17,7 +17,7 @@ from typing import Any
 from kamado.engine.effects import DURABLE, ON_DISK, Call, Enter, Fetch, Look, Routine, Sleep, StepFailed
 from kamado.engine.ledger import Ledger
 from kamado.engine.ports import EngineSettings, Rows
-from kamado.engine.waiting import FALLBACK_SECONDS, Bell, Waiting
+from kamado.engine.waiting import FALLBACK_SECONDS, Bell, Bells
 from kamado.model.lifecycle import Action, Phase
 from kamado.model.records import ResourceRecord
 from kamado.plugin import lifecycle
@@ -94,7 +94,7 @@ class Caller:
     settings: EngineSettings
     rows: Rows
     random: Random
-    waiting: Waiting = field(default_factory=Waiting)
+    bells: Bells = field(default_factory=Bells)
     owner: str = ""
     """Whose cloud it is: things of one owner may be looked at by one call."""
     patience: float | None = None
@@ -151,11 +151,11 @@ class Caller:
         if row_id is None:
             yield from self._poll_by(resource, action, token, None)
             return
-        bell = self.waiting.hang(row_id)
+        bell = self.bells.waiting.hang(row_id)
         try:
             yield from self._poll_by(resource, action, token, bell)
         finally:
-            self.waiting.take_down(row_id, bell)
+            self.bells.waiting.take_down(row_id, bell)
 
     def _poll_by(self, resource: Resource, action: str, token: Any, bell: Bell | None) -> Routine[None]:
         """Polls at growing intervals, and whenever the bell is rung. Only failures in a row count: a long build may meet many
@@ -174,7 +174,7 @@ class Caller:
             try:
                 if slept and shared is not None:
                     key = (self.owner, shared.name)
-                    resource.seen = yield Look(self.waiting.looks, key, str(resource.physical_id), shared.read)
+                    resource.seen = yield Look(self.bells.waiting.looks, key, str(resource.physical_id), shared.read)
                 over = yield Call(partial(lifecycle.poll, resource, action, token))
                 resource.seen = None
                 if over:
@@ -208,7 +208,7 @@ class Caller:
         """Until the child stack has come to rest. ``fresh``: it was begun just now, so there is nothing to see yet."""
         stack_id = str(resource.physical_id)
         yield ON_DISK  # nobody may look for what is not there yet
-        bell = self.waiting.hang(stack_id)
+        bell = self.bells.hang(stack_id)
         try:
             while True:
                 if not fresh:
@@ -227,7 +227,7 @@ class Caller:
                 yield ON_DISK
                 yield Sleep(FALLBACK_SECONDS if again is None else min(again, FALLBACK_SECONDS), bell)
         finally:
-            self.waiting.take_down(stack_id, bell)
+            self.bells.take_down(stack_id, bell)
 
     def _keep_token(self, resource: Resource, token: Any) -> None:
         row = self.ledger.rows[resource.id]

@@ -272,6 +272,7 @@ class ChildStacks(ChildReader):
             deadline=self._parent.deadline,
             credential_id=above.credential_id or self._parent.stack.credential_id,
             request_id=above.request_id,
+            project_id=self._parent.stack.project_id,
         )
 
     def _target(self, child: ChildTemplate) -> tuple[Target, Template]:

@@ -150,6 +150,7 @@ def rollback(stack: StackRecord, operation: OperationRecord, target: Target, now
         parent_id=operation.parent_id,
         credential_id=operation.credential_id,
         request_id=operation.request_id,
+        project_id=stack.project_id,
         options={ABANDON: True} if operation.action is Action.ADOPT else {},  # what was taken over is given back
     )
     reason = events.started(Action.ROLLBACK)

@@ -126,6 +126,8 @@ class Driver:
 
     def _burst(self) -> bool:
         """Runs local steps, and starts tasks for others, until nothing is ready (False) or it is time to let others run (True)."""
+        clock = self._ports[0]
+        enough = clock.monotonic() + self._settings.burst_seconds
         for _ in range(self._settings.burst):
             if self.halted is not Halt.NONE:
                 return False
@@ -133,6 +135,8 @@ class Driver:
             if key is None:
                 return False
             self._begin(key)
+            if clock.monotonic() >= enough:
+                break
         return True
 
     def _next(self) -> str | None:

@@ -27,6 +27,9 @@ LOG = logging.getLogger(__name__)
 _CHECK_AT_MOST_EVERY = 0.1
 """Seconds between two looks at whether a running operation is to stop, however often the engine is woken."""
 
+_BETWEEN_CLAIMS = 0.01
+"""Seconds in which other engines may take their part of what waits."""
+
 
 class Engine:
     """One engine. ``loader`` may be shared with the orchestrator, so that templates are parsed once."""
@@ -70,13 +73,14 @@ class Engine:
         if work:
             self.wake()
 
-    def stop(self, drain: bool = False) -> None:
-        """Takes nothing new and ends: with ``drain`` when what runs is over, else at once, giving the leases back.
+    def stop(self) -> None:
+        """Takes nothing new, lets calls in flight end, and hands every operation over to whoever takes it next.
 
-        Called before `run` has begun, it makes `run` end at once.
+        Nothing waits for an operation's end: it may take hours, and another engine goes on with it at once. `run` returns when all is
+        handed over. Called before `run` has begun, it makes `run` end at once.
         """
         self._stopping = True
-        self._from_anywhere(partial(self._end, drain))
+        self._from_anywhere(self._end)
 
     def _from_anywhere(self, call: partial[None] | object) -> None:
         loop = self._loop
@@ -91,10 +95,9 @@ class Engine:
         for stack_id in ended:
             self._waiting.ring(stack_id)
 
-    def _end(self, drain: bool) -> None:
-        if not drain:
-            for execution in self._leases.held.values():
-                execution.pause()
+    def _end(self) -> None:
+        for execution in self._leases.held.values():
+            execution.pause()
         self._woken()
 
     async def run(self) -> None:
@@ -120,16 +123,19 @@ class Engine:
     async def _claim(self) -> None:
         try:
             while not self._stopping:
-                claimed = await self._leases.claim()
+                claimed, more = await self._leases.claim()
                 self._begin(claimed)
-                if not claimed:
+                if not more:
                     return
+                await self._ports.clock.sleep(_BETWEEN_CLAIMS)
         except Exception:
             LOG.exception("the queue could not be read", extra={"engine": self.id})
 
     def _begin(self, operations: list[OperationRecord]) -> None:
         for operation in operations:
             execution = self._execution(operation)
+            if self._stopping:
+                execution.pause()  # claimed while it was told to stop
             self._leases.held[operation.id] = execution
             task = asyncio.get_running_loop().create_task(self._execute(execution))
             self._tasks.add(task)
@@ -170,6 +176,7 @@ class Engine:
     async def _give_back(self, operation_id: str) -> None:
         try:
             await self._leases.give_back([operation_id])
+            self._waiting.work()
         except Exception:
             LOG.exception("a lease could not be given back; it will run out", extra={"operation": operation_id})
 

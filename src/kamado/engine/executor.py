@@ -31,7 +31,7 @@ from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.removing import remove
 from kamado.engine.run import Family, Run, ids_of
 from kamado.engine.targets import Desired, TargetLoader
-from kamado.engine.waiting import Waiting
+from kamado.engine.waiting import Bells, Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
 from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
@@ -60,9 +60,8 @@ class Execution:
         self._ports = ports
         self._settings = settings
         self._loader = loader
-        self._waiting = waiting or Waiting()
         self._driver: Driver | None = None
-        self._run: Run | None = None
+        self._bells = Bells(waiting)
         self._stop = operation.stop
         self._timed_out = False
         self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
@@ -99,12 +98,12 @@ class Execution:
         if stack is None:
             raise LookupError(f"operation {operation.id} has no stack {operation.stack_id}")
         rows = await call(partial(store.resources.of_stack, stack.id))
-        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._waiting.work)
+        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._bells.waiting.work)
         ledger.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
         moved = ""
         if operation.epoch == 1:  # not again by who takes it over
             _tell(self._ports, operation, stack, Status.IN_PROGRESS, events.started(operation.action))
-        if self._stop is Stop.NONE:
+        if self._stop is Stop.NONE and not self.paused:
             try:
                 moved = await call(partial(holding.what_moved, self._ports, operation, stack, rows))
                 if not moved:
@@ -135,8 +134,9 @@ class Execution:
             return
         if self._stop is not Stop.NONE or self._lost or self.paused:
             return
-        plan_ = plan(self._request(desired, rows, seen))
-        family = Family(self._loader, self._waiting, self._deadline(stack))
+        # Off the loop: the plan of a huge stack takes longer than others should have to wait.
+        plan_ = await self._ports.store_calls.run(partial(plan, self._request(desired, rows, seen)))
+        family = Family(self._loader, self._bells, self._deadline(stack))
         await self._drive(Run(self._ports, self._settings, self.operation, stack, desired, plan_, ledger, family))
 
     def _desired(self, stack: StackRecord, rows: list[ResourceRecord]) -> Desired:
@@ -189,7 +189,6 @@ class Execution:
         )
         self._driver = driver
         loop = asyncio.get_running_loop()
-        self._run = run
         besides = [loop.create_task(self._ring((deadline - run.now()).total_seconds()))]
         if any(run.kind(step).composite for step in chosen.steps):
             besides.append(loop.create_task(self._look_after_children(run)))
@@ -197,14 +196,13 @@ class Execution:
             await driver.run()
         finally:
             self._driver = None
-            self._run = None
             for task in besides:
                 task.cancel()
 
     @property
     def only_waits(self) -> bool:
         """Whether nested stacks are waited for: such an operation does not count among those that an engine can hold."""
-        return self._run is not None and bool(self._waiting.awaited(_children(self._run)))
+        return bool(self._bells.awaited)
 
     async def _look_after_children(self, run: Run) -> None:
         """Rings for nested stacks that another engine has brought to rest: one query for all of them, less and less often."""
@@ -212,7 +210,7 @@ class Execution:
         while True:
             await self._ports.clock.sleep(wait)
             wait = min(wait * self._settings.poll_growth, self._settings.poll_max)
-            awaited = self._waiting.awaited(_children(run))
+            awaited = list(self._bells.awaited)
             if not awaited:
                 continue
             try:
@@ -222,7 +220,7 @@ class Execution:
                 continue
             for stack_id in awaited:
                 if stack_id not in busy:
-                    self._waiting.ring(stack_id)
+                    self._bells.waiting.ring(stack_id)
 
     def _deadline(self, stack: StackRecord) -> datetime:
         operation = self.operation
@@ -314,7 +312,7 @@ class Execution:
         for change in changes:
             ledger.note(change)
         await settled(ledger.flush())
-        self._waiting.ended(stack.id, nested=stack.owner_id is not None)
+        self._bells.waiting.ended(stack.id, nested=stack.owner_id is not None)
         _tell_end(self._ports, operation, stack, changes)
 
     def _exported(self, stack: StackRecord, rows: list[ResourceRecord]) -> dict[str, Any]:
@@ -376,11 +374,6 @@ def _class_name(run: Run, step: Step) -> str:
     """The type's own name, for numbers: of a template as a type, whose name is the template's author's, only that it is one."""
     kind = run.desired.types.get(step.type, step.name)
     return "template" if issubclass(kind, TemplateResource) else kind.type_name
-
-
-def _children(run: Run) -> list[str]:
-    """Ids of what rows hold; those of nested stacks are among them."""
-    return [row.physical_id for row in run.ledger.rows.values() if row.physical_id is not None]
 
 
 def _continuing(run: Run) -> Plan:

@@ -6,6 +6,7 @@ sure that being wrong about that changes nothing. Used by the engine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,7 @@ from kamado.engine.executor import Execution
 from kamado.engine.ports import Calls, Clock, EngineSettings, Queue
 from kamado.model.lifecycle import Stop
 from kamado.model.records import OperationRecord
+from kamado.store.shares import Room
 
 
 @dataclass
@@ -33,24 +35,27 @@ class Leases:
         return timedelta(seconds=self.settings.lease_seconds)
 
     @property
-    def room(self) -> int:
-        """How many more operations this engine takes; those that wait for nested stacks leave their place to these."""
-        working = sum(not execution.only_waits for execution in self.held.values())
-        return self.settings.concurrent_operations - working
+    def room(self) -> Room:
+        """What more this engine takes; operations that wait for nested stacks leave their places to these.
 
-    async def claim(self) -> list[OperationRecord]:
-        """Takes what waits, as far as there is room."""
-        if self.room <= 0:
-            return []
-        claim = partial(self.queue.claim, self.engine_id, self.clock.now(), self._lease, self.room)
-        return await self.calls.run(claim)
+        A quarter of the places is not for one project alone: however long its operations take, others get to theirs.
+        """
+        working = Counter(one.operation.project_id for one in self.held.values() if not one.only_waits)
+        places = self.settings.concurrent_operations
+        return Room(places - working.total(), places - places // 4, working)
+
+    async def claim(self) -> tuple[list[OperationRecord], bool]:
+        """Takes its part of what waits, as far as there is room; and whether that left any for which there is room."""
+        room = self.room
+        if room.places <= 0:
+            return [], False
+        return await self.calls.run(
+            partial(self.queue.claim_share, self.engine_id, self.clock.now(), self._lease, room)
+        )
 
     async def take_over(self) -> list[OperationRecord]:
-        """Takes everything that runs, for whoever held it is gone: seen from one lease ahead, all their leases have run out."""
-        second = timedelta(seconds=1)
-        ahead = self.clock.now() + self._lease + second
-        # Counted from ahead, a lease of minus one second ends where one from now would.
-        return await self.calls.run(partial(self.queue.claim, self.engine_id, ahead, -second, 100_000))
+        """Takes everything that runs, for whoever held it is gone."""
+        return await self.calls.run(partial(self.queue.take_over, self.engine_id, self.clock.now(), self._lease))
 
     async def renew(self) -> None:
         """Prolongs all leases; executions hear whether they are to stop, or are no longer ours."""

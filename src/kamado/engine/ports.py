@@ -20,6 +20,7 @@ from kamado.model.lifecycle import Stop
 from kamado.model.records import EngineRecord, EventRecord, OperationRecord, ResourceRecord, SnapshotRecord, StackRecord
 from kamado.plugin.context import Clock as BlockingClock
 from kamado.plugin.resource import Resource
+from kamado.store.shares import Room
 
 T = TypeVar("T")
 
@@ -97,8 +98,15 @@ class Snapshots(Protocol):
 class Queue(Protocol):
     """The durable work queue."""
 
-    def claim(self, engine_id: str, now: datetime, lease: timedelta, limit: int) -> list[OperationRecord]:
-        """Takes up to ``limit`` operations that wait, or whose engine's lease has run out; each with a new epoch."""
+    def claim_share(
+        self, engine_id: str, now: datetime, lease: timedelta, room: Room
+    ) -> tuple[list[OperationRecord], bool]:
+        """Takes operations that wait, or whose engine's lease has run out, each with a new epoch: fair between projects, and leaving the
+        other engines their part; and whether that left any for which there is room.
+        """
+
+    def take_over(self, engine_id: str, now: datetime, lease: timedelta) -> list[OperationRecord]:
+        """Takes all that run, whoever holds them."""
 
     def renew(self, engine_id: str, now: datetime, lease: timedelta, ids: Collection[str]) -> dict[str, Stop]:
         """Prolongs leases; ids that are missing from the answer are no longer ours."""
@@ -276,6 +284,7 @@ class EngineSettings:
     forced_delete_patience: float = 300.0
     adoption_slack: float = 60.0
     burst: int = 200
+    burst_seconds: float = 0.02
     max_nested_stack_depth: int = 5
     region: str = ""
     alone: bool = False

@@ -20,7 +20,7 @@ from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.scope import RowScope
 from kamado.engine.siblings import Siblings
 from kamado.engine.targets import Desired, TargetLoader
-from kamado.engine.waiting import Waiting
+from kamado.engine.waiting import Bells
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import FORCE, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin import lifecycle
@@ -34,7 +34,7 @@ class Family:
     """What nested stacks of a run need: parsed templates, the bells of the engine, and when the operation runs out of time."""
 
     loader: TargetLoader
-    waiting: Waiting
+    bells: Bells
     deadline: datetime
 
 
@@ -66,7 +66,7 @@ class Run:
         patience = settings.forced_delete_patience if operation.options.get(FORCE) else None
         owner = operation.credential_id or stack.credential_id or stack.project_id
         self.caller = Caller(
-            ledger, settings, ports.store.resources, ports.random, children.waiting, owner=owner, patience=patience
+            ledger, settings, ports.store.resources, ports.random, children.bells, owner=owner, patience=patience
         )
         self._cloud: Any = None
         timeout = stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout

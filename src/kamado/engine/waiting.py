@@ -9,7 +9,7 @@ the news that another process sends; when it gets lost, the parent's execution l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 from kamado.engine.looks import Looks
 
@@ -73,6 +73,21 @@ class Waiting:
             bell.set()
         return bool(bells)
 
-    def awaited(self, stack_ids: Iterable[str]) -> list[str]:
-        """Those of ``stack_ids`` that somebody waits for."""
-        return [stack_id for stack_id in stack_ids if stack_id in self._bells]
+
+class Bells:
+    """Those of one operation, out of the engine's (``waiting``): the nested stacks that it waits for."""
+
+    def __init__(self, waiting: Waiting | None = None) -> None:
+        self.waiting = waiting or Waiting()
+        self.awaited: dict[str, asyncio.Event] = {}
+
+    def hang(self, stack_id: str) -> asyncio.Event:
+        """A bell that is rung when an operation on the stack ends."""
+        bell = self.awaited[stack_id] = self.waiting.hang(stack_id)
+        return bell
+
+    def take_down(self, stack_id: str, bell: asyncio.Event) -> None:
+        """It is waited for no more."""
+        self.waiting.take_down(stack_id, bell)
+        if self.awaited.get(stack_id) is bell:
+            del self.awaited[stack_id]

@@ -144,7 +144,7 @@ class OperationRecord:
     """What was asked of a stack, and the lease of the engine that works on it: the durable work queue.
 
     ``previous`` is what a rollback goes back to; ``epoch`` grows with every claim and fences late engines off;
-    ``deadline`` ends the operation as timed out; ``options`` are the action's own switches (JSON).
+    ``deadline`` ends the operation as timed out; ``options`` are the action's own switches (JSON); ``project_id`` is the stack's.
     """
 
     id: str
@@ -167,6 +167,7 @@ class OperationRecord:
     request_id: str = ""
     reason: str = ""
     options: JsonMap = field(default_factory=dict)
+    project_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

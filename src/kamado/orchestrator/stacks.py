@@ -263,6 +263,7 @@ def _operation(
         deadline=now + timedelta(seconds=seconds),
         credential_id=stack.credential_id,
         request_id=context.request_id,
+        project_id=stack.project_id,
     )
 
 

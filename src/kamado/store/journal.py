@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -287,13 +288,22 @@ class Journal:
                     submission.future.set_exception(error)
 
     def _take(self) -> list[Submission]:
-        size = 0
-        for position, submission in enumerate(self._queue):
-            size += len(submission.entries)
-            if size > _LARGEST_BATCH and position:
-                batch, self._queue = self._queue[:position], self._queue[position:]
-                return batch
-        batch, self._queue = self._queue, []
+        """The next batch; when not all fits, operations take turns, so that a huge one does not hold up the others."""
+        if sum(len(submission.entries) for submission in self._queue) <= _LARGEST_BATCH:
+            batch, self._queue = self._queue, []
+            return batch
+        turns: dict[str, deque[Submission]] = {}
+        for submission in self._queue:
+            turns.setdefault(submission.operation_id, deque()).append(submission)
+        batch, size = [], 0
+        while turns and size < _LARGEST_BATCH:
+            for key in list(turns):
+                submission = turns[key].popleft()
+                batch.append(submission)
+                size += len(submission.entries)
+                if not turns[key]:
+                    del turns[key]
+        self._queue = [submission for rest in turns.values() for submission in rest]
         return batch
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Stop
@@ -18,6 +18,7 @@ from kamado.model.records import ADOPT_DATA, OperationRecord, Target
 from kamado.store import schema
 from kamado.store.crypt import Cipher
 from kamado.store.encoding import at, clean, clean_optional, decode_time, encode_map, encode_time
+from kamado.store.shares import Room, lot, shares
 
 if TYPE_CHECKING:
     from kamado.store.store import Store
@@ -39,6 +40,7 @@ _ENCODERS: dict[str, Callable[[Any], Any]] = {
     "request_id": clean,
     "reason": clean,
     "options": encode_map,
+    "project_id": str,
 }
 
 _ACTIONS = {str(action): action for action in Action}
@@ -72,6 +74,7 @@ _COLUMNS = tuple(
         "request_id",
         "reason",
         "options",
+        "project_id",
     )
 )
 
@@ -157,6 +160,7 @@ def operation_record(row: Sequence[Any], cipher: Cipher) -> OperationRecord:
         request_id,
         reason,
         options,
+        project_id,
     ) = row
     previous = None
     if previous_template_id is not None:
@@ -184,6 +188,7 @@ def operation_record(row: Sequence[Any], cipher: Cipher) -> OperationRecord:
         request_id,
         reason,
         cipher.open_map(options),
+        project_id,
     )
 
 
@@ -219,26 +224,84 @@ class Operations:
             ids = list(connection.scalars(_expired(now, limit).with_for_update(skip_locked=True)).all())
             if len(ids) < limit:
                 ids += connection.scalars(_pending(limit - len(ids)).with_for_update(skip_locked=True)).all()
-            if not ids:
-                return []
-            table = schema.operation
-            values = {
-                "state": _RUNNING,
-                "slot": _RUNNING,
-                "engine_id": engine_id,
-                "epoch": table.c.epoch + 1,
-                "lease_expires_at": encode_time(now + lease),
-                "started_at": func.coalesce(table.c.started_at, encode_time(now)),
-            }
-            connection.execute(table.update().where(table.c.id.in_(ids)).values(values))
-            statement = select(*_COLUMNS).where(table.c.id.in_(ids)).order_by(table.c.created_at, table.c.id)
-            return [operation_record(row, self._store.cipher) for row in connection.execute(statement)]
+            return self._take(connection, ids, engine_id, now, lease)
 
+        return self._claimed(work)
+
+    def claim_share(
+        self, engine_id: str, now: datetime, lease: timedelta, room: Room
+    ) -> tuple[list[OperationRecord], bool]:
+        """Like `claim`, fair between projects and leaving the other engines their part; and whether that left any for which there is room.
+
+        1 query when there is nothing to take; else 4, and 1 or 2 a project.
+        """
+        waiting = self._store.read(lambda connection: connection.execute(_ready(now)).all())
+        if not waiting or room.places <= 0:
+            return [], False
+        engines = self._store.read(lambda connection: connection.scalar(_engines_alive(now)) or 0)
+        lapsed: dict[str, int] = {}
+        counts: dict[str, int] = {}
+        for project, slot, count, _ in waiting:
+            counts[project] = counts.get(project, 0) + count
+            if slot == _RUNNING:
+                lapsed[project] = count
+        possible = sum(shares(counts, room).values())
+        places = min(possible, lot(sum(counts.values()), engines))
+        parts = shares(counts, Room(places, room.most, room.held))
+
+        if not parts:
+            return [], False
+
+        def work(connection: Connection) -> list[OperationRecord]:
+            ids: list[str] = []
+            for project, part in parts.items():
+                mine = schema.operation.c.project_id == project
+                some: list[str] = []
+                if project in lapsed:
+                    some += connection.scalars(_expired(now, part).where(mine).with_for_update(skip_locked=True))
+                if len(some) < part:
+                    rest = _pending(part - len(some)).where(mine)
+                    some += connection.scalars(rest.with_for_update(skip_locked=True))
+                ids += some
+            return self._take(connection, ids, engine_id, now, lease)
+
+        taken = self._claimed(work)
+        return taken, len(taken) < possible
+
+    def take_over(self, engine_id: str, now: datetime, lease: timedelta) -> list[OperationRecord]:
+        """Take every operation that runs, its lease run out or not: for an engine that knows to be the only one. 3 queries."""
+        running = select(schema.operation.c.id).where(schema.operation.c.slot == _RUNNING).with_for_update()
+
+        def work(connection: Connection) -> list[OperationRecord]:
+            return self._take(connection, list(connection.scalars(running)), engine_id, now, lease)
+
+        return self._store.write(work)
+
+    def _claimed(self, work: Callable[[Connection], list[OperationRecord]]) -> list[OperationRecord]:
         try:
             return self._store.write(work)
         except IntegrityError:
             # Another engine started an operation of one of these stacks in the meantime; the next claim sees it.
             return []
+
+    def _take(
+        self, connection: Connection, ids: list[str], engine_id: str, now: datetime, lease: timedelta
+    ) -> list[OperationRecord]:
+        """The operations, which are locked, made an engine's."""
+        if not ids:
+            return []
+        table = schema.operation
+        values = {
+            "state": _RUNNING,
+            "slot": _RUNNING,
+            "engine_id": engine_id,
+            "epoch": table.c.epoch + 1,
+            "lease_expires_at": encode_time(now + lease),
+            "started_at": func.coalesce(table.c.started_at, encode_time(now)),
+        }
+        connection.execute(table.update().where(table.c.id.in_(ids)).values(values))
+        statement = select(*_COLUMNS).where(table.c.id.in_(ids)).order_by(table.c.created_at, table.c.id)
+        return [operation_record(row, self._store.cipher) for row in connection.execute(statement)]
 
     def renew(self, engine_id: str, now: datetime, lease: timedelta, ids: Collection[str]) -> dict[str, Stop]:
         """Prolong leases to ``now + lease``; by id whether to stop. Ids that are not the engine's any more are missing.
@@ -375,9 +438,32 @@ def _pending(limit: int) -> Any:
     return select(table.id).where(table.slot == _PENDING, ~runs).order_by(table.created_at).limit(limit)
 
 
-def _waiting(now: datetime, limit: int) -> Any:
+def _may_be_taken(now: datetime) -> Any:
     table = schema.operation.c
     other = schema.operation.alias("other")
     runs = select(other.c.id).where(other.c.stack_id == table.stack_id, other.c.slot == _RUNNING).exists()
     ready = or_((table.slot == _RUNNING) & _lapsed(now), (table.slot == _PENDING) & ~runs)
-    return select(table.id).where(table.slot.in_((_RUNNING, _PENDING)), ready).limit(limit)
+    return and_(table.slot.in_((_RUNNING, _PENDING)), ready)
+
+
+def _waiting(now: datetime, limit: int) -> Any:
+    return select(schema.operation.c.id).where(_may_be_taken(now)).limit(limit)
+
+
+def _ready(now: datetime) -> Any:
+    """Project, slot, how many may be taken, and since when the oldest of them waits; in that order."""
+    table = schema.operation.c
+    oldest = func.min(table.created_at)
+    return (
+        select(table.project_id, table.slot, func.count(), oldest)
+        .where(_may_be_taken(now))
+        .group_by(table.project_id, table.slot)
+        .order_by(oldest, table.project_id)
+    )
+
+
+def _engines_alive(now: datetime) -> Any:
+    """How many engines have reported within two of their intervals and not said goodbye."""
+    table = schema.engine.c
+    fresh = table.updated_at + table.report_interval * 2_000_000 >= encode_time(now)
+    return select(func.count()).select_from(schema.engine).where(table.deleted_at.is_(None), fresh)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects import mysql, postgresql
 from sqlalchemy.types import TypeEngine
@@ -211,8 +212,10 @@ operation = Table(
     Column("request_id", NAME, nullable=False),
     Column("reason", LONG, nullable=False),
     Column("options", LONG, nullable=False),
+    # The stack's: engines are shared by projects. Has a default for engines of the release before, which do not know it.
+    Column("project_id", NAME, nullable=False, server_default=text("''")),
     UniqueConstraint("stack_id", "slot"),
-    Index(None, "slot", "created_at"),
+    Index(None, "slot", "project_id", "created_at"),
     Index(None, "stack_id", "created_at"),
     Index(None, "parent_id"),
     **_MYSQL,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kamado.store.store import Store
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``versions``."""
 
 _LOCK_NAME = "kamado.schema"
