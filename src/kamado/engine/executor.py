@@ -372,7 +372,7 @@ def _tell_end(ports: EnginePorts, operation: OperationRecord, stack: StackRecord
 
 def _class_name(run: Run, step: Step) -> str:
     """The type's own name, for numbers: of a template as a type, whose name is the template's author's, only that it is one."""
-    kind = run.desired.types.get(step.type, step.name)
+    kind = run.kind(step)
     return "template" if issubclass(kind, TemplateResource) else kind.type_name
 
 

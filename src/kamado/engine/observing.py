@@ -41,7 +41,7 @@ class Seen:
 def kind_of(types: Types, row: ResourceRecord) -> type[Resource] | None:
     """The class of a row, None when there is no such type any more."""
     try:
-        return types.get(row.type, row.name)
+        return types.of(row)
     except UnknownType:
         return None
 
