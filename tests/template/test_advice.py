@@ -107,4 +107,4 @@ def test_places_in_json() -> None:
     assert (caught.value.problems[0].code, caught.value.problems[0].line) == ("KT005", 3)
     with pytest.raises(TemplateInvalid) as caught:  # an escape that YAML does not know
         load('{"heat_template_version": "2021-04-16", "resources": {"\\ud83d\\ude00": [],\n "r": null}}')
-    assert [(p.line, p.column) for p in caught.value.problems] == [(1, 41), (2, 2)]
+    assert [(p.line, p.column) for p in caught.value.problems] == [(1, 55), (2, 2)]

@@ -8,10 +8,9 @@ used: an alias costs what it unfolds to. The trap: containers are shared (aliase
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 import yaml
@@ -19,6 +18,7 @@ from yaml import events as ev
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
+from kamado.template.json_places import Marks, json_places
 from kamado.template.limits import Limits
 from kamado.template.problems import Path, Place, Problem, TemplateInvalid
 
@@ -31,21 +31,16 @@ _CONTAINER_TAGS = frozenset({_TAG + "map", _TAG + "seq", "!"})
 _MERGE = _TAG + "merge"
 _UNREAD = object()
 
-_HALVES = re.compile(r"(?<!\\)((?:\\\\)*)\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-"""Escaped halves of a character beyond the first plane: JSON has them, libyaml refuses them. Each is as long as what stands in for it."""
-
-Marks = dict[int, dict[str | int, tuple[int, int]]]
-
 
 class Source:
     """A parsed text or object: `value` is plain data, `place(path)` says where a path stands in the text."""
 
-    def __init__(self, value: Any, file: str, text: str | None = None) -> None:
-        """``text``: what the value was read from, read once more when the first place is asked for; None: an object."""
+    def __init__(self, value: Any, file: str, read_places: Callable[[], tuple[Any, Marks]] | None = None) -> None:
+        """``read_places``: reads the text once more, when the first place is asked for; None: an object."""
         self.value = value
         self.file = file
-        self.from_text = text is not None
-        self._text = text
+        self.from_text = read_places is not None
+        self._read_places = read_places
 
     def place(self, path: Path) -> Place:
         """The position of the deepest part of the path that exists in the text."""
@@ -66,15 +61,8 @@ class Source:
 
     @cached_property
     def _places(self) -> tuple[Any, Marks]:
-        """The value read again with the places of what is in it. What is right needs none, and reading is half as long without."""
-        if self._text is None:
-            return None, {}
-        text = _HALVES.sub(r"\1\\uFFFD", self._text)
-        composer = _Composer(text, self.file, Limits(max_nodes=2**31, max_depth=1000), "template", places=True)
-        try:
-            return composer.run(), composer.marks
-        except TemplateInvalid:
-            return None, {}
+        """The value with the places of what is in it. What is right needs none, and reading is half as long without."""
+        return (None, {}) if self._read_places is None else self._read_places()
 
     def problem(self, code: str, message: str, path: Path = (), **more: Any) -> Problem:
         """A Problem at a path, with its place filled in."""
@@ -90,14 +78,19 @@ def read(source: str | bytes | Mapping[str, Any], file: str, limits: Limits, wha
     if text.lstrip()[:1] == "{":
         try:
             value = charge(json.loads(text, object_pairs_hook=_no_duplicates(file)), file, limits)
-            return Source(value, file, text)
+            return Source(value, file, lambda: (value, json_places(text, value)))
         except ValueError:
             pass
         except RecursionError:
             raise TemplateInvalid(_too_deep(file, limits)) from None
         except TemplateInvalid as refused:
             raise _placed(text, file, limits, what, refused) from None
-    return Source(_Composer(text, file, limits, what).run(), file, text)
+    return Source(_Composer(text, file, limits, what).run(), file, partial(_yaml_places, text, file))
+
+
+def _yaml_places(text: str, file: str) -> tuple[Any, Marks]:
+    composer = _Composer(text, file, Limits(max_nodes=2**31, max_depth=1000), "template", places=True)
+    return composer.run(), composer.marks
 
 
 def _placed(text: str, file: str, limits: Limits, what: str, refused: TemplateInvalid) -> TemplateInvalid:
