@@ -18,6 +18,7 @@ from typing import IO, Any, Self
 from kamado.api import app as api_app
 from kamado.api.middleware import WsgiApp
 from kamado.api.policies import Rules
+from kamado.cfn import app as cfn_app
 from kamado.cloud import grants, users
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.cloud.objects import SERVICE, ObjectStore
@@ -95,12 +96,13 @@ def store(settings: Settings) -> Store:
     return Store.open(settings.store.url, settings.store.key)
 
 
-def local_cloud(host: str, identity_port: int, api_port: int, keep_path: Path | None) -> LocalCloud:
-    """The local cloud, not yet started; its catalog names the API's port."""
+def local_cloud(host: str, identity_port: int, api_port: int, cfn_port: int, keep_path: Path | None) -> LocalCloud:
+    """The local cloud, not yet started; its catalog names the ports of both APIs."""
     return LocalCloud(
         host,
         identity_port,
         orchestration_url=f"http://{host}:{api_port}/v1/%(project_id)s",
+        cloudformation_url=f"http://{host}:{cfn_port}/v1",
         keep_path=keep_path,
     )
 
@@ -226,8 +228,8 @@ class Parts:
             self.bus.listen(engine.hear)
         return engine
 
-    def api(self, engine: Engine | None = None) -> WsgiApp:
-        """The REST API; ``engine``: that of the same process, which is told of work at once."""
+    def _services(self, engine: Engine | None) -> Services:
+        """What use cases work with; ``engine``: that of the same process, which is told of work at once."""
         settings = self.settings
         bus = self.bus
 
@@ -243,7 +245,7 @@ class Parts:
             if bus:
                 bus.tell((row_id,))
 
-        services = Services(
+        return Services(
             store=self.store,
             registry=self.registry,
             clouds=Clouds(self.clouds),
@@ -256,6 +258,16 @@ class Parts:
             users_of=self._users_of,
             ring=ring,
         )
+
+    def cfn(self, engine: Engine | None = None) -> WsgiApp:
+        """The CloudFormation API; ``engine`` as in `api`."""
+        limit = self.settings.api.limits.max_json_body_size
+        app: WsgiApp = cfn_app.build(self._services(engine), lambda: self.clouds.admin().service("identity"), limit)
+        return app
+
+    def api(self, engine: Engine | None = None) -> WsgiApp:
+        """The REST API; ``engine``: that of the same process, which is told of work at once."""
+        settings, services = self.settings, self._services(engine)
         app = api_app.build(services, keystone=settings.api.tokens, settings=settings.api.limits)
         app = watched(app, self.metrics.request_answered, self.traces)
         return with_metrics(app, self.metrics.text, CONTENT_TYPE) if settings.metrics.on_api else app
@@ -335,8 +347,9 @@ class Installation:
         try:
             engine = self._parts.engine()
             server = WebServer(self._parts.api(engine), self.settings.api)
+            cfn = WebServer(self._parts.cfn(engine), self.settings.cfn)
             worker = EngineThread(engine)
-            for part in (worker, server):
+            for part in (worker, server, cfn):
                 part.start()
                 self._running.append(part)
             numbers = self._parts.metrics_server()

@@ -13,8 +13,23 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kamado.settings import ApiSettings
 from kamado.streams import StreamingServer
+
+
+class Listens(Protocol):
+    """Where to listen, and how wide to work."""
+
+    @property
+    def host(self) -> str:
+        """The address."""
+
+    @property
+    def port(self) -> int:
+        """The port; 0 for a free one."""
+
+    @property
+    def threads(self) -> int:
+        """Requests served at the same time."""
 
 
 class WebServer:
@@ -23,7 +38,7 @@ class WebServer:
     Raises OSError from the constructor when the port is taken.
     """
 
-    def __init__(self, app: Callable[..., Any], settings: ApiSettings) -> None:
+    def __init__(self, app: Callable[..., Any], settings: Listens) -> None:
         self._server = StreamingServer(
             (settings.host, settings.port),
             app,

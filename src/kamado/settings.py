@@ -39,6 +39,15 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """Where an API listens, and how many requests it serves at the same time."""
+
+    host: str
+    port: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
 class ApiSettings:
     """Where the REST API listens, how wide it works, its policy file; ``limits`` is the API's own section.
 
@@ -70,6 +79,7 @@ class Settings:
 
     store: StoreSettings
     api: ApiSettings
+    cfn: ListenSettings
     orchestrator: OrchestratorSettings
     engine: EngineSettings
     cloud: CloudSettings
@@ -152,6 +162,11 @@ _FETCH = [
     ),
 ]
 _FOLLOWERS = [cfg.IntOpt("max_followers", default=200, min=0, help="Who may follow events in one process at a time.")]
+_HEAT_API_CFN = [
+    cfg.StrOpt("bind_host", default="0.0.0.0", help="Address that the CloudFormation API listens on."),
+    cfg.PortOpt("bind_port", default=8000, help="Port that the CloudFormation API listens on."),
+    cfg.IntOpt("threads", default=8, min=1, help="Requests served at the same time by one process."),
+]
 _HEAT_API = [
     cfg.StrOpt("bind_host", default="0.0.0.0", help="Address that the REST API listens on."),
     cfg.PortOpt("bind_port", default=8004, help="Port that the REST API listens on."),
@@ -224,6 +239,7 @@ _KAMADO = [
 _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
     "DEFAULT": _DEFAULT,
     "heat_api": _HEAT_API,
+    "heat_api_cfn": _HEAT_API_CFN,
     "database": _DATABASE,
     "clients": _CLIENTS,
     "oslo_middleware": http_proxy_to_wsgi.OPTS,
@@ -296,6 +312,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
     service = _user(conf.keystone_authtoken, "keystone_authtoken") if plain else _user(conf.trustee, "trustee")
     return Settings(
         store=StoreSettings(url=conf.database.connection, key=conf.auth_encryption_key),
+        cfn=ListenSettings(conf.heat_api_cfn.bind_host, conf.heat_api_cfn.bind_port, conf.heat_api_cfn.threads),
         api=ApiSettings(
             host=conf.heat_api.bind_host,
             port=conf.heat_api.bind_port,

@@ -22,6 +22,7 @@ from kamado import assemble
 from kamado.api import app as api_app
 from kamado.api.call import ApiSettings
 from kamado.api.policies import Rules
+from kamado.cfn import app as cfn_app
 from kamado.cloud.session import CloudFactory, CloudSettings, ServiceUser
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
@@ -148,7 +149,12 @@ class Stand:
         self._server = StreamingServer(("127.0.0.1", 0), application, numthreads=10)
         self._server.prepare()
         self.endpoint = f"http://127.0.0.1:{self._server.bind_addr[1]}"
-        self._threads = [threading.Thread(target=self._server.serve, daemon=True)]
+        identity = self.factory.admin
+        cfn = cfn_app.build(self.services, lambda: identity().service("identity"))
+        self._cfn = StreamingServer(("127.0.0.1", 0), cfn, numthreads=4)
+        self._cfn.prepare()
+        self.cfn_endpoint = f"http://127.0.0.1:{self._cfn.bind_addr[1]}/v1"
+        self._threads = [threading.Thread(target=server.serve, daemon=True) for server in (self._server, self._cfn)]
         if working:
             self._threads.append(threading.Thread(target=lambda: asyncio.run(self.engine.run()), daemon=True))
         self._working = working
@@ -158,6 +164,7 @@ class Stand:
 
     def close(self) -> None:
         self._server.stop()
+        self._cfn.stop()
         if self._working:
             self.engine.stop()
         for thread in self._threads:

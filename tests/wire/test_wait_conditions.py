@@ -21,6 +21,7 @@ from kamado.localcloud.server import LocalCloud
 def stand(own_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     stand = Stand(tmp_path_factory.mktemp("waits"), own_cloud)
     own_cloud.external["orchestration"] = f"{stand.endpoint}/v1/%(project_id)s"
+    own_cloud.external["cloudformation"] = stand.cfn_endpoint
     with own_cloud.state.lock:
         announce(own_cloud)
         own_cloud.state.commit()
@@ -178,3 +179,80 @@ def test_something_else_is_no_handle(stand: Stand) -> None:
     template["outputs"] = {}
     path = begin(stand, "nohandle", template)
     assert "is not a valid wait condition handle." in stand.settled(path)["stack_status_reason"]
+
+
+def aws(count: int = 1, handle: str = "AWS::CloudFormation::WaitConditionHandle") -> dict[str, Any]:
+    wait = {"Handle": {"Ref": "handle"}, "Timeout": "60", "Count": str(count)}
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {
+            "handle": {"Type": handle},
+            "wait": {"Type": "AWS::CloudFormation::WaitCondition", "Properties": wait},
+        },
+        "Outputs": {
+            "url": {"Value": {"Ref": "handle"}},
+            "data": {"Value": {"Fn::GetAtt": ["wait", "Data"]}},
+        },
+    }
+
+
+def word(identifier: str, **changed: str) -> dict[str, str]:
+    return {"Status": "SUCCESS", "Reason": "ready", "Data": "d", "UniqueId": identifier, **changed}
+
+
+def test_a_signed_url_is_all_that_a_server_needs_to_end_the_wait(stand: Stand) -> None:
+    path = begin(stand, "aws-wait", aws(count=2))
+    made(stand, path)
+    url = output(stand, path, "url")
+    assert url.startswith(f"{stand.cfn_endpoint}/waitcondition/arn%3Aopenstack%3Aheat%3A%3A")
+    answer = requests.put(url, json=word("a"), timeout=30)
+    assert (answer.status_code, answer.text) == (200, "<resource>handle</resource>")
+    assert requests.put(url, json=word("b", Data="e"), timeout=30).status_code == 200
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    assert json.loads(output(stand, path, "data")) == {"a": "d", "b": "e"}
+
+
+def test_a_url_that_was_signed_for_something_else_is_refused(stand: Stand) -> None:
+    path = begin(stand, "aws-forged", aws())
+    made(stand, path)
+    url = output(stand, path, "url")
+    bent = {
+        "IncompleteSignature": url.partition("&Signature=")[0],
+        "SignatureDoesNotMatch": url.replace("aws-forged", "aws-forgery"),
+        "InvalidClientTokenId": url.replace("AWSAccessKeyId=", "AWSAccessKeyId=0"),
+    }
+    for code, other in bent.items():
+        answer = requests.put(other, json=word("a"), timeout=30)
+        assert f"<Code>{code}</Code>" in answer.text, answer.text
+        assert answer.status_code in (400, 403)
+    assert requests.put(url, data=b"{", timeout=30).status_code == 400
+    assert stand.ask("GET", f"{path}/resources/handle/metadata").json()["metadata"] == {}
+    assert requests.put(url, json=word("a", Status="FAILURE", Reason="no disk"), timeout=30).status_code == 200
+    assert "WaitConditionFailure: resources.wait: no disk" in stand.settled(path)["stack_status_reason"]
+
+
+def test_a_handle_of_heat_may_be_signalled_by_a_signed_url(stand: Stand) -> None:
+    path = begin(stand, "cfn-signal", waiting("CFN_SIGNAL"))
+    made(stand, path)
+    url = json.loads(output(stand, path, "signal"))["alarm_url"]
+    assert requests.put(url, json={"data": "x"}, timeout=30).status_code == 200
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    assert json.loads(output(stand, path, "data")) == {"1": "x"}
+
+
+def test_each_update_replaces_an_update_handle_and_waits_again(stand: Stand) -> None:
+    template = aws(handle="OS::Heat::UpdateWaitConditionHandle")
+    path = begin(stand, "update-handle", template)
+    made(stand, path)
+    first = output(stand, path, "url")
+    requests.put(first, json=word("a"), timeout=30)
+    assert stand.settled(path)["stack_status"] == "CREATE_COMPLETE"
+    assert stand.ask("PUT", path, {"template": template}).status_code == 202
+    for _ in range(500):
+        second = output(stand, path, "url")
+        if second != first and second:
+            break
+        time.sleep(0.02)
+    assert stand.ask("GET", path).json()["stack"]["stack_status"] == "UPDATE_IN_PROGRESS"
+    assert requests.put(second, json=word("b"), timeout=30).status_code == 200
+    assert stand.settled(path)["stack_status"] == "UPDATE_COMPLETE"

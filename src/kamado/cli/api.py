@@ -10,7 +10,10 @@ from kamado.cli.main import settings_of
 @click.command()
 @click.pass_context
 def api(ctx: click.Context) -> None:
-    """Serve the REST API at [heat_api] bind_host and bind_port until SIGTERM; any number may run on one database."""
+    """Serve the REST API at [heat_api] bind_host and bind_port, CloudFormation's at [heat_api_cfn], until SIGTERM.
+
+    Any number may run on one database.
+    """
     from kamado import assemble
     from kamado.messaging.transport import MessagingMissing
     from kamado.processes import WebServer, wait_for_signal
@@ -20,11 +23,13 @@ def api(ctx: click.Context) -> None:
     set_up_logging(settings)
     parts = assemble.Parts(settings)
     try:
-        server = WebServer(parts.api(), settings.api)
+        server, cfn = WebServer(parts.api(), settings.api), WebServer(parts.cfn(), settings.cfn)
         server.start()
+        cfn.start()
         numbers = parts.metrics_server()
         click.echo(f"Kamado's API answers at http://{settings.api.host}:{server.port}")
         wait_for_signal()
+        cfn.stop()
         server.stop()
         if numbers:
             numbers.stop()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ class UpOptions:
     host: str
     port: int
     identity_port: int
+    cfn_port: int
     state: Path
     database: str | None
     cloud: str
@@ -42,6 +44,11 @@ def up_options(command: Any) -> Any:
         [
             click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
             click.option("--port", default=8004, show_default=True, help="Port of the orchestration API."),
+            click.option(
+                "--cfn-port",
+                type=int,
+                help="Port of the CloudFormation API.  [default: 8000, or a free one when --port is not 8004]",
+            ),
             click.option("--identity-port", default=5000, show_default=True, help="Port of the local Keystone."),
             click.option(
                 "--state",
@@ -87,7 +94,15 @@ def read_options(ctx: click.Context, options: dict[str, Any]) -> UpOptions:
     if options["state"] is None:
         base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
         options["state"] = Path(base) / "kamado"
+    if options["cfn_port"] is None:
+        options["cfn_port"] = 8000 if options["port"] == 8004 else _free_port(options["host"])
     return UpOptions(config_files=tuple(ctx.obj or ()), **options)
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 def running(options: UpOptions) -> Installation:
@@ -101,7 +116,11 @@ def running(options: UpOptions) -> Installation:
         local = None
         if options.cloud == "local":
             local = assemble.local_cloud(
-                options.host, options.identity_port, options.port, keep_path=options.state / "cloud.db"
+                options.host,
+                options.identity_port,
+                options.port,
+                options.cfn_port,
+                keep_path=options.state / "cloud.db",
             )
             local.start()
             service = {
@@ -140,6 +159,8 @@ def _overrides(options: UpOptions, service: dict[str, str]) -> dict[tuple[str, s
     found: dict[tuple[str, str], Any] = {("keystone_authtoken", name): value for name, value in service.items()}
     found["heat_api", "bind_host"] = options.host
     found["heat_api", "bind_port"] = options.port
+    found["heat_api_cfn", "bind_host"] = options.host
+    found["heat_api_cfn", "bind_port"] = options.cfn_port
     found["database", "connection"] = options.database or f"sqlite:///{options.state / 'kamado.db'}"
     found["kamado", "alone"] = True
     found["kamado", "api_metrics"] = True
@@ -190,7 +211,7 @@ def _lock(state: Path) -> IO[str]:
 def _explain(error: Exception, options: UpOptions) -> str:
     if isinstance(error, OSError) and "ddress already in use" in str(error):
         return (
-            f"{error}: port {options.port} or {options.identity_port} is taken; "
-            "give others with --port and --identity-port"
+            f"{error}: port {options.port}, {options.cfn_port} or {options.identity_port} is taken; "
+            "give others with --port, --cfn-port and --identity-port"
         )
     return str(error)
