@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from random import Random
 from typing import IO, Any, Self
@@ -219,7 +219,7 @@ class Parts:
             random=self.random,
             watch=self.watchers,
             cloud=self._cloud_of,
-            users=self._users_of,
+            users=partial(users_of, self.store, self.clouds),
             on_deleted=self._clean_up,
             tell=self.bus.tell if self.bus else nobody_else,
         )
@@ -255,7 +255,7 @@ class Parts:
             wake=wake,
             settings=settings.orchestrator,
             cloud_of=self._cloud_of,
-            users_of=self._users_of,
+            users_of=partial(users_of, self.store, self.clouds),
             ring=ring,
         )
 
@@ -290,9 +290,6 @@ class Parts:
         """When all resources of a root stack are gone: what the stack itself has made in Keystone goes. May be called more than once."""
         remove_user_project(self.store, self.clouds, stack)
         self._sweep_credentials()
-
-    def _users_of(self, stack: StackRecord) -> users.StackUsers:
-        return users_of(self.store, self.clouds, stack)
 
     def _sweep_credentials(self) -> None:
         """After a stack is gone: remove trusts that nobody has needed for a while, now and then."""
