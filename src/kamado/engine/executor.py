@@ -343,9 +343,10 @@ class Execution:
 def _watched(routine: Callable[[Run, Step], Routine[bool]], run: Run, step: Step) -> Routine[bool]:
     """The step, with its end told. Gives whether what comes after it may begin: of a check, whatever was found."""
     begun = run.ports.clock.monotonic()
+    name = _class_name(run, step)  # before the step, after which there may be no row to tell it
     good = yield from routine(run, step)
     seconds = run.ports.clock.monotonic() - begun
-    run.ports.watch.step_ended(_class_name(run, step), step.kind.value, good, seconds)
+    run.ports.watch.step_ended(name, step.kind.value, good, seconds)
     return good or run.plan.action is Action.CHECK
 
 
