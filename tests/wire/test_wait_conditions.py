@@ -256,3 +256,22 @@ def test_each_update_replaces_an_update_handle_and_waits_again(stand: Stand) -> 
     assert stand.ask("GET", path).json()["stack"]["stack_status"] == "UPDATE_IN_PROGRESS"
     assert requests.put(second, json=word("b"), timeout=30).status_code == 200
     assert stand.settled(path)["stack_status"] == "UPDATE_COMPLETE"
+
+
+def test_lost_answers_of_keystone_leave_one_user_with_one_key(stand: Stand, own_cloud: LocalCloud) -> None:
+    for path in ("/v3/projects", "/v3/users", "/v3/credentials"):
+        own_cloud.faults.add(service="identity", method="POST", path=path, action="lose")
+    stack = begin(stand, "lost-answers", aws())
+    user = made(stand, stack)["physical_resource_id"]
+    requests.put(output(stand, stack, "url"), json=word("a"), timeout=30)
+    assert stand.settled(stack)["stack_status"] == "CREATE_COMPLETE"
+    state = own_cloud.state
+    project = state.get("identity.users", user)["default_project_id"]
+    assert [each["id"] for each in state.find("identity.users", default_project_id=project)] == [user]
+    assert stand.ask("DELETE", stack).status_code == 204
+    for _ in range(500):
+        if state.get("identity.projects", project) is None:
+            break
+        time.sleep(0.02)
+    assert state.get("identity.users", user) is None
+    assert state.get("identity.projects", project) is None
