@@ -183,12 +183,18 @@ def language_rows() -> Iterator[str]:
                 found.setdefault(reason, []).append(_asked(case))
     yield row("why Kamado says something else", "asked")
     yield row("---", "---")
-    yield from (row(reason, ", ".join(f"`{asked}`" for asked in asked_for)) for reason, asked_for in found.items())
+    yield from (
+        row(reason, ", ".join(f"`{asked}`" for asked in dict.fromkeys(asked_for)))
+        for reason, asked_for in found.items()
+    )
 
 
 def _asked(case: Mapping[str, Any]) -> str:
     """What a row asks, without the template around it that all have."""
-    asked = next(case[key] for key in ("value", "call", "schema", "template") if key in case)
+    if "environment" in case or "files" in case:
+        asked = {key: case[key] for key in ("environment", "files", "given", "resource") if key in case}
+    else:
+        asked = next(case[key] for key in ("value", "call", "schema", "template") if key in case)
     if "template" in case:
         sections = {key: value for key, value in asked.items() if "ersion" not in key}
         asked = {key: value for key, value in sections.items() if key.lower() != "resources"} or sections

@@ -28,7 +28,7 @@ def test_an_environment_renames_types() -> None:
         "My::Net": "OS::Neutron::Net",
         "OS::Networking::*": "OS::Neutron::*",
         "OS::Neutron::FloatingIP": "OS::Heat::None",
-        "resources": {"special": {"OS::Heat::Value": "OS::Heat::None"}, "db_*": {"OS::Neutron::*": "OS::Heat::None"}},
+        "resources": {"special": {"OS::Heat::Value": "OS::Heat::None"}, "db_net": {"OS::Neutron::Net": "OS::Heat::None"}},
     })  # fmt: skip
     assert view.get("My::Net", "").type_name == "OS::Neutron::Net"
     assert view.get("OS::Networking::Port", "").type_name == "OS::Neutron::Port"

@@ -150,9 +150,11 @@ class Run:
         return json.loads(self.mask(json.dumps(record)))
 
     def do_create(self, what: Mapping[str, Any]) -> Any:
-        """POST /stacks and wait."""
+        """POST /stacks, which has to be accepted, and wait."""
         body = {"stack_name": self.name, "disable_rollback": True, "timeout_mins": 10, **what}
-        return self._asked(self.account.call("POST", "/stacks", body))
+        answer = self.account.call("POST", "/stacks", body)
+        assert answer.status_code == 201, f"{self.account.api}: {answer.text}"
+        return self._asked(answer)
 
     def do_refused(self, what: Mapping[str, Any]) -> Any:
         """POST a stack that should not come to be; when it does, only its end is looked at, and it is deleted."""

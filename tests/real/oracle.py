@@ -15,18 +15,18 @@ from typing import Any
 
 import requests
 from tests.real.comparison import PLACE, SECONDS, Account
-from tests.template.tables import FILES, around, circle
+from tests.template.tables import FILES, PROJECT, around, circle
 
 Answer = dict[str, Any]
-PROJECT = "2e99d682bcfd4da893dbda76a1b5e09a"  # stands in the tables for the project's id
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_NAME = re.compile(r"(oracle-[0-9a-f]{6}-\w+-)[a-z0-9]{12}")
+_NAME = re.compile(r"oracle-[0-9a-f]{6}")
+_SHORT = re.compile(r"(name-\w+-)[a-z0-9]{12}")
 _AT_ONCE = 60
 
 
 def previewed(account: Account, template: Any, **request: Any) -> Answer:
     """The preview of a stack of ``template``: its body as the value, or the refusal."""
-    answer = account.call("POST", "/stacks/preview", {"stack_name": "oracle", "template": template, **request})
+    answer = account.call("POST", "/stacks/preview", {"stack_name": "name", "template": template, **request})
     return _read(account, answer, "stack")
 
 
@@ -140,4 +140,4 @@ def _read(account: Account, answer: requests.Response, envelope: str | None) -> 
 def _common(account: Account, value: Any) -> Any:
     """``value`` with the tables' words for what is another at each place and each time."""
     text = json.dumps(value).replace(str(account.session.get_project_id()), PROJECT)
-    return json.loads(_NAME.sub(r"\1<short>", _ID.sub("<id>", text)))
+    return json.loads(_SHORT.sub(r"\1<short>", _NAME.sub("name", _ID.sub("<id>", text))))

@@ -15,11 +15,20 @@ from typing import Any
 import pytest
 from tests.real.comparison import Account
 from tests.real.oracle import Answer, conditions, outputs, previewed, properties, validated
-from tests.template.tables import around_parameter, by_version, cases, circle, differs
+from tests.template.tables import (
+    SHOWN,
+    around_environment,
+    around_parameter,
+    by_version,
+    cases,
+    circle,
+    differs,
+    environment_request,
+)
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
 
-FUNCTIONS = cases("functions.yaml")
+FUNCTIONS = cases("functions*.yaml")
 CALLS = {f"t{number}": row for number, row in enumerate(cases("versions.yaml"))}
 VERSIONS = sorted({row["version"] for row in FUNCTIONS})
 
@@ -59,7 +68,11 @@ def compare(question: str, rows: Rows, recorded: Answers, heat: Answers, ours: A
 def _faults(
     row: Mapping[str, Any], different: bool, recorded: Answer | None, heat: Answer, ours: Answer
 ) -> Iterator[str]:
-    shown = {key: row[key] for key in ("version", "value", "call", "schema", "given", "template") if key in row}
+    shown = {
+        key: row[key]
+        for key in ("version", "value", "call", "schema", "given", "template", "environment", "files")
+        if key in row
+    }
     if recorded is not None and any(heat.get(key) != value for key, value in recorded.items()):
         yield f"{shown}\n    the table: {recorded}\n    Heat:      {heat}"
     if different:
@@ -142,6 +155,33 @@ def _described(account: Account, row: Mapping[str, Any]) -> Answer:
     given = {"parameters": {"p": row["given"]}} if "given" in row else {}
     found = validated(account, around_parameter(row["schema"]), **given)
     return found if "refused" in found else {"value": found["value"]["Parameters"]}
+
+
+def test_environments(places: tuple[Account, Account]) -> None:
+    rows = {str(number): row for number, row in enumerate(cases("environments.yaml"))}
+
+    def ask(account: Account) -> dict[str, Answer]:
+        with ThreadPoolExecutor(3) as threads:
+            return dict(zip(rows, threads.map(lambda row: _surrounded(account, row), rows.values()), strict=True))
+
+    recorded = {
+        name: _recorded(row, "") or {"value": {key: row[key] for key in ("shown", "made")}}
+        for name, row in rows.items()
+    }
+    compare("preview", rows, recorded, *both(places, ask))
+
+
+def _surrounded(account: Account, row: Mapping[str, Any]) -> Answer:
+    found = previewed(account, around_environment(row), **environment_request(row))
+    if "refused" in found:
+        return found
+    parameters, attributes = found["value"]["parameters"], found["value"]["resources"][0]["attributes"]
+    return {
+        "value": {
+            "shown": {name: parameters[name] for name, usual in SHOWN.items() if parameters[name] != usual},
+            "made": "OS::Heat::Value" if "value" in attributes else "OS::Heat::None",
+        }
+    }
 
 
 def test_structure(places: tuple[Account, Account]) -> None:

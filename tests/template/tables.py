@@ -6,6 +6,7 @@ running Kamado. A table holds what Heat 27.0.1 says; a row with `differs` names 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ PARAMETERS: dict[str, tuple[str, Any]] = {
     "p_hidden": ("string", "s3"),
 }
 LIVE = {"r": {"value": "rv", "show": None}, "j": {"value": {"a": {"b": "B"}, "l": ["x", "y"]}}}
+PROJECT = "2e99d682bcfd4da893dbda76a1b5e09a"  # stands for the project's id
 FILES = {"f.txt": "content"}
 
 _CFN = {"2010-09-09": "AWSTemplateFormatVersion", "2012-12-12": "HeatTemplateFormatVersion"}
@@ -38,10 +40,10 @@ _CFN_TYPES = {
 
 
 def cases(name: str) -> list[dict[str, Any]]:
-    """The rows of a table."""
+    """The rows of a table; of several, one after the other, when ``name`` has a star."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found: list[dict[str, Any]] = yaml.load((CASES / name).read_text(encoding="utf-8"), Loader=loader)
-    return found
+    texts = (path.read_text(encoding="utf-8") for path in sorted(CASES.glob(name)))
+    return [row for text in texts for row in yaml.load(text, Loader=loader)]
 
 
 def differs(row: Mapping[str, Any], question: str) -> bool:
@@ -119,3 +121,33 @@ def around_parameter(schema: Any, version: str = "2018-08-31") -> dict[str, Any]
         "parameters": {"p": schema},
         "resources": {"x": {"type": "OS::Heat::None"}},
     }
+
+
+SHOWN = {"s": "template", "n": "0", "b": "False", "l": "t", "j": '{"t": 1}', "h": "******"}
+"""The parameters of `around_environment` as long as no environment says anything."""
+
+
+def around_environment(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A template with a parameter of each type and one resource `v`, whose type the row may name."""
+    declared = {
+        "s": {"type": "string", "default": "template"},
+        "n": {"type": "number", "default": 0},
+        "b": {"type": "boolean", "default": False},
+        "l": {"type": "comma_delimited_list", "default": "t"},
+        "j": {"type": "json", "default": {"t": 1}},
+        "h": {"type": "string", "default": "t", "hidden": True},
+    }
+    resource = {"type": row.get("resource", "OS::Heat::Value"), "properties": {"value": "x"}}
+    return {"heat_template_version": "2018-08-31", "parameters": declared, "resources": {"v": resource}}
+
+
+def environment_request(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row of `environments.yaml` adds to a request: an environment, or files in order, and the request's own parameters."""
+    made = {
+        request: row[key] for key, request in (("environment", "environment"), ("given", "parameters")) if key in row
+    }
+    if "files" in row:
+        texts = [one if isinstance(one, str) else json.dumps(one) for one in row["files"]]
+        names = [f"{number}.yaml" for number in range(len(texts))]
+        made |= {"environment_files": names, "files": dict(zip(names, texts, strict=True))}
+    return made

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.template.tables import FILES, LIVE, around, differs
+from tests.template.tables import FILES, LIVE, PROJECT, around, differs
 
 from kamado.template import (
     UNKNOWN,
@@ -21,8 +21,9 @@ from kamado.template import (
 )
 from kamado.template.functions import query
 
-CASE_FILE = "functions.yaml"
+CASE_FILE = "functions*.yaml"
 
+PLACES = {"hot": "resources.t.properties.value", "cfn": "Resources.t.Properties.value"}
 BEFORE = {name: dict.fromkeys(values) for name, values in LIVE.items()}
 
 
@@ -37,20 +38,20 @@ def answer(case: dict[str, Any], catalog: Any, table_scope: Any, live: bool) -> 
     """("value", it) or ("refused", (type, sentence))."""
     try:
         template = load(around(case["version"], {"t": case["value"]}, live), files=FILES)
-        parameters = template.bind(Environment(), PseudoParameters("name", "id", "2e99d682bcfd4da893dbda76a1b5e09a"))
+        parameters = template.bind(Environment(), PseudoParameters("name", "<id>" if live else "None", PROJECT))
         errors = [p for p in check(template, parameters, catalog) if p.severity == "error"]
         if errors:
             raise TemplateInvalid(errors)
         outputs, definitions = template.active_outputs(parameters), template.definitions(parameters)
         compiled = outputs["t"].value if live else definitions["t"].properties.get("value")
-        names = {name: name for name in LIVE}
+        names = {name: f"name-{name}-<short>" if live else name for name in LIVE}
         return "value", resolve(compiled, table_scope(parameters, names, LIVE if live else BEFORE))
     except TemplateInvalid as refused:
         return "refused", (refused.error_type, str(refused))
     except ResolveError as refused:
         return "refused", (
             "StackValidationFailed",
-            f"Property error: : resources.t.properties.value: : {refused}",
+            f"Property error: : {PLACES[template.flavour]}: : {refused}",
         )
 
 

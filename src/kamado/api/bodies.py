@@ -210,12 +210,10 @@ def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environme
             raise BadRequest(f"environment_files: {missing[0]} is not in files")
         environments = [Environment.load(files[name], file=name) for name in names]
         merging = any(environment.merge_strategies for environment in environments)
-        merged = Environment.merge_all(environments, types=_parameter_types(body.get("template")) if merging else None)
+        types = _parameter_types(body.get("template")) if merging else None
+        merged = Environment.merge_all(environments, types, names)
     else:
-        source = body.get("environment")
-        if source is not None and not isinstance(source, (str, Mapping)):
-            raise BadRequest("Environment not in valid format: The environment is not a JSON object or YAML mapping.")
-        merged = Environment.load(source, file="environment")
+        merged = Environment.load(body.get("environment"), file="environment")
     own = body.get("parameters")
     if own is None:
         return merged

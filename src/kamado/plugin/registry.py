@@ -240,8 +240,12 @@ class Registry:
         key = (type_name, resource_name if self._singles else "")
         found = self._resolved.get(key)
         if found is None:
-            found = self._resolved[key] = registry_target(self._sections, type_name, resource_name)
+            found = self._resolved[key] = registry_target(self._sections, type_name, resource_name, self._exists)
         return found
+
+    def _exists(self, name: str) -> bool:
+        """Whether a name is a type's or a file's; a file that should be there counts, so that its absence is told."""
+        return name in self._types or name.endswith(ENDINGS) or self._files.text(name) is not None
 
     @property
     def fingerprint(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ _MAPS = frozenset({"parameters", "resource_registry", "parameter_defaults", "par
 HOOKS = ("pre-create", "pre-update", "pre-delete", "post-create", "post-update", "post-delete")
 RESTRICTED_ACTIONS = ("update", "replace")
 STRATEGIES = ("overwrite", "merge", "deep_merge")
+SINK = "zaqar-queue"
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,16 @@ class Environment:
     @classmethod
     def load(
         cls,
-        source: str | bytes | Mapping[str, Any] | None,
+        source: object,
         file: str = "environment",
         limits: Limits | None = None,
     ) -> Environment:
-        """Read an environment from YAML or JSON text or an object; raises TemplateInvalid with all problems."""
+        """Read an environment from YAML or JSON text or an object (None is an empty one); raises TemplateInvalid with all problems."""
         if source is None or (isinstance(source, str | bytes) and not source.strip()):
             return cls()
+        if not isinstance(source, str | bytes | Mapping):
+            words = "Environment not in valid format: The environment is not a JSON object or YAML mapping."
+            raise TemplateInvalid(Problem("KT301", words, "HTTPBadRequest", (), file))
         return cls._from(read(source, file, limits or Limits(), "environment"))
 
     @classmethod
@@ -91,29 +95,29 @@ class Environment:
     def merge_all(
         cls,
         environments: Sequence[Environment],
-        strategies: Mapping[str, str] | None = None,
         types: Mapping[str, str] | None = None,
+        names: Sequence[str] = (),
     ) -> Environment:
-        """Several environments in order, later ones over earlier ones.
+        """Several environment files in order, later ones over earlier ones, as Heat merges them: a null says nothing, and the
+        registry's `resources` of a later file replace all that went before.
 
-        `types` are the parameters' types, which the strategies `merge` and `deep_merge` need; `strategies` come on top of the ones that
-        the environments name themselves. Raises TemplateInvalid for strategies that contradict each other or a parameter's type.
+        `types` are the parameters' types, which the strategies `merge` and `deep_merge` need; `names` the files' names, for messages.
+        Raises TemplateInvalid for strategies that contradict each other or a parameter's type.
         """
-        from kamado.template.merging import merge_parameters
+        from kamado.template.merging import Merging
 
+        merging = Merging(types or {})
         merged = cls()
-        for environment in environments:
-            chosen = {**environment.merge_strategies, **(strategies or {})}
-            joined = merged.merge(environment)
-            if chosen and any(name != "overwrite" for name in chosen.values()):
-                joined = replace(
-                    joined,
-                    parameters=merge_parameters(merged.parameters, environment.parameters, chosen, types or {}),
-                    parameter_defaults=merge_parameters(
-                        merged.parameter_defaults, environment.parameter_defaults, chosen, types or {}
-                    ),
-                )
-            merged = joined
+        for number, environment in enumerate(environments):
+            file = names[number] if number < len(names) else f"environment {number + 1}"
+            ways = merging.ways(environment, file)
+            said = {key: value for key, value in environment.registry.items() if value is not None}
+            merged = replace(
+                merged.merge(environment),
+                parameters=merging.merged(merged.parameters, environment.parameters, ways),
+                parameter_defaults=merging.merged(merged.parameter_defaults, environment.parameter_defaults, ways),
+                registry={**merged.registry, **said},
+            )
         return merged
 
     def with_parameters(self, values: Mapping[str, Any]) -> Environment:
@@ -160,51 +164,63 @@ class Environment:
 EMPTY = Environment()
 
 _SINGLE_KEYS = ("hooks", "restricted_actions", "base_url", "resources")
-_HOPS = 20
+_LOOKS = 100
 
 
-def registry_target(sections: Sequence[Mapping[str, Any]], type_name: str, resource: str = "") -> str:
+def registry_target(
+    sections: Sequence[Mapping[str, Any]],
+    type_name: str,
+    resource: str = "",
+    exists: Callable[[str], bool] | None = None,
+) -> str:
     """What ``resource_registry`` sections make of a type name, followed to its end; a section wins over the ones after it.
 
-    Heat's order inside a section: an entry for the single resource before one for all; an exact name before a pattern; of patterns
-    (``*`` at the end) the longest. A pattern whose target ends in ``*`` too keeps what the star stood for. A name that is mapped to
-    itself is at its end: so a section can say that the ones after it do not count.
+    Heat's order inside a section: the entry for the single resource, then the name's own and every pattern (``*`` at the end) that
+    fits, by the alphabet: so ``My::*`` comes before ``My::Type``. A pattern whose target ends in ``*`` too keeps what the star stood
+    for. What ends at a name that ``exists`` denies is passed over. A name that is mapped to itself is at its end: so a section can
+    say that the ones after it do not count.
     """
-    current = type_name
-    for _ in range(_HOPS):
-        found = next(filter(None, (_step(section, current, resource) for section in sections)), None)
-        if found is None or found == current:
-            break
-        current = found
-    return current
+    return _followed(sections, type_name, resource, exists, set())
 
 
-def _step(section: Mapping[str, Any], name: str, resource: str) -> str | None:
-    entries = section.get("resources")
-    if resource and isinstance(entries, Mapping):
-        for pattern in sorted(entries, key=lambda pattern: (pattern != resource, -len(pattern))):
-            entry = entries[pattern]
-            if isinstance(entry, Mapping) and fnmatch.fnmatchcase(resource, pattern):
-                found = _hop(entry, name)
-                if found is not None:
-                    return found
-    return _hop(section, name)
+def _followed(
+    sections: Sequence[Mapping[str, Any]],
+    name: str,
+    resource: str,
+    exists: Callable[[str], bool] | None,
+    seen: set[str],
+) -> str:
+    seen.add(name)
+    first = ""
+    for target in _targets(sections, name, resource):
+        if target == name:
+            end = name
+        elif target in seen or len(seen) > _LOOKS:  # a circle, or a way that led to nothing
+            continue
+        else:
+            end = _followed(sections, target, resource, exists, seen)
+        if exists is None or exists(end):
+            return end
+        first = first or end
+    return name if exists is not None and exists(name) else first or name
 
 
-def _hop(section: Mapping[str, Any], name: str) -> str | None:
-    exact = section.get(name)
-    if isinstance(exact, str) and name not in _SINGLE_KEYS:
-        return exact
-    patterns = [
-        key
-        for key, target in section.items()
-        if key.endswith("*") and isinstance(target, str) and name.startswith(key[:-1])
-    ]
-    if not patterns:
-        return None
-    longest = max(patterns, key=len)
-    target: str = section[longest]
-    return target[:-1] + name[len(longest) - 1 :] if target.endswith("*") else target
+def _targets(sections: Sequence[Mapping[str, Any]], name: str, resource: str) -> Iterator[str]:
+    if name in _SINGLE_KEYS:
+        return
+    for section in sections:
+        entries = section.get("resources")
+        entry = entries.get(resource) if resource and isinstance(entries, Mapping) else None
+        if isinstance(entry, Mapping) and isinstance(entry.get(name), str):
+            yield entry[name]
+        for key in sorted(key for key in section if key == name or (key.endswith("*") and name.startswith(key[:-1]))):
+            target = section[key]
+            if not isinstance(target, str):
+                continue
+            if key == name or not target.endswith("*"):
+                yield target
+            elif not name.startswith(target[:-1]):
+                yield target[:-1] + name[len(key) - 1 :]
 
 
 def _merged_registry(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,7 +253,7 @@ def _remove(registry: dict[str, Any], key: str) -> None:
     registry.pop(key, None)
 
 
-def _malformed(source: Source, text: str, path: tuple[str, ...], hint: str = "") -> Problem:
+def _malformed(source: Source, text: str, path: tuple[str | int, ...], hint: str = "") -> Problem:
     return source.problem(
         "KT301", f"Environment not in valid format: {text}", path, error_type="HTTPBadRequest", hint=hint
     )
@@ -252,60 +268,82 @@ def _section_problems(source: Source, key: str, value: Any) -> list[Problem]:
         return [_malformed(source, f'environment section "{key}" must be a map', (key,))]
     if key not in _MAPS and not isinstance(value, list):
         return [_malformed(source, f'environment section "{key}" must be a list', (key,))]
+    if key == "event_sinks":
+        return [
+            _malformed(source, f'an entry of "event_sinks" must be a map with the type {SINK}', (key, number))
+            for number, sink in enumerate(value)
+            if not isinstance(sink, Mapping) or sink.get("type") != SINK
+        ]
     return []
 
 
 def _registry_problems(source: Source, registry: Mapping[str, Any]) -> list[Problem]:
     problems: list[Problem] = []
     for key, value in registry.items():
+        here = ("resource_registry", key)
         if key == "resources":
-            problems.extend(_resource_entries(source, value, ("resource_registry", "resources")))
-        elif value is not None and not isinstance(value, str):
-            problems.append(
-                _malformed(
-                    source, f'the registry entry "{key}" must name a type or a template', ("resource_registry", key)
-                )
-            )
-    return problems
-
-
-def _resource_entries(source: Source, entries: Any, path: tuple[str, ...]) -> list[Problem]:
-    if entries is None:
-        return []
-    if not isinstance(entries, Mapping):
-        return [_malformed(source, f'"{".".join(path)}" must be a map', path)]
-    problems: list[Problem] = []
-    for key, value in entries.items():
-        here = (*path, key)
-        if key == "hooks":
-            for word in _unknown_words(value, HOOKS):
-                problems.append(
-                    source.problem(
-                        "KT302",
-                        f'Invalid hook type "{word}" for resource breakpoint, acceptable hook types are: {HOOKS}',
-                        here,
-                        error_type="InvalidBreakPointHook",
-                        hint=did_you_mean(str(word), HOOKS),
-                    )
-                )
-        elif key == "restricted_actions":
-            for word in _unknown_words(value, RESTRICTED_ACTIONS):
-                problems.append(
-                    source.problem(
-                        "KT303",
-                        f'Invalid restricted_action type "{word}" for resource, acceptable restricted_action types are: '
-                        f"{RESTRICTED_ACTIONS}",
-                        here,
-                        error_type="InvalidRestrictedAction",
-                    )
-                )
-        elif isinstance(value, Mapping):
             problems.extend(_resource_entries(source, value, here))
+        elif key in _WORDS:
+            problems.extend(_wrong_words(source, key, value, here))
         elif value is not None and not isinstance(value, str):
             problems.append(_malformed(source, f'the registry entry "{key}" must name a type or a template', here))
     return problems
 
 
-def _unknown_words(value: Any, known: Sequence[str]) -> list[Any]:
-    words = value if isinstance(value, list) else [value]
-    return [word for word in words if word not in known]
+def _resource_entries(source: Source, entries: Any, path: tuple[str, ...]) -> list[Problem]:
+    """What is wrong in `resources`, by the names of resources."""
+    if entries is None:
+        return []
+    if not isinstance(entries, Mapping):
+        return [_malformed(source, f'"{".".join(path)}" must be a map', path)]
+    problems: list[Problem] = []
+    for name, entry in entries.items():
+        if isinstance(entry, str):
+            problems.append(
+                _malformed(source, f'what "{".".join(path)}" says of "{name}" must be a map', (*path, name))
+            )
+        else:
+            problems.extend(_entry_problems(source, name, entry, (*path, name)))
+    return problems
+
+
+def _entry_problems(source: Source, key: str, value: Any, here: tuple[str, ...]) -> list[Problem]:
+    """What is wrong with one line of what is said of a resource: its types, hooks, and the resources inside it."""
+    if key in _WORDS:
+        return _wrong_words(source, key, value, here)
+    if isinstance(value, Mapping):
+        return [
+            problem
+            for inner, entry in value.items()
+            for problem in _entry_problems(source, inner, entry, (*here, inner))
+        ]
+    if value is not None and not isinstance(value, str):
+        return [_malformed(source, f'the registry entry "{key}" must name a type or a template', here)]
+    return []
+
+
+_WORDS: Mapping[str, tuple[str, str, str, str, Sequence[str]]] = {
+    "hooks": ("KT302", "InvalidBreakPointHook", "hook type", "resource breakpoint, acceptable hook", HOOKS),
+    "restricted_actions": (
+        *("KT303", "InvalidRestrictedAction", "restricted_action type", "resource, acceptable restricted_action"),
+        RESTRICTED_ACTIONS,
+    ),
+}
+"""Code, Heat's exception, two parts of its sentence, and the words that are allowed: of the entries that are words or lists of them."""
+
+
+def _wrong_words(source: Source, key: str, value: Any, here: tuple[str, ...]) -> list[Problem]:
+    code, error_type, kind, where, known = _WORDS[key]
+    words = value if isinstance(value, list) else [] if value is None else [value]
+    wrong = [word for word in words if word not in known]
+    if not wrong:
+        return []
+    return [
+        source.problem(
+            code,
+            f'Invalid {kind} "{value}" for {where} types are: {known}',
+            here,
+            error_type=error_type,
+            hint=did_you_mean(str(wrong[0]), known),
+        )
+    ]

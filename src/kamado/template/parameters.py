@@ -293,7 +293,7 @@ def bind(
     """
     problems: list[Problem] = []
     for name in given:
-        if name not in schemas and name not in pseudo:
+        if name not in schemas:
             problems.append(
                 Problem(
                     "KT201",

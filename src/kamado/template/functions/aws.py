@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from kamado.template.functions.core import CallInvalid, Function, ResolveError, Scope
+from kamado.template.functions.core import CallInvalid, Function, ResolveError, Scope, several
+
+_MEMBER = re.compile(r"\.member\.([0-9]+)\.(.*)")
 
 
 class FindInMap(Function):
@@ -16,9 +19,13 @@ class FindInMap(Function):
 
     def check(self, args: Any) -> None:
         """Three items."""
-        if not isinstance(args, list) or len(args) != 3:
-            count = len(args) if isinstance(args, list) else 0
-            raise CallInvalid(repr(f"not enough values to unpack (expected 3, got {count})"))
+        count = len(args) if isinstance(args, list | Mapping | str) else 0
+        known = (
+            "too many values to unpack (expected 3)"
+            if count > 3
+            else f"not enough values to unpack (expected 3, got {count})"
+        )
+        several(args, 3, repr(known))
 
     def evaluate(self, args: Any) -> Any:
         """What the mapping holds there."""
@@ -59,10 +66,7 @@ class Select(Function):
 
     def check(self, args: Any) -> None:
         """Two items."""
-        if args is None:
-            raise CallInvalid("cannot unpack non-iterable NoneType object")
-        if not isinstance(args, list) or len(args) != 2:
-            raise CallInvalid(f'Arguments to "{self.name}" must be of the form [index, collection]')
+        several(args, 2, f'Arguments to "{self.name}" must be of the form [index, collection]')
 
     def evaluate(self, args: Any) -> Any:
         """The item."""
@@ -98,10 +102,7 @@ class Split(Function):
 
     def check(self, args: Any) -> None:
         """Two items."""
-        if args is None:
-            raise CallInvalid("cannot unpack non-iterable NoneType object")
-        if not isinstance(args, list) or len(args) != 2:
-            raise CallInvalid(f'Incorrect arguments to "{self.name}" should be: "{self.name}" : [ ",", "str1,str2"]]')
+        several(args, 2, f'Incorrect arguments to "{self.name}" should be: "{self.name}" : [ ",", "str1,str2"]]')
 
     def evaluate(self, args: Any) -> Any:
         """The pieces."""
@@ -121,14 +122,14 @@ class MemberListToMap(Function):
 
     def check(self, args: Any) -> None:
         """Two names and a list."""
-        if not isinstance(args, list) or len(args) != 3:
-            raise CallInvalid(
-                'Wrong Arguments try: "\n'
-                f"            {{'{self.name}': ['Name', 'Value',\n"
-                "                                     ['.member.0.Name=key',\n"
-                "                                      '.member.0.Value=door']]}\n"
-                '            "'
-            )
+        example = (
+            'Wrong Arguments try: "\n'
+            f"            {{'{self.name}': ['Name', 'Value',\n"
+            "                                     ['.member.0.Name=key',\n"
+            "                                      '.member.0.Value=door']]}\n"
+            '            "'
+        )
+        several(args, 3, example)
         for position, role in ((0, "Key"), (1, "Value")):
             if not isinstance(args[position], str | Function):
                 raise CallInvalid(f"{self.name} {role} Name must be a string")
@@ -137,12 +138,16 @@ class MemberListToMap(Function):
         """The map."""
         self.check(args)
         key_name, value_name, items = args
-        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        if not isinstance(items, list):
+            raise ResolveError("Member list must be a list")
+        if not all(isinstance(item, str) for item in items):
             raise ResolveError("Member list items must be strings")
         rows: dict[str, dict[str, str]] = {}
         for item in items:
             left, equals, value = item.partition("=")
-            parts = left.split(".")
-            if equals and len(parts) == 4 and parts[1] == "member":
-                rows.setdefault(parts[2], {})[parts[3]] = value
+            if not equals:
+                raise ResolveError("Member list items must have the form name=value")
+            member = _MEMBER.fullmatch(left)
+            if member is not None:
+                rows.setdefault(member[1], {})[member[2]] = value
         return {row[key_name]: row[value_name] for row in rows.values() if key_name in row and value_name in row}

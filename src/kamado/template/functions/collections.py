@@ -111,7 +111,7 @@ class MapReplace(Function):
     ) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for key, value in source.items():
-            new_key = keys.get(key, key)
+            new_key = key if keys.get(key) is None else keys[key]
             if not isinstance(new_key, str):
                 raise ResolveError(f"key replacement {new_key} is not a text")
             if new_key != key and new_key in source:

@@ -53,6 +53,15 @@ class CallInvalid(ValueError):
     """The arguments of a call have a shape that can never work; found at load."""
 
 
+def several(args: Any, count: int, sentence: str) -> list[Any]:
+    """``args`` when it is a list of ``count`` items; else CallInvalid: ``sentence``, or Heat's words on what has no items at all."""
+    if args is None or isinstance(args, int | float):
+        raise CallInvalid(f"cannot unpack non-iterable {type(args).__name__} object")
+    if not isinstance(args, list) or len(args) != count:
+        raise CallInvalid(sentence)
+    return args
+
+
 class Scope(Protocol):
     """Where values come from while a compiled value is resolved. Each may answer UNKNOWN."""
 
@@ -93,13 +102,15 @@ class Function:
     macro: ClassVar[bool] = False
     partial: ClassVar[bool] = False
     """Whether `evaluate` can work with unknown values inside its arguments."""
+    literal: ClassVar[bool] = False
+    """Whether its argument has to be written out, so that a call in its place is for `check` to refuse."""
 
     def __init__(self, name: str, args: Any, path: Path, context: CallContext) -> None:
         self.name = name
         self.args = args
         self.path = path
         self.context = context
-        if not isinstance(args, Function):
+        if self.literal or not isinstance(args, Function):
             self.check(args)
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kamado.template.functions.core import ABSENT, CallInvalid, Function, ResolveError, Scope, resolve_inside
+from kamado.template.functions.core import ABSENT, CallInvalid, Function, ResolveError, Scope, resolve_inside, several
 from kamado.template.problems import Problem
 from kamado.template.unknown import UNKNOWN
 
@@ -163,14 +163,19 @@ class CfnGetAtt(GetAttr):
 
     def check(self, args: Any) -> None:
         """Exactly a resource and an attribute."""
-        if not isinstance(args, list) or len(args) != 2:
-            raise CallInvalid(f'Arguments to "{self.name}" must be of the form [resource_name, attribute]')
+        several(args, 2, f'Arguments to "{self.name}" must be of the form [resource_name, attribute]')
 
 
 class Ref(GetResource):
     """`Ref: name`: a resource's identity, or else a parameter's value."""
 
     __slots__ = ()
+    literal = True
+
+    def check(self, args: Any) -> None:
+        """A list, a map or a call names nothing."""
+        if isinstance(args, list | Mapping | Function):
+            raise CallInvalid(f'Argument to "{self.name}" must be a string')
 
     @property
     def parameter(self) -> str | None:
@@ -245,6 +250,7 @@ class ResourceFacade(Function):
     """`resource_facade: metadata | deletion_policy | update_policy`: a field of this stack's resource in the parent stack."""
 
     __slots__ = ()
+    literal = True
     words: Mapping[str, str] = {
         "metadata": "metadata",
         "deletion_policy": "deletion_policy",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlunsplit
 
-from kamado.template.functions.core import CallInvalid, Function, ResolveError
+from kamado.template.functions.core import CallInvalid, Function, ResolveError, several
 from kamado.template.unknown import UNKNOWN
 
 
@@ -41,12 +41,10 @@ class StrReplace(Function):
     def evaluate(self, args: Any) -> Any:
         """The text with everything replaced."""
         text, params = self.parts(args)
-        if params is None:
-            params = {}
         if not isinstance(text, str):
             raise ResolveError(f'"{self.name}" template must be a string')
         if not isinstance(params, Mapping):
-            raise ResolveError(f'"{self.name}" parameters must be a mapping')
+            raise ResolveError(f'"{self.name}" params must be a map')
         self._strictly(params)
         return self._replace(text, sorted(((k, self._text(k, v)) for k, v in params.items()), key=_longest_first))
 
@@ -128,12 +126,9 @@ class CfnReplace(StrReplace):
 
     def parts(self, args: Any) -> tuple[Any, Any]:
         """Text and params."""
-        if not isinstance(args, list) or len(args) != 2:
-            raise CallInvalid(
-                f'Incorrect arguments to "{self.name}" should be: '
-                f'{{"{self.name}": [ {{"$var1": "foo", "%var2%": "bar"}}, "$var1 is %var2%"]}}'
-            )
-        return args[1], args[0]
+        example = f'{{"{self.name}": [ {{"$var1": "foo", "%var2%": "bar"}}, "$var1 is %var2%"]}}'
+        params, text = several(args, 2, f'Incorrect arguments to "{self.name}" should be: {example}')
+        return text, params
 
 
 class ListJoin(Function):
