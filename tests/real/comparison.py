@@ -362,24 +362,30 @@ class Run:
         }
 
     def _tidy(self) -> Any:
-        """Delete what is left of this run: the stack, then what the stack left behind on purpose."""
-        found = self.account.get(f"/stacks/{self.name}")
-        if found is not None:
-            path = f"/stacks/{self.name}/{found['stack']['id']}"
-            self.account.call("DELETE", path)
-            end = time.monotonic() + 120
-            while time.monotonic() < end:
-                now = self.account.get(path)
-                if now is None or now["stack"]["stack_status"] in ("DELETE_COMPLETE", "DELETE_FAILED"):
-                    break
-                time.sleep(0.3)
+        """Delete what is left of this run: the stack, what the stack left behind on purpose, and a stack that could not go before."""
+        self._end()
         left = self._cloud()
         for _ in range(2):
             for (physical, kind), _name in reversed(self.seen.items()):
                 if kind in _IN_CLOUD:
                     service, paths = _IN_CLOUD[kind]
                     self._cloud_call("DELETE", service, paths[0].format(id=physical))
+        self._end()
         return {key: value if isinstance(value, int) else "there" for key, value in left.items()}
+
+    def _end(self) -> None:
+        """Delete the stack if there is one, and wait for that."""
+        found = self.account.get(f"/stacks/{self.name}")
+        if found is None:
+            return
+        path = f"/stacks/{self.name}/{found['stack']['id']}"
+        self.account.call("DELETE", path)
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            now = self.account.get(path)
+            if now is None or now["stack"]["stack_status"] in ("DELETE_COMPLETE", "DELETE_FAILED"):
+                break
+            time.sleep(0.3)
 
     def mask(self, text: str) -> str:
         """``text`` without what is another thing at each run."""

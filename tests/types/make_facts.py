@@ -15,7 +15,7 @@ KEPT = ("kind", "support", "service", "physical_resource_name_limit", "propertie
 def compact(reference: dict) -> dict:
     """Only classes, only what is compared."""
     return {
-        name: {key: entry[key] for key in KEPT if key in entry}
+        name: {key: entry[key] for key in KEPT if key in entry} | {"class": entry["class"].rpartition(".")[2]}
         for name, entry in reference["types"].items()
         if entry["kind"] == "class"
     }

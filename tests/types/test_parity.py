@@ -108,6 +108,7 @@ def type_differences(name: str) -> list[str]:
         },
         "support": {"status": cls.support.status, "since": cls.support.since},
         "name limit": cls.physical_name_limit,
+        "class": cls.schema.called,
     }
     theirs = {
         "properties": {key: expected(shape) for key, shape in fact["properties"].items()},
@@ -117,6 +118,7 @@ def type_differences(name: str) -> list[str]:
         },
         "support": {"status": fact["support"]["status"], "since": fact["support"].get("since")},
         "name limit": fact["physical_resource_name_limit"],
+        "class": fact["class"],
     }
     return [found for found in differences(ours, theirs, name) if found not in EXPLAINED]
 
