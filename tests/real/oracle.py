@@ -1,7 +1,8 @@
 """What one place, a real Heat or Kamado, says to a row of the tables in `tests/template/cases`, as plain data.
 
 A value is asked for by a preview: it is the property of a resource that nobody makes. Many go into one template; when that is refused,
-it is asked again in halves, so that a refusal is always the answer to one row alone. Then the same values are outputs of a stack that
+it is asked again in halves, so that a refusal is always the answer to one row alone; what is known to be refused (`alone`) is asked
+by itself at once. Then the same values are outputs of a stack that
 is really made. An answer is `{"value": …}`, `{"refused": sentence, "type": …, "status": …}` or, of an output, `{"error": …}`.
 """
 
@@ -10,7 +11,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import requests
@@ -22,6 +24,7 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _NAME = re.compile(r"oracle-[0-9a-f]{6}")
 _SHORT = re.compile(r"(name-\w+-)[a-z0-9]{12}")
 _AT_ONCE = 60
+_AT_A_TIME = 3
 
 
 def previewed(account: Account, template: Any, **request: Any) -> Answer:
@@ -35,7 +38,9 @@ def validated(account: Account, template: Any, **request: Any) -> Answer:
     return _read(account, account.call("POST", "/validate", {"template": template, **request}), None)
 
 
-def properties(account: Account, version: str, values: Mapping[str, Any]) -> dict[str, Answer]:
+def properties(
+    account: Account, version: str, values: Mapping[str, Any], alone: Collection[str] = ()
+) -> dict[str, Answer]:
     """What each of ``values`` is as a property of a resource, as long as no resource exists."""
 
     def ask(named: Mapping[str, Any]) -> Answer:
@@ -44,29 +49,44 @@ def properties(account: Account, version: str, values: Mapping[str, Any]) -> dic
             return found
         return {"value": {one["resource_name"]: one["properties"]["value"] for one in found["value"]["resources"]}}
 
-    return _in_halves(values, "t", ask)
+    return _asked(values, alone, ask)
 
 
-def conditions(account: Account, version: str, values: Mapping[str, Any]) -> dict[str, Answer]:
+def conditions(
+    account: Account, version: str, values: Mapping[str, Any], alone: Collection[str] = ()
+) -> dict[str, Answer]:
     """Whether each of ``values`` may stand where a condition is defined."""
 
     def ask(named: Mapping[str, Any]) -> Answer:
         found = previewed(account, around(version, {}, conditions=dict(named)), files=FILES)
         return found if "refused" in found else {"value": dict.fromkeys(named, True)}
 
-    return _in_halves(values, "t", ask)
+    return _asked(values, alone, ask)
 
 
-def outputs(account: Account, version: str, values: Mapping[str, Any], stack: str) -> dict[str, Answer]:
+def outputs(
+    account: Account, version: str, values: Mapping[str, Any], stack: str, alone: Collection[str] = ()
+) -> dict[str, Answer]:
     """What each of ``values`` is as an output of a finished stack, which is made for that under the name ``stack``."""
 
     def ask(named: Mapping[str, Any]) -> Answer:
         found = previewed(account, around(version, named, as_outputs=True), files=FILES)
         return found if "refused" in found else {"value": dict(named)}
 
-    found = _in_halves(values, "t", ask)
+    found = _asked(values, alone, ask)
     accepted = {name: answer["value"] for name, answer in found.items() if "value" in answer}
     return {**found, **_of_a_stack(account, stack, around(version, accepted, as_outputs=True))}
+
+
+def _asked(
+    values: Mapping[str, Any], alone: Collection[str], ask: Callable[[Mapping[str, Any]], Answer]
+) -> dict[str, Answer]:
+    """Answers by name; those in ``alone`` are asked for one by one, some at the same time."""
+    single = [{name: values[name]} for name in values if name in alone]
+    together = {name: value for name, value in values.items() if name not in alone}
+    with ThreadPoolExecutor(_AT_A_TIME) as threads:
+        parts = list(threads.map(lambda part: _in_halves(part, "t", ask), [*single, *([together] if together else [])]))
+    return {name: answer for part in parts for name, answer in part.items()}
 
 
 def _in_halves(values: Mapping[str, Any], alone: str, ask: Callable[[Mapping[str, Any]], Answer]) -> dict[str, Answer]:

@@ -83,7 +83,7 @@ def test_everything_at_once() -> None:
         ("error", "KT405", "t.yaml", 6),
         ("error", "KT405", "t.yaml", 6),
         ("error", "KT407", "t.yaml", 7),
-        ("error", "KT408", "t.yaml", 8),
+        ("warning", "KT408", "t.yaml", 8),
     ]
 
 

@@ -289,6 +289,7 @@ class _Checker:
     # outputs
 
     def _output(self, output: Output) -> None:
+        """As Heat: an attribute of nothing is refused; what else refers to nothing is the output's error once it is read."""
         for call, at, _ in _placed_calls(output.value, output.path, ""):
             path = (*at, call.name)
             if isinstance(call, GetAttr):
@@ -310,7 +311,7 @@ class _Checker:
                         "KT408",
                         f'{dotted(path)}: : The specified reference "{name}" (in unknown) is incorrect.',
                         path,
-                        severity="warning" if known else "error",
+                        severity="warning",
                         hint="its condition is false" if known else did_you_mean(name, self.definitions),
                     )
             elif isinstance(call, GetParam) and call.parameter is not None and call.parameter not in self.parameters:
@@ -318,6 +319,7 @@ class _Checker:
                     "KT409",
                     f"{dotted(path)}: : The Parameter ({call.parameter}) was not provided.",
                     path,
+                    severity="warning",
                     hint=did_you_mean(call.parameter, self.parameters),
                 )
 
