@@ -14,6 +14,7 @@ from tests.kamado_process import KamadoProcess
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".venv-clients"
+SCRIPTS = Path(__file__).parent
 WANTED = ("python-openstackclient", "python-heatclient", "openstacksdk")
 CONFIG = "[DEFAULT]\nenable_stack_adopt = true\nenable_stack_abandon = true\n"
 
@@ -42,7 +43,7 @@ class Clients:
     def run(self, script: str, *words: str, given: str = "", admin: bool = False) -> str:
         """What a script prints; it must end well."""
         done = subprocess.run(
-            [self._python, Path(__file__).parent / script, *words],
+            [self._python, SCRIPTS / script, *words],
             input=given,
             env=self._admin if admin else self._user,
             capture_output=True,
@@ -52,6 +53,16 @@ class Clients:
         )
         assert done.returncode == 0, done.stderr[-6000:] + done.stdout[-2000:]
         return done.stdout
+
+    def start(self, script: str, admin: bool = False) -> subprocess.Popen[str]:
+        """A script that is talked with, line by line; ends when its input does."""
+        return subprocess.Popen(
+            [self._python, SCRIPTS / script],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self._admin if admin else self._user,
+            text=True,
+        )
 
 
 @pytest.fixture(scope="session")
