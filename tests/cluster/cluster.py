@@ -144,7 +144,10 @@ class Cluster:
         port = free_ports(1)[0] if self.api_ports else self._first_port
         self.api_ports.append(port)
         config = self.folder / f"api{len(self.api_ports)}.conf"
-        config.write_text(f"[heat_api]\nbind_host = 127.0.0.1\nbind_port = {port}\n")
+        sections = {"heat_api": port, "heat_api_cfn": 0}
+        config.write_text(
+            "".join(f"[{name}]\nbind_host = 127.0.0.1\nbind_port = {at}\n" for name, at in sections.items())
+        )
         self._start("api", [*self._files, config], len(self.api_ports)).wait_for("answers at")
         return self.site("demo", port)
 

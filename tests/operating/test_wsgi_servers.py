@@ -28,6 +28,9 @@ connection = sqlite:///{database}
 [heat_api]
 bind_host = 127.0.0.1
 bind_port = {port}
+[heat_api_cfn]
+bind_host = 127.0.0.1
+bind_port = 0
 [keystone_authtoken]
 auth_url = {auth_url}
 username = heat

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from kamado.cli.main import settings_of
@@ -22,18 +24,17 @@ def api(ctx: click.Context) -> None:
     settings = settings_of(ctx.find_root())
     set_up_logging(settings)
     parts = assemble.Parts(settings)
-    try:
-        server, cfn = WebServer(parts.api(), settings.api), WebServer(parts.cfn(), settings.cfn)
-        server.start()
-        cfn.start()
-        numbers = parts.metrics_server()
-        click.echo(f"Kamado's API answers at http://{settings.api.host}:{server.port}")
+    with ExitStack() as stack:
+        stack.callback(parts.close)
+        try:
+            rest, cfn = WebServer(parts.api(), settings.api), WebServer(parts.cfn(), settings.cfn)
+            for server in (rest, cfn):
+                server.start()
+                stack.callback(server.stop)
+            numbers = parts.metrics_server()
+            if numbers:
+                stack.callback(numbers.stop)
+        except (OSError, MessagingMissing) as error:
+            raise click.ClickException(str(error)) from error
+        click.echo(f"Kamado's API answers at http://{settings.api.host}:{rest.port}")
         wait_for_signal()
-        cfn.stop()
-        server.stop()
-        if numbers:
-            numbers.stop()
-    except (OSError, MessagingMissing) as error:
-        raise click.ClickException(str(error)) from error
-    finally:
-        parts.close()
