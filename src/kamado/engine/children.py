@@ -67,7 +67,8 @@ def child_environment(parent: Mapping[str, Any], resource: str, child: ChildTemp
     registry = dict(parent.get("resource_registry") or {})
     singles = registry.get("resources") or {}
     inner = singles.get(resource) if isinstance(singles, Mapping) else None
-    registry["resources"] = dict(inner) if isinstance(inner, Mapping) else {}
+    below = inner.items() if isinstance(inner, Mapping) else ()
+    registry["resources"] = {name: entry for name, entry in below if isinstance(entry, Mapping)}
     if child.hides is not None and child.hides != child.template:
         if registry.get(child.hides) == child.template:
             del registry[child.hides]
