@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo test lint format fuzz bench test-real compare-heat chaos clean
+.PHONY: help demo test lint format fuzz bench test-real compare-heat chaos clean test-cluster
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ compare-heat: $(VENV)/.test-installed ## Put the language's tables and the cases
 
 chaos: $(VENV)/.test-installed ## Kill every scenario at each of its points, live through 500 random schedules (ARGS="live 1-5000")
 	$(BIN)/python -m tests.simulation $(ARGS)
+
+test-cluster: $(VENV)/.test-installed ## Several APIs and engines over PostgreSQL, MariaDB and RabbitMQ, killed, paused, cut off
+	$(BIN)/python -m pytest -m cluster -n 2 tests/cluster $(ARGS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis src/*.egg-info

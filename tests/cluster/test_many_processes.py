@@ -10,6 +10,8 @@ from tests.cluster.cluster import networks, settled, until
 from tests.cluster.conftest import Start
 from tests.wire_cutter import WireCutter
 
+pytestmark = pytest.mark.cluster
+
 SLOW = {"service": "network", "method": "POST", "path": "/v2.0/networks", "action": "delay", "times": None}
 
 
