@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 import falcon
 from cheroot import wsgi as cheroot_wsgi
 
-from kamado.localcloud import blockstorage, compute, identity, image, network, seed
+from kamado.localcloud import blockstorage, compute, identity, image, network, objectstore, seed
 from kamado.localcloud.clock import Clock, SystemClock
 from kamado.localcloud.collection import Collection
 from kamado.localcloud.crud import requests_of
@@ -36,6 +36,7 @@ SERVICES: tuple[Service, ...] = (
     network.SERVICE,
     blockstorage.SERVICE,
     compute.SERVICE,
+    objectstore.SERVICE,
 )
 
 THREADS = 10
@@ -270,12 +271,13 @@ def application(cloud: LocalCloud, service: Service) -> "falcon.App[Any, Any]":
 
 
 def _positional(path: str) -> tuple[str, tuple[str, ...]]:
-    """Falcon wants one name for one place, whatever follows it; ours are named after what they hold."""
+    """Falcon wants one name for one place, whatever follows it; ours are named after what they hold (`{name:path}`: all that follows)."""
     parts, names = [], []
     for part in path.split("/"):
         if part.startswith("{") and part.endswith("}"):
-            names.append(part[1:-1])
-            part = f"{{p{len(names)}}}"
+            name, colon, converter = part[1:-1].partition(":")
+            names.append(name)
+            part = f"{{p{len(names)}{colon}{converter}}}"
         parts.append(part)
     return "/".join(parts) or "/", tuple(names)
 
