@@ -36,6 +36,7 @@ from kamado.model.records import CredentialRecord, OperationRecord, StackRecord
 from kamado.orchestrator import credentials
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import MissingCredentialError
+from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin.global_environment import GlobalEnvironmentInvalid
 from kamado.plugin.registry import Registry
 from kamado.processes import EngineThread, WebServer
@@ -129,6 +130,11 @@ def users_of(store: Store, factory: CloudFactory, stack: StackRecord) -> users.S
     return users.StackUsers(factory, f"{stack.project_id[:27]}-{root_id}", known, remember)
 
 
+def software_of(store: Store, settings: Settings, stack: StackRecord) -> StackSoftware:
+    """The software configs and deployments of a stack's project."""
+    return StackSoftware(stack, store, BlockingSystemClock(), settings.orchestrator)
+
+
 def remove_user_project(store: Store, factory: CloudFactory, stack: StackRecord) -> None:
     """Remove the project of the users of a root stack that is going. Raises CloudError."""
     now = store.stacks.get(stack.id, show_deleted=True)
@@ -220,6 +226,7 @@ class Parts:
             watch=self.watchers,
             cloud=self._cloud_of,
             users=partial(users_of, self.store, self.clouds),
+            software=partial(software_of, self.store, self.settings),
             on_deleted=self._clean_up,
             tell=self.bus.tell if self.bus else nobody_else,
         )

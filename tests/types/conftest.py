@@ -1,6 +1,7 @@
 """A real local cloud over HTTP; nothing of ours is replaced."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.types.rig import Rig
@@ -8,6 +9,7 @@ from tests.types.rig import Rig
 from kamado.cloud.limits import CallLimits
 from kamado.cloud.session import CloudFactory, CloudSettings, ServiceUser
 from kamado.localcloud.server import LocalCloud
+from kamado.store import Store
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,11 @@ def admin_rig(local_cloud: LocalCloud, clouds: CloudFactory) -> Iterator[Rig]:
 def bare_rig() -> Rig:
     """Without a cloud, for types that live in the engine."""
     return Rig()
+
+
+@pytest.fixture
+def stored_rig(tmp_path: Path) -> Iterator[Rig]:
+    """With the engine's tables, without a cloud."""
+    store = Store.open(f"sqlite:///{tmp_path / 'kamado.sqlite'}", "0123456789abcdef0123456789abcdef", durable=False)
+    yield Rig(store=store)
+    store.close()

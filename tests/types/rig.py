@@ -12,11 +12,14 @@ from kamado.cloud.session import Cloud
 from kamado.localcloud.server import LocalCloud
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, Status
-from kamado.model.records import ResourceRecord
+from kamado.model.records import ResourceRecord, StackRecord, Target
+from kamado.orchestrator.context import OrchestratorSettings
+from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
+from kamado.store import Store
 
 REGISTRY = Registry.load()
 
@@ -59,12 +62,13 @@ class Saver:
 
 
 class Rig:
-    """A stack with resources in it."""
+    """A stack with resources in it; what needs tables of the engine's own has them in `store`."""
 
-    def __init__(self, cloud: Cloud | None = None, local: LocalCloud | None = None) -> None:
+    def __init__(self, cloud: Cloud | None = None, local: LocalCloud | None = None, store: Store | None = None) -> None:
         self.clock = Clock()
         self.cloud = cloud
         self.local = local
+        self.store = store
         self.stack = StackInfo(new_id(), "stack", "project" if cloud is None else cloud.project_id)
         self.made: list[Resource] = []
 
@@ -90,8 +94,26 @@ class Rig:
     def again(self, record: ResourceRecord, values: Mapping[str, Any], saver: Saver | None = None) -> Resource:
         """The resource of a row, as after a restart."""
         cloud = self.cloud
-        ports = Ports(self.clock, *(() if cloud is None else (lambda: cloud,)), saver=saver or Saver())
+        ways: dict[str, Any] = {} if cloud is None else {"cloud": lambda: cloud}
+        if self.store is not None:
+            ways["software"] = self.software
+        ports = Ports(self.clock, saver=saver or Saver(), **ways)
         return lifecycle.build(REGISTRY, record, self.stack, ports, properties=values)
+
+    def software(self) -> StackSoftware:
+        """Configs and deployments of the stack's project."""
+        assert self.store is not None
+        stack = StackRecord(
+            id=self.stack.id,
+            project_id=self.stack.project_id,
+            name="stack",
+            action=Action.CREATE,
+            status=Status.IN_PROGRESS,
+            reason="",
+            created_at=self.clock.now(),
+            target=Target("template"),
+        )
+        return StackSoftware(stack, self.store, self.clock, OrchestratorSettings())
 
     def run(self, resource: Resource, action: Action | str, changes: Mapping[str, Any] | None = None) -> None:
         """The action from start to end, its token passing through JSON as the store would do."""

@@ -31,6 +31,7 @@ from kamado.engine.targets import TargetLoader
 from kamado.localcloud.identity.seeding import SERVICE_PASSWORD
 from kamado.localcloud.server import LocalCloud
 from kamado.orchestrator.context import OrchestratorSettings, Services
+from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin.registry import Registry
 from kamado.store import Journal, Store
 from kamado.streams import StreamingServer
@@ -113,6 +114,7 @@ class Stand:
                 self.store.credentials.get(operation.credential_id or stack.credential_id)
             ),
             users=lambda stack: assemble.users_of(self.store, self.factory, stack),
+            software=lambda stack: StackSoftware.of(self.services, stack),
             on_deleted=lambda stack: assemble.remove_user_project(self.store, self.factory, stack),
         )
         self.engine = Engine(ports, EngineSettings(poll_first=0.02, claim_interval=0.5), loader=self.targets)

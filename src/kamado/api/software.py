@@ -10,7 +10,8 @@ from kamado.api import bodies, query, schemas, views
 from kamado.api.call import Call
 from kamado.orchestrator import software
 from kamado.orchestrator.errors import Refused
-from kamado.orchestrator.software import NewConfig, NewDeployment
+from kamado.orchestrator.software import NewDeployment
+from kamado.plugin.software import NewConfig, told
 
 
 def list_configs(call: Call, resp: Response) -> None:
@@ -36,13 +37,13 @@ def create_config(call: Call, resp: Response) -> None:
         outputs=body.get("outputs"),
         options=body.get("options") or {},
     )
-    resp.media = {"software_config": software.told(software.create_config(call.services, call.context, wanted))}
+    resp.media = {"software_config": told(software.create_config(call.services, call.context, wanted))}
 
 
 def get_config(call: Call, resp: Response) -> None:
     """GET /software_configs/{id}."""
     found = software.show_config(call.services, call.context, call.path["config_id"])
-    resp.media = {"software_config": software.told(found)}
+    resp.media = {"software_config": told(found)}
 
 
 def delete_config(call: Call, resp: Response) -> None:
@@ -60,7 +61,7 @@ def list_deployments(call: Call, resp: Response) -> None:
 def get_server_metadata(call: Call, resp: Response) -> None:
     """GET /software_deployments/metadata/{server_id}: what the agent on a server is to do."""
     found = software.metadata_for(call.services, call.context, call.path["server_id"])
-    resp.media = {"metadata": [software.told(config) for config in found]}
+    resp.media = {"metadata": [told(config) for config in found]}
 
 
 def create_deployment(call: Call, resp: Response) -> None:

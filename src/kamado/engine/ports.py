@@ -296,6 +296,11 @@ def no_users(stack: StackRecord) -> Any:
     raise LookupError(f"there are no users of stacks here (of {stack.name})")
 
 
+def no_software(stack: StackRecord) -> Any:
+    """The software configs of stacks where none are kept."""
+    raise LookupError(f"there are no software configs here (of {stack.name})")
+
+
 def nothing_to_clean(stack: StackRecord) -> None:
     """The clean-up of a deleted stack that has nothing to clean."""
 
@@ -305,8 +310,9 @@ class EnginePorts:
     """Everything an engine is given.
 
     ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``users`` gives the
-    users of a stack (`kamado.cloud.users.StackUsers`). ``on_deleted`` removes what a deleted stack leaves behind (credentials, the
-    project of its users); it may be called more than once. ``random`` spreads waits; a simulation gives one with a seed. ``tell``
+    users of a stack (`kamado.cloud.users.StackUsers`), ``software`` its configs (`kamado.plugin.context.Software`).
+    ``on_deleted`` removes what a deleted stack leaves behind (credentials, the project of its users); it may be called more
+    than once. ``random`` spreads waits; a simulation gives one with a seed. ``tell``
     says to engines in other processes, without waiting, that operations on these nested stacks have ended, or (none
     named) that there is work in the queue.
     """
@@ -319,6 +325,7 @@ class EnginePorts:
     registry: TypeSource
     cloud: CloudPort
     users: Callable[[StackRecord], Any] = no_users
+    software: Callable[[StackRecord], Any] = no_software
     on_deleted: Callable[[StackRecord], None] = nothing_to_clean
     tell: Callable[[Collection[str]], None] = nobody_else
     random: Random = field(default_factory=Random)

@@ -106,6 +106,7 @@ class Run:
             children=self._children_of(row),
             siblings=Siblings(self.ports.store.resources, self.stack.id),
             users=partial(self.ports.users, self.stack),
+            software=partial(self.ports.software, self.stack),
             wanted=self.plan.wanted.get(row.name, frozenset()),
         )
         types = self.desired.types

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from kamado.engine.children import ChildReader
@@ -20,6 +21,7 @@ from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import ResourceNotFound
+from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.registry import Registry, UnknownType
@@ -252,7 +254,8 @@ def reading_ports(services: Services, context: RequestContext, stack: StackRecor
     # Of the port for nested stacks only reading is used: nobody but the engine begins anything.
     children: Any = ChildReader(services.store, services.targets, services.clock, cloud, services.settings.region_name)
     siblings = Siblings(services.store.resources, stack.id)
-    return Ports(clock=services.clock, cloud=cloud, children=children, siblings=siblings)
+    software = partial(StackSoftware.of, services, stack)
+    return Ports(clock=services.clock, cloud=cloud, children=children, siblings=siblings, software=software)
 
 
 def stack_info(services: Services, stack: StackRecord) -> StackInfo:

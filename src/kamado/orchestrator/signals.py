@@ -29,6 +29,7 @@ from kamado.orchestrator.errors import (
     ResourceNotFound,
 )
 from kamado.orchestrator.resources import stack_info, types_of
+from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports
 from kamado.plugin.errors import NoActionRequired
@@ -86,6 +87,7 @@ def signal(services: Services, stack: StackRecord, name: str, details: Mapping[s
         saver=_RowSaver(services.store.resources, row.id),
         siblings=Siblings(services.store.resources, stack.id),
         users=partial(services.users_of, stack),
+        software=partial(StackSoftware.of, services, stack),
     )
     try:
         resource = lifecycle.build(types_of(services, stack), row, stack_info(services, stack), ports)

@@ -9,33 +9,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from kamado.model.identifiers import new_id
 from kamado.model.records import SoftwareConfigRecord, SoftwareDeploymentRecord
-from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.context import OrchestratorSettings, RequestContext, Services
 from kamado.orchestrator.errors import InvalidRestrictedAction, NotFound, Refused, RequestLimitExceeded
 from kamado.plugin import software
+from kamado.plugin.context import Clock
+from kamado.plugin.software import NewConfig
 from kamado.store.errors import ConfigGone, ConfigInUse
+from kamado.store.store import Store
 
 DEPLOYMENTS = "deployments"
 """The key of a server's metadata under which its configs are."""
 
 _LARGEST_SIGNAL = 1024 * 1024
 """Bytes of a signal that are read; a longer one is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewConfig:
-    """A config that is asked for; ``inputs`` and ``outputs`` as they were sent."""
-
-    name: str | None = None
-    group: str | None = None
-    config: Any = None
-    inputs: Any = None
-    outputs: Any = None
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +40,22 @@ class NewDeployment:
     status: str | None = None
     status_reason: str | None = None
     stack_user_project_id: str | None = None
+
+
+class Keeper(Protocol):
+    """What keeping configs and deployments needs of the services."""
+
+    @property
+    def store(self) -> Store:
+        """Where they are kept."""
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+
+    @property
+    def settings(self) -> OrchestratorSettings:
+        """How many a project may have."""
 
 
 def _project(context: RequestContext) -> str | None:
@@ -65,28 +72,42 @@ def create_config(services: Services, context: RequestContext, wanted: NewConfig
     :raises Refused: inputs or outputs are not as they should be.
     :raises RequestLimitExceeded: the project has all that it may have.
     """
+    record = new_config(services, context.project_id, new_id(), wanted)
+    if not context.is_admin:
+        has_room_for_config(services, context.project_id)
+    services.store.software_configs.create(record)
+    return record
+
+
+def new_config(keeper: Keeper, project_id: str, config_id: str, wanted: NewConfig) -> SoftwareConfigRecord:
+    """A config as it is kept.
+
+    :raises Refused: inputs or outputs are not as they should be.
+    """
     try:
         inputs, outputs = software.inputs(wanted.inputs or []), software.outputs(wanted.outputs or [])
     except ValueError as error:
         raise Refused("ValueError", str(error)) from error
-    most = services.settings.max_software_configs_per_tenant
-    if not context.is_admin and most != -1 and services.store.software_configs.count(context.project_id) >= most:
-        raise RequestLimitExceeded.of(
-            f"You have reached the maximum software configs per tenant, {most}. Please delete some software configs."
-        )
-    record = SoftwareConfigRecord(
-        id=new_id(),
-        project_id=context.project_id,
+    return SoftwareConfigRecord(
+        id=config_id,
+        project_id=project_id,
         name=wanted.name,
         group=wanted.group,
-        created_at=services.clock.now(),
+        created_at=keeper.clock.now(),
         config=wanted.config,
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         options=wanted.options,
     )
-    services.store.software_configs.create(record)
-    return record
+
+
+def has_room_for_config(keeper: Keeper, project_id: str) -> None:
+    """Raises RequestLimitExceeded when a project has all the configs that it may have."""
+    most = keeper.settings.max_software_configs_per_tenant
+    if most != -1 and keeper.store.software_configs.count(project_id) >= most:
+        raise RequestLimitExceeded.of(
+            f"You have reached the maximum software configs per tenant, {most}. Please delete some software configs."
+        )
 
 
 def list_configs(
@@ -113,8 +134,16 @@ def delete_config(services: Services, context: RequestContext, config_id: str) -
     :raises InvalidRestrictedAction: a deployment has it.
     """
     show_config(services, context, config_id)
+    remove_config(services, config_id)
+
+
+def remove_config(keeper: Keeper, config_id: str) -> None:
+    """Remove a config; one that is gone is fine.
+
+    :raises InvalidRestrictedAction: a deployment has it.
+    """
     try:
-        services.store.software_configs.remove(config_id)
+        keeper.store.software_configs.remove(config_id)
     except ConfigInUse as error:
         raise InvalidRestrictedAction(
             f"Software config with id {config_id} can not be deleted as it is referenced."
@@ -269,25 +298,11 @@ def metadata_for(services: Services, context: RequestContext, server_id: str) ->
     return server_metadata(services, _project(context), server_id)
 
 
-def told(config: SoftwareConfigRecord) -> dict[str, Any]:
-    """A config as servers are told of it, and as the API shows it."""
-    return {
-        "id": config.id,
-        "name": config.name,
-        "group": config.group,
-        "creation_time": config.created_at.isoformat()[:19] + "Z",
-        "config": config.config,
-        "inputs": [dict(one) for one in config.inputs],
-        "outputs": [dict(one) for one in config.outputs],
-        "options": dict(config.options),
-    }
-
-
 def _tell_server(services: Services, deployment: SoftwareDeploymentRecord) -> None:
     """Write into the metadata of the server's resource what it is to have."""
     rows = services.store.resources.by_physical_id(deployment.project_id, deployment.server_id)
     if not rows:
         return
-    configs = [told(one) for one in server_metadata(services, deployment.project_id, deployment.server_id)]
+    configs = [software.told(one) for one in server_metadata(services, deployment.project_id, deployment.server_id)]
     for row in rows:
         services.store.resources.change(row.id, lambda now: ({"metadata": {**now.metadata, DEPLOYMENTS: configs}}, ()))

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from kamado.cloud.session import Cloud
 from kamado.cloud.users import StackUsers
 from kamado.model.lifecycle import Action, Status
-from kamado.model.records import ResourceRecord
+from kamado.model.records import ResourceRecord, SoftwareConfigRecord
+from kamado.plugin.software import NewConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,27 @@ class Children(Protocol):
         """What the child was last asked to be, None when there is no child."""
 
 
+class Software(Protocol):
+    """The port through which a type keeps software configs and deployments in its stack's project; durable on return.
+
+    Ids are the caller's, so that what is made by a call that is repeated is made once.
+    """
+
+    def make_config(self, config_id: str, wanted: NewConfig) -> None:
+        """A config; one that is there stays as it is. Raises PermanentError when it is refused."""
+
+    def config(self, config_id: str) -> SoftwareConfigRecord | None:
+        """A config, None when there is none in the project."""
+
+    def remove_config(self, config_id: str) -> None:
+        """Removes a config; one that is gone is fine. Raises PermanentError when it is deployed."""
+
+
+def no_software() -> Software:
+    """The configs of something that may have none."""
+    raise LookupError("there are no software configs here")
+
+
 def no_users() -> StackUsers:
     """The users of something that may have none (what is only looked at)."""
     raise LookupError("there are no users of a stack here")
@@ -164,7 +186,7 @@ class NotSaved:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ways out of a resource: cloud, time, durable storage, child stacks, its neighbours, the users of its stack."""
+    """The ways out of a resource: cloud, time, durable storage, child stacks, its neighbours, the users of its stack, software."""
 
     clock: Clock
     cloud: Callable[[], Cloud] = no_cloud
@@ -172,5 +194,6 @@ class Ports:
     children: Children | None = None
     siblings: Siblings | None = None
     users: Callable[[], StackUsers] = no_users
+    software: Callable[[], Software] = no_software
     wanted: frozenset[str | None] = frozenset()
     """Names of the resource's attributes that its stack reads somewhere; None stands for all of them."""

@@ -7,8 +7,10 @@ servers know.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from kamado.model.records import SoftwareConfigRecord
 from kamado.template.problems import dotted
 from kamado.template.schema import AllowedValues, PropertyType, Schema, ValuesInvalid, coerce_all
 
@@ -17,6 +19,12 @@ IN_PROGRESS, COMPLETE, FAILED = "IN_PROGRESS", "COMPLETE", "FAILED"
 STATUS_CODE = "deploy_status_code"
 TOLD_ALWAYS = ("deploy_stdout", "deploy_stderr", STATUS_CODE)
 """Outputs that every deployment has, declared or not."""
+
+UNGROUPED = "Heat::Ungrouped"
+"""The group of a config that no tool on servers runs."""
+
+ACTIONS = ("CREATE", "UPDATE", "DELETE", "SUSPEND", "RESUME")
+"""Actions of a stack at which a server may have something to do."""
 
 IO_TYPES = ("String", "Number", "CommaDelimitedList", "Json", "Boolean")
 
@@ -33,6 +41,18 @@ _COMMON = {
     "type": Schema(PropertyType.STRING, default="String", constraints=(AllowedValues(IO_TYPES),)),
 }
 _OUTPUT = {**_COMMON, "error_output": Schema(PropertyType.BOOLEAN, default=False)}
+
+
+@dataclass(frozen=True, slots=True)
+class NewConfig:
+    """A config that is asked for; ``inputs`` and ``outputs`` as they were sent."""
+
+    name: str | None = None
+    group: str | None = None
+    config: Any = None
+    inputs: Any = None
+    outputs: Any = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def inputs(declared: Any) -> list[dict[str, Any]]:
@@ -108,4 +128,18 @@ def signalled(
         "output_values": values,
         "status": FAILED if failures else COMPLETE,
         "status_reason": reason or "Outputs received",
+    }
+
+
+def told(config: SoftwareConfigRecord) -> dict[str, Any]:
+    """A config as servers are told of it, and as the API shows it."""
+    return {
+        "id": config.id,
+        "name": config.name,
+        "group": config.group,
+        "creation_time": config.created_at.isoformat()[:19] + "Z",
+        "config": config.config,
+        "inputs": [dict(one) for one in config.inputs],
+        "outputs": [dict(one) for one in config.outputs],
+        "options": dict(config.options),
     }

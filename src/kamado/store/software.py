@@ -107,7 +107,7 @@ class SoftwareConfigs:
         self._store = store
 
     def create(self, record: SoftwareConfigRecord) -> None:
-        """Write a new one."""
+        """Write a new one; one with that id that is there already is left as it is."""
         data = {
             "config": record.config,
             "inputs": list(record.inputs),
@@ -122,7 +122,13 @@ class SoftwareConfigs:
             "created_at": encode_time(record.created_at),
             "data": self._store.cipher.seal_map(data),
         }
-        self._store.write(lambda connection: bulk.insert(connection, schema.software_config, [row]))
+        there = select(_CONFIG.id).where(_CONFIG.id == record.id)
+
+        def work(connection: Connection) -> None:
+            if connection.execute(there).first() is None:
+                bulk.insert(connection, schema.software_config, [row])
+
+        self._store.write(work)
 
     def get(self, key: str, project_id: str | None) -> SoftwareConfigRecord | None:
         """One of them."""

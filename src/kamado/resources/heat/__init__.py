@@ -5,6 +5,13 @@ from kamado.resources.heat.none_resource import NoneResource
 from kamado.resources.heat.random_string import RandomString
 from kamado.resources.heat.resource_chain import ResourceChain
 from kamado.resources.heat.resource_group import ResourceGroup
+from kamado.resources.heat.software_config import (
+    CloudConfig,
+    MultipartMime,
+    SoftwareComponent,
+    SoftwareConfig,
+    StructuredConfig,
+)
 from kamado.resources.heat.test_resource import TestResource
 from kamado.resources.heat.value import Value
 from kamado.resources.heat.wait_condition import AwsWaitCondition, WaitCondition
@@ -15,4 +22,5 @@ from kamado.resources.heat.wait_condition_handle import (
 )
 
 TYPES = (RandomString, Value, NoneResource, TestResource, Delay, ResourceGroup, ResourceChain, WaitCondition,
-         AwsWaitCondition, WaitConditionHandle, AwsWaitConditionHandle, UpdateWaitConditionHandle)  # fmt: skip
+         AwsWaitCondition, WaitConditionHandle, AwsWaitConditionHandle, UpdateWaitConditionHandle, SoftwareConfig,
+         StructuredConfig, CloudConfig, MultipartMime, SoftwareComponent)  # fmt: skip

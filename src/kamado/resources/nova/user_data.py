@@ -7,17 +7,12 @@ the same bytes: a create that is done again after a crash sends what the first o
 
 from __future__ import annotations
 
-import email
-import email.message
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from kamado.plugin.multipart import Part, multipart, own_parts
 from kamado.resources.nova import guest_scripts
 
 RAW = "RAW"
@@ -25,15 +20,6 @@ CFNTOOLS = "HEAT_CFNTOOLS"
 SOFTWARE_CONFIG = "SOFTWARE_CONFIG"
 
 _IGNITION_PATHS = ("/var/lib/heat-cfntools/cfn-init-data", "/var/lib/cloud/data/cfn-init-data")
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One attachment: its content, its file name and the second half of its type (empty: plain text)."""
-
-    content: str
-    filename: str
-    subtype: str
 
 
 def build(text: str, style: str, metadata: Mapping[str, Any], metadata_url: str | None) -> str:
@@ -63,37 +49,6 @@ def build(text: str, style: str, metadata: Mapping[str, Any], metadata_url: str 
         parts.append(Part(metadata_url, "cfn-metadata-server", "x-cfninitdata"))
         parts.append(Part(boto_config(metadata_url), "cfn-boto-cfg", "x-cfninitdata"))
     return multipart(parts)
-
-
-def own_parts(text: str) -> list[Part]:
-    """The parts of user data that is multipart itself (OS::Heat::MultipartMime); else the text as one plain part."""
-    message = email.message_from_string(text)
-    if not message.is_multipart():
-        return [Part(text, "", "")]
-    return [
-        Part(_payload(part), part.get_filename() or "", part.get_content_subtype())
-        for part in message.walk()
-        if not part.is_multipart()
-    ]
-
-
-def _payload(part: email.message.Message) -> str:
-    raw = part.get_payload(decode=True)
-    if not isinstance(raw, bytes):
-        return ""
-    return raw.decode(part.get_content_charset() or "utf-8", "replace")
-
-
-def multipart(parts: Sequence[Part]) -> str:
-    """The parts as one multipart/mixed text."""
-    digest = hashlib.sha256(repr([(part.content, part.filename, part.subtype) for part in parts]).encode()).hexdigest()
-    whole = MIMEMultipart(boundary=f"==============={digest[:32]}==")
-    for part in parts:
-        charset = "us-ascii" if part.content.isascii() else "utf-8"
-        attachment = MIMEText(part.content, part.subtype or "plain", charset)
-        attachment.add_header("Content-Disposition", "attachment", filename=part.filename)
-        whole.attach(attachment)
-    return whole.as_string()
 
 
 def metadata_server_url(endpoint: str) -> str:
