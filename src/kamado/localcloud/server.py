@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 import falcon
 from cheroot import wsgi as cheroot_wsgi
 
-from kamado.localcloud import blockstorage, compute, identity, image, network, objectstore, seed
+from kamado.localcloud import blockstorage, compute, identity, image, messaging, network, objectstore, seed
 from kamado.localcloud.clock import Clock, SystemClock
 from kamado.localcloud.collection import Collection
 from kamado.localcloud.crud import requests_of
@@ -37,6 +37,7 @@ SERVICES: tuple[Service, ...] = (
     blockstorage.SERVICE,
     compute.SERVICE,
     objectstore.SERVICE,
+    messaging.SERVICE,
 )
 
 THREADS = 10
