@@ -23,6 +23,7 @@ from kamado.engine.basis import Basis, below, rows_digest
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.system import InlineCalls
+from kamado.engine.watching import Nobody, Watch
 from kamado.model.changes import Change
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, OperationState, Phase, Status
@@ -35,7 +36,16 @@ from kamado.resources.heat import TYPES as HEAT_TYPES
 from kamado.store import Journal, Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-NESTED_TYPES = frozenset({"one.yaml", "two.yaml", "My::One", "OS::Heat::ResourceGroup", "OS::Heat::ResourceChain"})
+NESTED_TYPES = frozenset(
+    {
+        "one.yaml",
+        "two.yaml",
+        "My::One",
+        "OS::Heat::ResourceGroup",
+        "OS::Heat::ResourceChain",
+        "OS::Heat::AutoScalingGroup",
+    }
+)
 """Types of tests that stand for nested stacks."""
 
 
@@ -64,6 +74,7 @@ class Cloud:
         self.wait: Callable[[float], None] = lambda _: None
         self.made = 0
         self.forgotten: set[str] = set()
+        self.users: dict[str, str] = {}
 
     def _call(self, verb: str, what: str, work: Callable[[], Any]) -> Any:
         self.point(f"before {verb} {what}")
@@ -131,12 +142,44 @@ class Cloud:
         self.things.pop(key, None)
         self.forgotten.add(key)
 
+    def address(self, service: str) -> str:
+        """Where a service answers."""
+        return f"http://cloud/{service}"
+
     def _name(self, key: str) -> str:
         return str(self.things.get(key, {}).get("name", key))
 
     def called(self, verb: str) -> list[str]:
         """Resource names that a verb was called for, in order."""
         return [what.split("-")[1] if "-" in what else what for done, what in self.calls if done == verb]
+
+
+class Users:
+    """The users of stacks, kept in the cloud beside its things."""
+
+    auth_url, region, insecure, domain_id, waitcondition_url = "http://cloud/v3", "R", False, "d", ""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def project_id(self) -> str:
+        return "users"
+
+    def make(self, name: str, password: str) -> str:
+        self._cloud.users[f"user-{name}"] = password
+        return f"user-{name}"
+
+    def find(self, name: str) -> str | None:
+        return f"user-{name}" if f"user-{name}" in self._cloud.users else None
+
+    def make_keys(self, user_id: str, access: str, secret: str) -> None:
+        assert user_id in self._cloud.users
+
+    def set_enabled(self, user_id: str, enabled: bool) -> None:
+        assert user_id in self._cloud.users
+
+    def remove(self, user_id: str) -> None:
+        self._cloud.users.pop(user_id, None)
 
 
 @resource_type("Test::Thing")
@@ -516,6 +559,7 @@ class World(Look):
         self.points: list[str] = []
         self.kill_at: int | None = None
         self.dead = False
+        self.watch: Watch = Nobody()
 
     def close(self) -> None:
         """Ends the loop and the journal's thread."""
@@ -558,6 +602,8 @@ class World(Look):
             store_calls=calls,
             registry=self.registry,
             cloud=lambda stack, operation: self.cloud,
+            users=lambda stack: Users(self.cloud),
+            watch=self.watch,
         )
 
     def accept(

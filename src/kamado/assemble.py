@@ -204,8 +204,7 @@ class Parts:
     @cached_property
     def watchers(self) -> Watchers:
         """Whoever watches the engine."""
-        notify = self.notifier.stack_changed if self.notifier else None
-        return Watchers(self.metrics, self.traces, notify)
+        return Watchers(self.metrics, self.traces, self.notifier)
 
     def metrics_server(self) -> Server | None:
         """The numbers on a port of their own, answering; None when there is to be none. Raises OSError when it is taken."""

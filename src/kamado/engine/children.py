@@ -80,6 +80,20 @@ def child_environment(parent: Mapping[str, Any], resource: str, child: ChildTemp
     return {**kept, "resource_registry": registry, "parameters": dict(child.parameters)}
 
 
+def child_target(
+    loader: TargetLoader, above: Target, row: ResourceRecord, child: ChildTemplate
+) -> tuple[Target, Template]:
+    """What the nested stack of a row is to be, in a stack that is to be ``above``; and its template. May write bodies."""
+    environment = child_environment(above.environment, row.name, child)
+    target = loader.child_target(above, child.template, environment)
+    template = loader.template(target)
+    hidden = {name for name, one in template.parameters.items() if one.hidden or row.secret}
+    hidden |= set(above.environment.get("encrypted_param_names") or ())
+    if hidden:
+        target = replace(target, environment={**environment, "encrypted_param_names": sorted(hidden)})
+    return target, template
+
+
 class ChildReader:
     """Reads child stacks. ``cloud``: for attributes that nobody has read yet. Safe from any thread."""
 
@@ -134,6 +148,10 @@ class ChildReader:
         standing = (in_use(several) for several in rows.values())
         return {row.name: self._of_row(stack, row, name) for row in standing if row is not None}
 
+    def failed(self, stack_id: str) -> frozenset[str]:
+        """See `kamado.plugin.context.Children`."""
+        return self._store.resources.failed(stack_id)
+
     def template(self, stack_id: str) -> ChildTemplate | None:
         """See `kamado.plugin.context.Children`."""
         stack = self._store.stacks.get(stack_id)
@@ -151,7 +169,7 @@ class ChildReader:
         reader: Any = self  # of what the port offers only reading is used
         ports = Ports(clock=self._clock, cloud=self._cloud, children=reader)
         built = lifecycle.build(types, row, stack_info(stack, self._region), ports)
-        return built.read_attributes([name]).get(name)
+        return lifecycle.read(built, [name]).get(name)
 
 
 def _value(value: Any, scope: RowScope) -> Any:
@@ -277,12 +295,4 @@ class ChildStacks(ChildReader):
         )
 
     def _target(self, child: ChildTemplate) -> tuple[Target, Template]:
-        above = self._parent.operation.target
-        environment = child_environment(above.environment, self._row.name, child)
-        target = self._loader.child_target(above, child.template, environment)
-        template = self._loader.template(target)
-        hidden = {name for name, one in template.parameters.items() if one.hidden or self._row.secret}
-        hidden |= set(above.environment.get("encrypted_param_names") or ())
-        if hidden:
-            target = replace(target, environment={**environment, "encrypted_param_names": sorted(hidden)})
-        return target, template
+        return child_target(self._loader, self._parent.operation.target, self._row, child)

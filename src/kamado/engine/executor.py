@@ -34,7 +34,7 @@ from kamado.engine.targets import Desired, TargetLoader
 from kamado.engine.waiting import Bells, Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
-from kamado.model.records import SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
+from kamado.model.records import RESIZE, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.template_resource import TemplateResource
 from kamado.template import TemplateInvalid
@@ -103,6 +103,7 @@ class Execution:
         moved = ""
         if operation.epoch == 1:  # not again by who takes it over
             _tell(self._ports, operation, stack, Status.IN_PROGRESS, events.started(operation.action))
+            await _tell_resize(self._ports, operation, stack, Status.IN_PROGRESS)
         if self._stop is Stop.NONE and not self.paused:
             try:
                 moved = await call(partial(holding.what_moved, self._ports, operation, stack, rows))
@@ -313,7 +314,9 @@ class Execution:
             ledger.note(change)
         await settled(ledger.flush())
         self._bells.waiting.ended(stack.id, nested=stack.owner_id is not None)
-        _tell_end(self._ports, operation, stack, changes)
+        ended = _tell_end(self._ports, operation, stack, changes)
+        if ended is not None:
+            await _tell_resize(self._ports, operation, stack, *ended)
 
     def _exported(self, stack: StackRecord, rows: list[ResourceRecord]) -> dict[str, Any]:
         store = self._ports.store
@@ -355,20 +358,31 @@ def _tell(ports: EnginePorts, operation: OperationRecord, stack: StackRecord, st
     ports.watch.stack_changed(shown, ids_of(operation))
 
 
-def _tell_end(ports: EnginePorts, operation: OperationRecord, stack: StackRecord, changes: list[Any]) -> None:
-    """Of an end that is durable; one that was superseded ends no action of the stack's."""
+async def _tell_resize(
+    ports: EnginePorts, operation: OperationRecord, stack: StackRecord, status: Status, reason: str = ""
+) -> None:
+    """Of a group that a signal resizes: told of the stack that the group is in."""
+    resize = operation.options.get(RESIZE)
+    if resize is None or stack.owner_id is None:
+        return
+    above = await ports.store_calls.run(partial(ports.store.stacks.get, stack.owner_id, True))
+    if above is not None:
+        ports.watch.group_resized(above, resize, status, reason)
+
+
+def _tell_end(
+    ports: EnginePorts, operation: OperationRecord, stack: StackRecord, changes: list[Any]
+) -> tuple[Status, str] | None:
+    """Of an end that is durable; one that was superseded ends no action of the stack's. How it ended, if it did."""
     values = next(change.values for change in changes if isinstance(change, UpdateOperation))
     state = OperationState(values["state"])
-    if state is not OperationState.SUPERSEDED:
-        _tell(
-            ports,
-            operation,
-            stack,
-            Status.COMPLETE if state is OperationState.DONE else Status.FAILED,
-            str(values["reason"]),
-        )
     seconds = (ports.clock.now() - operation.created_at).total_seconds()
     ports.watch.operation_ended(operation.action.value, state.value.lower(), seconds)
+    if state is OperationState.SUPERSEDED:
+        return None
+    status, reason = Status.COMPLETE if state is OperationState.DONE else Status.FAILED, str(values["reason"])
+    _tell(ports, operation, stack, status, reason)
+    return status, reason
 
 
 def _class_name(run: Run, step: Step) -> str:

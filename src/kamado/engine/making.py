@@ -399,7 +399,9 @@ def _begun(wanted: Wanted) -> dict[str, Any]:
     """What a row has to say as soon as its update begins: what it is now, and to a nested stack what its template reads of the parent."""
     begun: dict[str, Any] = {"implementation": wanted.kind.type_name}
     if wanted.kind.composite:
-        begun |= {"metadata": wanted.metadata, "deletion_policy": wanted.definition.deletion_policy}
+        begun["deletion_policy"] = wanted.definition.deletion_policy
+        if not wanted.kind.keeps_metadata:
+            begun["metadata"] = wanted.metadata
     return begun
 
 
@@ -441,7 +443,9 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
         hook = waits_at(row) or ""
         yield from _hold(run, row.id, hook, Action.CREATE if hook == "post-create" else Action.UPDATE)
         row = run.ledger.rows[row.id]
-    missing = {name for name in run.plan.wanted.get(wanted.name, ()) if name is not None and name not in row.attributes}
+    stale = wanted.kind.changes_beside
+    named = (name for name in run.plan.wanted.get(wanted.name, ()) if name is not None)
+    missing = {name for name in named if stale or name not in row.attributes}
     values: dict[str, Any] = {**wanted.applied(), "replaced_by": None}
     if missing:
         resource = run.resource(row, row.properties, row.metadata)
@@ -496,7 +500,7 @@ def _read(wanted: Wanted, resource: Resource, names: Any) -> Routine[dict[str, A
     attributes: dict[str, Any] = {}
 
     def read() -> dict[str, Any]:
-        values = dict(resource.read_attributes(sorted(plain))) if plain else {}
+        values = lifecycle.read(resource, sorted(plain)) if plain else {}
         reference = resource.reference()
         if reference != resource.physical_id:
             values[REFERENCE] = reference

@@ -76,6 +76,9 @@ class Rows(Protocol):
     def named(self, stack_id: str, names: Collection[str]) -> list[ResourceRecord]:
         """The rows of these names, those being replaced too."""
 
+    def failed(self, stack_id: str) -> frozenset[str]:
+        """Names of a stack's resources that have failed and were not replaced."""
+
     def holding(self, stack_id: str, physical_id: str) -> list[ResourceRecord]:
         """The rows of a stack that have this physical id."""
 

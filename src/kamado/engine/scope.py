@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kamado.model.records import ResourceRecord
-from kamado.plugin.stack_resource import EACH
-from kamado.template import Parameters, walk
+from kamado.plugin.stack_resource import EACH, OF_MEMBERS
+from kamado.template import Definition, Output, Parameters, walk
 
 REFERENCE = "$reference"
 """The key in a row's attributes under which ``get_resource``'s value is kept."""
@@ -69,14 +69,24 @@ def attribute_names(paths: Iterable[tuple[str, tuple[Any, ...]]]) -> dict[str, s
     return names
 
 
+def attributes_read(
+    definitions: Mapping[str, Definition], outputs: Mapping[str, Output]
+) -> dict[str, frozenset[str | None]]:
+    """The same of everything that a template says: in its resources and in its outputs."""
+    found = attribute_names(pair for definition in definitions.values() for pair in definition.attributes)
+    for name, names in attribute_names(pair for output in outputs.values() for pair in output.attributes).items():
+        found.setdefault(name, set()).update(names)
+    return {name: frozenset(names) for name, names in found.items()}
+
+
 def attribute_place(path: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """The name of the attribute that a path begins with, and what is left of the path.
 
-    ``resource.<name>`` with something after it is an attribute of a resource in a nested stack, ``attributes`` one of all members of a
-    group: those are one name.
+    ``resource.<name>`` with something after it is an attribute of a resource in a nested stack, ``attributes`` (``outputs``,
+    ``outputs_list``) one of all members of a group: those are one name.
     """
     name = str(path[0])
-    longer = name == "attributes" or (name.startswith("resource.") and name.count(".") == 1)
+    longer = name in OF_MEMBERS or (name.startswith("resource.") and name.count(".") == 1)
     if longer and len(path) > 1 and isinstance(path[1], str):
         return f"{name}.{path[1]}", tuple(path[2:])
     return name, tuple(path[1:])

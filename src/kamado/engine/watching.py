@@ -7,8 +7,9 @@ loop, so a watcher must neither block nor raise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
+from kamado.model.lifecycle import Status
 from kamado.model.records import ResourceRecord, StackRecord
 
 
@@ -17,6 +18,12 @@ class Watch(Protocol):
 
     def stack_changed(self, stack: StackRecord, ids: Mapping[str, str]) -> None:
         """A stack has the state that the record shows; the end of an action is told when it is durable."""
+
+    def group_resized(self, stack: StackRecord, resize: Mapping[str, Any], status: Status, reason: str) -> None:
+        """A group of a stack is being resized because a signal asked for it (IN_PROGRESS), has been, or could not be (FAILED, ``reason``).
+
+        ``resize``: what was asked for, as the option `kamado.model.records.RESIZE` has it.
+        """
 
     def resource_changed(self, row: ResourceRecord, ids: Mapping[str, str]) -> None:
         """A resource has the state that the row shows."""
@@ -32,6 +39,9 @@ class Nobody:
     """Nobody watches."""
 
     def stack_changed(self, stack: StackRecord, ids: Mapping[str, str]) -> None:
+        """Nothing."""
+
+    def group_resized(self, stack: StackRecord, resize: Mapping[str, Any], status: Status, reason: str) -> None:
         """Nothing."""
 
     def resource_changed(self, row: ResourceRecord, ids: Mapping[str, str]) -> None:

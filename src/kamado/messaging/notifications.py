@@ -100,8 +100,19 @@ class Notifier:
         if stack.action is not Action.INIT:
             self._outbox.put(of_stack(stack, self._level))
 
-    def put(self, notice: Notice) -> None:
-        """Sends any other. Never blocks."""
+    def group_resized(self, stack: StackRecord, resize: Mapping[str, Any], status: Status, reason: str) -> None:
+        """Sends the notice of a group of the stack that is resized (`kamado.model.records.RESIZE`). Never blocks."""
+        done = status is Status.COMPLETE
+        notice = of_resize(
+            stack,
+            _SUFFIX[status],
+            group=str(resize["group"]),
+            capacity=resize["after" if done else "capacity"],
+            adjustment=resize["adjustment"],
+            adjustment_type=str(resize["adjustment_type"]),
+            message=reason if status is Status.FAILED else "",
+            level=self._level,
+        )
         self._outbox.put(notice)
 
     def close(self) -> None:

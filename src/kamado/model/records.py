@@ -28,6 +28,8 @@ CONVERGE = "converge"
 """Option of an UPDATE operation: what is really there is looked at before comparing."""
 PLAN = "plan"
 """Option of an operation that is held to a plan: its ``basis``, the stack as it was ``before``, and whether it is ``checked``."""
+RESIZE = "resize"
+"""Option of an UPDATE operation on a group's nested stack that a signal asked for: what notifications say of it."""
 SNAPSHOT_ID = "snapshot_id"
 """Option of a SNAPSHOT operation: the snapshot that it fills."""
 

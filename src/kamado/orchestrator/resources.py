@@ -300,7 +300,7 @@ def _read(resource: Resource, names: Sequence[str]) -> dict[str, Any]:
     if not names:
         return {}
     try:
-        found = resource.read_attributes(names)
+        found = lifecycle.read(resource, names)
     except Exception as error:
         # Whatever a type or a cloud may raise, it must not hide the rest of the resource.
         reason = lifecycle.outcome(error, resource.name).reason

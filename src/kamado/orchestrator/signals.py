@@ -29,6 +29,7 @@ from kamado.orchestrator.errors import (
     ResourceNotFound,
 )
 from kamado.orchestrator.resources import stack_info, types_of
+from kamado.orchestrator.scaling import Resizing
 from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports
@@ -81,9 +82,11 @@ def signal(services: Services, stack: StackRecord, name: str, details: Mapping[s
     if row is None:
         definitions = {} if stack.deleted_at else services.targets.desired(stack, stack.target).definitions
         raise ResourceNotAvailable.of(name) if name in definitions else ResourceNotFound.of(name, stack.name)
+    resizing = Resizing(services, stack, lambda: _line(services, row, "SIGNAL", _words(details)))
     ports = Ports(
         clock=services.clock,
         cloud=partial(services.cloud_of, stack),
+        groups=resizing,
         saver=_RowSaver(services.store.resources, row.id),
         siblings=Siblings(services.store.resources, stack.id),
         users=partial(services.users_of, stack),
@@ -101,21 +104,30 @@ def signal(services: Services, stack: StackRecord, name: str, details: Mapping[s
         raise NotSupported.of(f"Signal resource during {row.action}")
     if not lifecycle.takes_signals(resource):
         raise ResourceActionNotSupported.of("signal")
-    _handle(services, resource, row, details)
+    try:
+        said = _handle(resource, row, details)
+    except NoActionRequired:
+        return
+    if said is None:
+        return
+    if not resizing.done:  # else that was told in the transaction that began it
+        _tell(services, row, "SIGNAL", said)
+    services.ring(row.id)
 
 
-def _handle(services: Services, resource: Resource, row: ResourceRecord, details: Mapping[str, Any] | None) -> None:
-    """Whatever a handler raises was not asked for by the one who signals, so it is not told to him."""
+def _handle(resource: Resource, row: ResourceRecord, details: Mapping[str, Any] | None) -> str | None:
+    """What history says of the signal, None when it failed: whatever a handler raises was not asked for by the one who signals, so it is
+    not told to him. Raises NoActionRequired.
+    """
     try:
         answer = lifecycle.signal(resource, details)
     except NoActionRequired:
-        return
+        raise
     except Exception as error:
         reason = lifecycle.outcome(error, resource.name).reason
         _LOG.warning("a signal failed: %s", reason, extra={"action": "signal_failed", "stack": row.stack_id})
-        return
-    _tell(services, row, "SIGNAL", f"Signal: {answer}" if answer else _words(details))
-    services.ring(row.id)
+        return None
+    return f"Signal: {answer}" if answer else _words(details)
 
 
 def _words(details: Mapping[str, Any] | None) -> str:
@@ -127,13 +139,13 @@ def _words(details: Mapping[str, Any] | None) -> str:
 
 
 def _tell(services: Services, row: ResourceRecord, action: str, reason: str) -> None:
+    services.store.resources.change(row.id, lambda now: ({}, (_line(services, now, action, reason),)))
+
+
+def _line(services: Services, row: ResourceRecord, action: str, reason: str) -> EventRecord:
     """A line of history with an action that may be none of a row's."""
-
-    def decide(now: ResourceRecord) -> _Decision:
-        line = resource_event(now, None, services.clock.now())
-        return {}, (replace(line, action=action, reason=reason[:REASON_LIMIT]),)
-
-    services.store.resources.change(row.id, decide)
+    line = resource_event(row, None, services.clock.now())
+    return replace(line, action=action, reason=reason[:REASON_LIMIT])
 
 
 def _clear_hook(services: Services, stack: StackRecord, resource: Resource, row: ResourceRecord, hook: str) -> None:

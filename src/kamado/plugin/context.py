@@ -136,6 +136,20 @@ class Children(Protocol):
     def template(self, stack_id: str) -> ChildTemplate | None:
         """What the child was last asked to be, None when there is no child."""
 
+    def failed(self, stack_id: str) -> frozenset[str]:
+        """Names of the child's resources that have failed."""
+
+
+class Groups(Protocol):
+    """The port through which a signal has a group of its stack resized. Only there while a signal is handled."""
+
+    def adjust(self, reference: str, adjustment: Any) -> None:
+        """Begins to bring the group that is known by ``reference`` to another size; durable on return, together with the signal's history.
+
+        ``adjustment``: a `kamado.plugin.scaling.Adjustment`. Raises NoActionRequired when there is nothing to do, PermanentError when there
+        is no such group.
+        """
+
 
 class Software(Protocol):
     """The port through which a type keeps software configs and deployments in its stack's project; durable on return.
@@ -186,7 +200,7 @@ class NotSaved:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ways out of a resource: cloud, time, durable storage, child stacks, its neighbours, the users of its stack, software."""
+    """The ways out of a resource: cloud, time, durable storage, child stacks, neighbours, the users of its stack, software, groups."""
 
     clock: Clock
     cloud: Callable[[], Cloud] = no_cloud
@@ -195,5 +209,6 @@ class Ports:
     siblings: Siblings | None = None
     users: Callable[[], StackUsers] = no_users
     software: Callable[[], Software] = no_software
+    groups: Groups | None = None
     wanted: frozenset[str | None] = frozenset()
     """Names of the resource's attributes that its stack reads somewhere; None stands for all of them."""

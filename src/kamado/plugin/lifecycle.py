@@ -29,6 +29,8 @@ from kamado.plugin.errors import (
     heat_name,
 )
 from kamado.plugin.resource import Resource
+from kamado.plugin.stack_resource import OF_MEMBERS
+from kamado.template import walk
 from kamado.template.properties import canonical, coerce_properties
 from kamado.template.schema import CustomCheck, TypeSchema
 from kamado.template.unknown import contains_unknown
@@ -233,6 +235,21 @@ def signal(resource: Resource, details: Mapping[str, Any] | None) -> Any:
     """Hands a signal over (None: one without details); the handler's answer goes into the event's reason."""
     handler = getattr(resource, "handle_signal", None)
     return None if handler is None else handler(details)
+
+
+def read(resource: Resource, names: Collection[str]) -> dict[str, Any]:
+    """Attributes as templates name them: one of a group's may come with a step into it (``outputs.<name>``), which others do not know."""
+    steps = {name: name.partition(".") for name in names}
+    apart = {
+        name: (before, after)
+        for name, (before, _, after) in steps.items()
+        if after and before in OF_MEMBERS and before not in resource.takes_keys
+    }
+    plain = [name for name in names if name not in apart]
+    whole = {before for before, _ in apart.values()}
+    found = dict(resource.read_attributes([*plain, *sorted(whole.difference(plain))]))
+    inner = {name: walk(found.get(before), (after,)) for name, (before, after) in apart.items()}
+    return {name: inner[name] if name in inner else found.get(name) for name in names}
 
 
 def outcome(error: BaseException, resource_name: str = "") -> Outcome:

@@ -81,6 +81,10 @@ class Resource(Kind):
     """Each update of the stack replaces it."""
     keeps_metadata: ClassVar[bool] = False
     """The metadata belongs to the resource once it is made (signals are kept in it): an update leaves it alone."""
+    takes_keys: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that it wants to be asked together with the first step of the path into them: ``attributes.<step>``."""
+    changes_beside: ClassVar[bool] = False
+    """Its attributes change beside the operations of its stack (a group that is scaled): each update reads those that are used anew."""
     always_replace_on_check_failed: ClassVar[bool] = True
     """Whether one that a check found broken, or a user marked as such, is replaced without asking the cloud again."""
 

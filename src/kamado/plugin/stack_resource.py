@@ -27,6 +27,9 @@ EACH = "$each"
 NESTED = "resource."
 """How an attribute begins that is one of the child's resources: ``resource.<name>.<attribute>``."""
 
+OF_MEMBERS = frozenset({"attributes", "outputs", "outputs_list"})
+"""Attributes of groups that are read together with the name of an attribute of the members: ``attributes.<name>``."""
+
 
 class StackResource(Resource, ABC):
     """A resource that is a stack."""

@@ -230,6 +230,14 @@ class Resources:
         table = schema.resource.c
         return self._records(table.physical_id == physical_id, table.stack_id.in_(stacks))
 
+    def failed(self, stack_id: str) -> frozenset[str]:
+        """Names of a stack's resources that have failed and were not replaced. 1 query."""
+        table = schema.resource.c
+        statement = select(table.name).where(
+            table.stack_id == stack_id, table.status == str(Status.FAILED), table.replaced_by.is_(None)
+        )
+        return frozenset(self._store.read(lambda connection: connection.scalars(statement).all()))
+
     def holding(self, stack_id: str, physical_id: str) -> list[ResourceRecord]:
         """The rows of a stack that have this physical id, oldest first."""
         table = schema.resource.c
@@ -255,22 +263,7 @@ class Resources:
         ``decide`` is given the locked row and says which fields get which values, and what is told of it; it may raise to refuse. An
         operation that runs writes only what it changes itself, so its other fields are safe from it. 3 queries.
         """
-        table = schema.resource
-        statement = select(*_COLUMNS).where(table.c.id == key).with_for_update()
-        cipher = self._store.cipher
-
-        def work(connection: Connection) -> ResourceRecord | None:
-            found = connection.execute(statement).first()
-            if found is None:
-                return None
-            row = resource_record(found, cipher)
-            values, events = decide(row)
-            if values:
-                bulk.update(connection, table, {key: resource_values(values, row.secret, cipher)})
-            bulk.insert(connection, schema.event, [event_row(record, cipher) for record in events])
-            return replace(row, **values)
-
-        return self._store.write(work)
+        return self._store.write(lambda connection: change_row(connection, key, decide, self._store.cipher))
 
     def _records(self, *conditions: Any) -> list[ResourceRecord]:
         table = schema.resource.c
@@ -281,6 +274,25 @@ class Resources:
             return [resource_record(row, cipher) for row in connection.execute(statement)]
 
         return self._store.read(work)
+
+
+def lock_row(connection: Connection, key: str) -> None:
+    """Keep others from writing a row until the transaction ends."""
+    connection.execute(select(schema.resource.c.id).where(schema.resource.c.id == key).with_for_update())
+
+
+def change_row(connection: Connection, key: str, decide: Decide, cipher: Cipher) -> ResourceRecord | None:
+    """`Resources.change` within a transaction."""
+    table = schema.resource
+    found = connection.execute(select(*_COLUMNS).where(table.c.id == key).with_for_update()).first()
+    if found is None:
+        return None
+    row = resource_record(found, cipher)
+    values, events = decide(row)
+    if values:
+        bulk.update(connection, table, {key: resource_values(values, row.secret, cipher)})
+    bulk.insert(connection, schema.event, [event_row(record, cipher) for record in events])
+    return replace(row, **values)
 
 
 def in_use(records: Collection[ResourceRecord]) -> dict[str, ResourceRecord]:

@@ -29,6 +29,7 @@ from kamado.store.encoding import (
 from kamado.store.errors import LeaseLost, NameTaken, StackGone
 from kamado.store.events import beyond, event_row
 from kamado.store.operations import live_operations, operation_row, target_columns
+from kamado.store.resources import Decide, change_row, lock_row
 from kamado.store.snapshots import fail_snapshot, snapshot_row
 
 if TYPE_CHECKING:
@@ -289,13 +290,15 @@ class Stacks:
         unless: Unless | None = None,
         fence: Fence | None = None,
         snapshot: SnapshotRecord | None = None,
+        row: tuple[str, Decide] | None = None,
     ) -> list[str]:
         """Accept an operation on an existing stack in one transaction; the ids of the operations it supersedes.
 
         ``stack_values`` are new values of the stack's fields (``operation_id`` is set by itself). A pending operation of the
         stack ends at once as SUPERSEDED, a running one is told to stop and keeps the stack until its engine ended it.
         ``unless`` may refuse: it is called with the locked row and the live operations. 7 queries. Raises `StackGone`,
-        `LeaseLost`, and what ``unless`` raises. ``snapshot`` is made in the same transaction.
+        `LeaseLost`, and what ``unless`` raises. ``snapshot`` is made in the same transaction,
+        and ``row`` (the id of a resource of any stack) changed as `kamado.store.resources.Resources.change` does; it may refuse too.
         """
         cipher = self._store.cipher
         values = {**stack_columns(stack_values, cipher), "operation_id": operation.id}
@@ -306,11 +309,13 @@ class Stacks:
 
         def work(connection: Connection) -> None:
             check_fence(connection, fence)
-            # Operations before the stack: the journal locks in this order too.
+            # A resource's row, operations, the stack: the journal locks in this order too.
+            if row is not None:
+                lock_row(connection, row[0])
             live_operations(connection, operation.stack_id, cipher)
             stack = self._locked(connection, operation.stack_id)
             live = live_operations(connection, operation.stack_id, cipher)
-            if any(other.id == operation.id for other in live):
+            if any(other.id == operation.id for other in live) or (row is not None and _known(connection, operation)):
                 # A first try was committed and its answer lost.
                 return
             superseded[:] = [other.id for other in live]
@@ -321,6 +326,8 @@ class Stacks:
             bulk.update(connection, schema.stack, {operation.stack_id: values})
             if snapshot_columns is not None:
                 bulk.insert(connection, schema.snapshot, [snapshot_columns])
+            if row is not None:
+                change_row(connection, *row, cipher)
             if "tags" in stack_values:
                 write_tags(connection, operation.stack_id, stack_values["tags"])
             bulk.insert(connection, schema.event, [event_columns])
@@ -519,6 +526,11 @@ def supersede(connection: Connection, live: Sequence[OperationRecord], now: date
         else:
             values = {"stop": str(Stop.SUPERSEDED)}
         bulk.update(connection, schema.operation, {other.id: values})
+
+
+def _known(connection: Connection, operation: OperationRecord) -> bool:
+    table = schema.operation.c
+    return connection.execute(select(table.id).where(table.id == operation.id)).first() is not None
 
 
 def _looks_like_id(text: str) -> bool:

@@ -7,7 +7,8 @@ debugging, unless it failed, for a line costs more than many a step.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from kamado.model.lifecycle import Status
 from kamado.model.records import ResourceRecord, StackRecord
@@ -17,13 +18,23 @@ from kamado.telemetry.traces import Traces
 LOG = logging.getLogger("kamado.states")
 
 
-class Watchers:
-    """All of them. ``notify`` is called for each new state of a stack; it must not block."""
+class Notifies(Protocol):
+    """Who sends notifications; see `kamado.messaging.notifications.Notifier`."""
 
-    def __init__(self, metrics: Metrics, traces: Traces, notify: Callable[[StackRecord], None] | None) -> None:
+    def stack_changed(self, stack: StackRecord) -> None:
+        """A stack has a new state."""
+
+    def group_resized(self, stack: StackRecord, resize: Mapping[str, Any], status: Status, reason: str) -> None:
+        """A group of a stack is being resized, has been, or could not be."""
+
+
+class Watchers:
+    """All of them. ``notifies`` is told of each new state of a stack and of groups that are resized; it must not block."""
+
+    def __init__(self, metrics: Metrics, traces: Traces, notifies: Notifies | None) -> None:
         self._metrics = metrics
         self._traces = traces
-        self._notify = notify
+        self._notifies = notifies
 
     def stack_changed(self, stack: StackRecord, ids: Mapping[str, str]) -> None:
         """See `kamado.engine.watching.Watch`."""
@@ -34,8 +45,13 @@ class Watchers:
             state,
             extra={**ids, "project": stack.project_id, "state": state, "reason": stack.reason},
         )
-        if self._notify is not None:
-            self._notify(stack)
+        if self._notifies is not None:
+            self._notifies.stack_changed(stack)
+
+    def group_resized(self, stack: StackRecord, resize: Mapping[str, Any], status: Status, reason: str) -> None:
+        """See `kamado.engine.watching.Watch`."""
+        if self._notifies is not None:
+            self._notifies.group_resized(stack, resize, status, reason)
 
     def resource_changed(self, row: ResourceRecord, ids: Mapping[str, str]) -> None:
         """See `kamado.engine.watching.Watch`."""

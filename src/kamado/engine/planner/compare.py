@@ -17,7 +17,7 @@ from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
-from kamado.engine.scope import RowScope, attribute_names, attribute_place, inside
+from kamado.engine.scope import RowScope, attribute_place, attributes_read, inside
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.registry import UnknownType
@@ -64,12 +64,7 @@ class DraftScope(RowScope):
 def compare(draft: Draft) -> None:
     """Fills ``wanted`` (attributes that are read somewhere) and ``decisions``."""
     request = draft.request
-    read = attribute_names(pair for definition in request.definitions.values() for pair in definition.attributes)
-    for name, names in attribute_names(
-        pair for output in request.outputs.values() for pair in output.attributes
-    ).items():
-        read.setdefault(name, set()).update(names)
-    draft.wanted = {name: frozenset(names) for name, names in read.items()}
+    draft.wanted = attributes_read(request.definitions, request.outputs)
     scope = DraftScope(draft)
     for name in draft.order:
         draft.decisions[name] = _decide(draft, scope, request.definitions[name], draft.chosen.get(name))
@@ -140,7 +135,8 @@ def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str
     """For a resource that stays as it is in the cloud: are our own books right, too?"""
     wanted = draft.wanted.get(row.name)
     reason = None
-    if wanted is not None and any(name is not None and name not in row.attributes for name in wanted):
+    stale = draft.request.types.get(definition.type, row.name).changes_beside
+    if wanted is not None and any(name is not None and (stale or name not in row.attributes) for name in wanted):
         reason = Reason.ATTRIBUTE_NEEDED
     elif row.replaced_by is not None:
         reason = Reason.TAKEN_BACK
@@ -153,7 +149,7 @@ def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str
     watch = any(_may_move(draft, name) for name in draft.requires[definition.name])
     if watch and reason is None:
         reason = Reason.DEPENDENCY_UPDATED
-    return Decision(StepKind.KEEP, reason, row, silent=reason is None, watch=watch)
+    return Decision(StepKind.KEEP, reason, row, silent=reason is None, watch=watch, stale=stale)
 
 
 def _may_move(draft: Draft, name: str) -> bool:

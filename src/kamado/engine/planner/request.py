@@ -52,6 +52,9 @@ class Decision:
     watch: bool = False
     """Kept as far as can be said, but looked at again in the run: something it depends on may turn out to be replaced."""
 
+    stale: bool = False
+    """Its attributes may have changed since they were read, though nothing is done to it."""
+
     @property
     def keeps_reference(self) -> bool:
         """Whether ``get_resource`` surely gives after the step what it gave before."""
@@ -60,7 +63,7 @@ class Decision:
     @property
     def keeps_attributes(self) -> bool:
         """Whether stored attributes stay true."""
-        return self.kind is StepKind.KEEP and self.row is not None
+        return self.kind is StepKind.KEEP and self.row is not None and not self.stale
 
 
 @dataclass

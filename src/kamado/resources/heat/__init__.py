@@ -1,10 +1,12 @@
 """OS::Heat::*: resources that live in the engine itself."""
 
+from kamado.resources.heat.autoscaling_group import AutoScalingGroup
 from kamado.resources.heat.delay import Delay
 from kamado.resources.heat.none_resource import NoneResource
 from kamado.resources.heat.random_string import RandomString
 from kamado.resources.heat.resource_chain import ResourceChain
 from kamado.resources.heat.resource_group import ResourceGroup
+from kamado.resources.heat.scaling_policy import AwsScalingPolicy, ScalingPolicy
 from kamado.resources.heat.software_config import (
     CloudConfig,
     MultipartMime,
@@ -21,6 +23,25 @@ from kamado.resources.heat.wait_condition_handle import (
     WaitConditionHandle,
 )
 
-TYPES = (RandomString, Value, NoneResource, TestResource, Delay, ResourceGroup, ResourceChain, WaitCondition,
-         AwsWaitCondition, WaitConditionHandle, AwsWaitConditionHandle, UpdateWaitConditionHandle, SoftwareConfig,
-         StructuredConfig, CloudConfig, MultipartMime, SoftwareComponent)  # fmt: skip
+TYPES = (
+    RandomString,
+    Value,
+    NoneResource,
+    TestResource,
+    Delay,
+    ResourceGroup,
+    ResourceChain,
+    WaitCondition,
+    AwsWaitCondition,
+    WaitConditionHandle,
+    AwsWaitConditionHandle,
+    UpdateWaitConditionHandle,
+    SoftwareConfig,
+    StructuredConfig,
+    CloudConfig,
+    MultipartMime,
+    SoftwareComponent,
+    AutoScalingGroup,
+    ScalingPolicy,
+    AwsScalingPolicy,
+)

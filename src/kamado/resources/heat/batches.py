@@ -75,3 +75,25 @@ def check_time(steps: Sequence[Batch], pace: Pace, limit: float | None) -> None:
     """Raises PermanentError when the pauses alone take longer than ``limit`` seconds."""
     if limit is not None and pace.pause * (len(steps) - 1) >= limit:
         raise PermanentError("The current update policy will result in stack update timeout.", "ValueError")
+
+
+def in_turn(
+    members: Sequence[str], outdated: Collection[str], new: Iterator[str], pace: Pace
+) -> tuple[list[Batch], list[str]]:
+    """The steps that bring the ``outdated`` of a group to their new definition, and the members that there are then, by age.
+
+    ``members``: those that are given up first come first. Where too few would be in service meanwhile, ``new`` ones come with the first
+    batch and stay; as many of the old ones are not changed any more and go at the end.
+    """
+    capacity = len(members)
+    size, least = min(pace.size, capacity), min(pace.in_service, capacity)
+    more = max(least + size - capacity, 0)
+    come = [name for name, _ in zip(new, range(more), strict=False)]
+    old = [name for name in members if name in outdated]
+    gone = old[:more]
+    work = [*come, *old[more:]]
+    steps = [Batch(tuple(work[start : start + size])) for start in range(0, len(work), size)]
+    if gone:
+        steps.append(Batch(drop=tuple(gone)))
+    left = [name for name in members if name not in gone]
+    return steps, [*left, *come]

@@ -1,27 +1,25 @@
 """The base of groups: types that are a child stack with one resource for each member.
 
-A subclass says which members there are (`Members.plain_members`, pure); the template of the child, changes in batches, and the attributes
-that speak of all members are here. The traps: property values of members are resolved before they go into the child's template; where
-one of them is secret or not known yet, all travel as a hidden parameter instead. A change in batches is a row of child updates, of which
-the token keeps what is left.
+A subclass says which members there are (`Members.plain_members`, pure); the template of the child and changes in batches are here, what a
+group tells of its members in `kamado.resources.heat.group`. The traps: property values of members are resolved before they go into the
+child's template; where one of them is secret or not known yet, all travel as a hidden parameter instead. A change in batches is a row of
+child updates, of which the token keeps what is left.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from kamado.model.lifecycle import Action
 from kamado.plugin.context import ChildTemplate
 from kamado.plugin.errors import PermanentError
-from kamado.plugin.stack_resource import EACH, NESTED, OPERATION, StackResource
+from kamado.plugin.stack_resource import OPERATION
 from kamado.resources.heat.batches import PAUSE, STEPS, UNTIL, Batch, Pace, batches, check_time, left_over
+from kamado.resources.heat.group import Group
 from kamado.template.unknown import contains_unknown
-
-ALL = "attributes."
-"""How an attribute begins that gives a map from the members' names to one attribute of theirs."""
 
 _VERSION = "2015-04-30"
 _VALUES = "members"
@@ -31,7 +29,7 @@ Member = Mapping[str, Any]
 """One resource of the child: ``type``, ``properties``, ``metadata``, ``depends_on``."""
 
 
-class Members(StackResource):
+class Members(Group):
     """A group. ``plain_members`` gives what the template says; an instance may know more (`wanted_members`)."""
 
     @classmethod
@@ -48,7 +46,7 @@ class Members(StackResource):
     ) -> ChildTemplate | None:
         """A template of all members."""
         members = cls.plain_members(properties)
-        return None if members is None else child_template(members, wanted)
+        return None if members is None else child_template(members, cls.outputs_for(list(members), wanted))
 
     def wanted_members(self) -> Mapping[str, Member]:
         """The members that there are to be, by name, in order."""
@@ -56,6 +54,10 @@ class Members(StackResource):
         if found is None:
             raise PermanentError("the members are not known", "StackValidationFailed")
         return found
+
+    def member(self, name: str) -> Member:
+        """What one member is to be; also of one that only stands in for a while."""
+        return self.wanted_members()[name]
 
     def child_template(self) -> ChildTemplate:
         """What the child of this group is made from now."""
@@ -100,12 +102,16 @@ class Members(StackResource):
         """Begins to bring the child to these members."""
         pace = self.update_pace()
         present = self.present_members()
-        changed = [name for name in wanted if name in present and not _same(present[name], wanted[name])]
+        changed = [name for name in wanted if name in present and not same(present[name], wanted[name])]
         if pace is None or not changed:
             return {OPERATION: self.children.update(self._stack_id(), self._template(wanted)), "action": "UPDATE"}
         steps = batches(list(present), list(wanted), changed, self.spare_names({*present, *wanted}), pace)
+        return self.take_steps(steps, pace, present)
+
+    def take_steps(self, steps: Sequence[Batch], pace: Pace, present: Mapping[str, Member]) -> dict[str, Any]:
+        """Begins the first of several changes of the child; the token keeps the others."""
         check_time(steps, pace, self.stack.timeout_secs)
-        return left_over(Action.UPDATE, self._take(steps[0], wanted, present), steps[1:], pace)
+        return left_over(Action.UPDATE, self._take(steps[0], present), steps[1:], pace)
 
     def check_create_complete(self, token: dict[str, Any] | None) -> bool:
         """Whether the child has come to rest after its last batch. Raises ChildFailed."""
@@ -120,7 +126,7 @@ class Members(StackResource):
             return False
         bring, drop = token[STEPS].pop(0)
         token[UNTIL] = None
-        token[OPERATION] = self._take(Batch(tuple(bring), tuple(drop)), self.wanted_members(), self.present_members())
+        token[OPERATION] = self._take(Batch(tuple(bring), tuple(drop)), self.present_members())
         return False
 
     check_update_complete = check_create_complete
@@ -132,20 +138,15 @@ class Members(StackResource):
         left = datetime.fromisoformat(token[UNTIL]) - self.ports.clock.now()
         return max(left.total_seconds(), 0.0)
 
-    def _take(self, batch: Batch, wanted: Mapping[str, Member], present: Mapping[str, Member]) -> str:
+    def _take(self, batch: Batch, present: Mapping[str, Member]) -> str:
         """Begins one batch; the child's members that it does not name stay as they are."""
         members = {name: one for name, one in present.items() if name not in batch.drop}
-        members |= {name: wanted[name] if name in wanted else self.stand_in(name) for name in batch.bring}
-        order = {name: place for place, name in enumerate(wanted)}
-        in_order = sorted(members, key=lambda name: order.get(name, len(order)))
-        return self.children.update(self._stack_id(), self._template({name: members[name] for name in in_order}))
-
-    def stand_in(self, name: str) -> Member:
-        """The definition of a member beyond those that are wanted in the end."""
-        raise PermanentError(f"{self.name} has no member {name}")
+        members |= {name: self.member(name) for name in batch.bring}
+        in_order = {name: members[name] for name in self.ordered(members)}
+        return self.children.update(self._stack_id(), self._template(in_order))
 
     def _template(self, members: Mapping[str, Member]) -> ChildTemplate:
-        return child_template(members, self.ports.wanted, self.record.secret)
+        return child_template(members, self.outputs_for(list(members), self.ports.wanted), self.record.secret)
 
     def present_members(self) -> dict[str, Member]:
         """The members as the child was last asked to have them, by name."""
@@ -156,43 +157,12 @@ class Members(StackResource):
         resources = child.template.get("resources") or {}
         return {name: {**one, **_own(hidden.get(name))} for name, one in resources.items()}
 
-    # --- attributes ------------------------------------------------------------------------------------------------
 
-    def read_attributes(self, names: Iterable[str]) -> dict[str, Any]:
-        """The type's own attributes, and those of the members."""
-        wanted = list(names)
-        if self.physical_id is None:
-            return dict.fromkeys(wanted)
-        inner = [name for name in wanted if name.startswith(NESTED)]
-        found = super().read_attributes(inner)
-        return found | {name: self.group_attribute(name) for name in wanted if not name.startswith(NESTED)}
-
-    def group_attribute(self, name: str) -> Any:
-        """One attribute that speaks of all members."""
-        if name == "refs":
-            return list(self.of_members(None).values())
-        if name == "refs_map":
-            return self.of_members(None)
-        if name == "attributes":
-            return None
-        if name.startswith(ALL):
-            return {EACH: self.of_members(name.removeprefix(ALL))}
-        return {EACH: list(self.of_members(name).values())}
-
-    def of_members(self, attribute: str | None) -> dict[str, Any]:
-        """One attribute (or the reference) of each member that is there, in the order of the group."""
-        found = self.children.members(str(self.physical_id), attribute)
-        return {name: found[name] for name in in_order(found)}
-
-
-def child_template(
-    members: Mapping[str, Member], wanted: Collection[str | None], secret: bool = False
-) -> ChildTemplate:
-    """A template with one resource for each member, and outputs that have the attributes in ``wanted`` read.
+def child_template(members: Mapping[str, Member], outputs: Mapping[str, Any], secret: bool = False) -> ChildTemplate:
+    """A template with one resource for each member, and outputs.
 
     ``secret``: the values of properties must not be written down in it.
     """
-    outputs = {name: {"value": value} for name, value in _outputs(list(members), wanted)}
     body: dict[str, Any] = {"heat_template_version": _VERSION}
     parameters: dict[str, Any] = {}
     if secret or contains_unknown([one.get("properties") for one in members.values()]):
@@ -201,7 +171,7 @@ def child_template(
         members = {name: _by_parameter(name, one) for name, one in members.items()}
     body["resources"] = {name: {key: part for key, part in one.items() if part} for name, one in members.items()}
     if outputs:
-        body["outputs"] = outputs
+        body["outputs"] = {name: {"value": value} for name, value in outputs.items()}
     return ChildTemplate(body, parameters)
 
 
@@ -214,30 +184,7 @@ def _own(values: Mapping[str, Any] | None) -> dict[str, Any]:
     return {} if values is None else {"properties": values}
 
 
-def _outputs(names: Sequence[str], wanted: Collection[str | None]) -> Iterator[tuple[str, Any]]:
-    for attribute in sorted(name for name in wanted if name is not None):
-        if attribute.startswith(NESTED):
-            _, member, *rest = attribute.split(".", 2)
-            if rest and member in names:
-                yield attribute, {"get_attr": [member, rest[0]]}
-        elif attribute.startswith(ALL):
-            one = attribute.removeprefix(ALL)
-            yield f"attributes, {one}", {name: {"get_attr": [name, one]} for name in names}
-        elif attribute not in OWN:
-            yield attribute, [{"get_attr": [name, attribute]} for name in names]
-
-
-OWN = frozenset(
-    {"refs", "refs_map", "attributes", "removed_rsrc_list", "current_size", "outputs", "outputs_list", "show"}
-)
-"""Attributes of groups that no member is asked for."""
-
-
-def in_order(names: Iterable[str]) -> list[str]:
-    """The names of members in the order in which lists show them: numbers by size."""
-    return sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name))
-
-
-def _same(one: Member, other: Member) -> bool:
+def same(one: Member, other: Member) -> bool:
+    """Whether two definitions of members say the same."""
     keys = ("type", "properties", "metadata", "depends_on")
     return all((one.get(key) or None) == (other.get(key) or None) for key in keys)

@@ -65,8 +65,8 @@ class ResourceGroup(Members):
         skipped = self._skip()
         return _members(self.properties, _names(int(self.properties["count"]), skipped))
 
-    def stand_in(self, name: str) -> Member:
-        """One more of the same."""
+    def member(self, name: str) -> Member:
+        """One of those that differ in their index only."""
         return _member(self.properties, name)
 
     def spare_names(self, taken: Iterable[str]) -> Iterator[str]:
