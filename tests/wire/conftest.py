@@ -1,5 +1,5 @@
 """Not mocked: HTTP, store, types, engine, Keystone (the local cloud's). WIRE_ENDPOINT and WIRE_AUTH_URL play the exchanges
-against another server instead, a real Heat for example."""
+against another server instead, a real Heat for example; WIRE_PROJECT is a project of demo's that is empty."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from tests.wire.exchange import Target
 from tests.wire.stand import Stand, issue
 
 from kamado.localcloud.server import LocalCloud
+
+PASSWORDS = {"demo": "demo", "alt_demo": "demo", "admin": "admin"}
+"""Of the users of the real cloud."""
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +36,8 @@ def target(request: pytest.FixtureRequest) -> Target:
     if endpoint is None:
         return request.getfixturevalue("stand").target()
     auth_url = os.environ.get("WIRE_AUTH_URL", "http://127.0.0.1:5000/v3")
-    sessions = {user: issue(auth_url, user) for user in ("demo", "alt_demo", "admin")}
+    projects = {"demo": os.environ.get("WIRE_PROJECT")}
+    sessions = {user: issue(auth_url, user, word, projects.get(user)) for user, word in PASSWORDS.items()}
     return Target(
         endpoint,
         {user: token for user, (token, _) in sessions.items()},

@@ -2,8 +2,9 @@
 
 An exchange names a verb with a path, what is sent, and what must come back. In what is expected, `<uuid>`, `<time>`,
 `<text>`, `<any>`, `<int>` stand for values of that kind and `~pattern` for text that matches; maps must have exactly the keys
-that are written, unless one of them is `...`. `${name}` is replaced by what an earlier exchange kept. The trap: the same
-files are played against a real Heat (WIRE_ENDPOINT), so they say nothing that only Kamado does, unless marked `only: kamado`.
+that are written, unless one of them is `...`. `${name}` is replaced by what an earlier exchange kept. `each`, a list of requests
+(`GET /stacks`), stands for one exchange for each of them. The trap: the same files are played against a real Heat
+(WIRE_ENDPOINT), so they say nothing that only Kamado does, unless marked `only: kamado`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,13 @@ class Target:
 
 
 def load(path: Path) -> list[dict[str, Any]]:
-    return yaml.safe_load(path.read_text())
+    return [one for exchange in yaml.safe_load(path.read_text()) for one in _each(exchange)]
+
+
+def _each(exchange: dict[str, Any]) -> list[dict[str, Any]]:
+    common = {key: value for key, value in exchange.items() if key != "each"}
+    requests = [request.split(" ", 1) for request in exchange.get("each", ())]
+    return [{**common, verb: path} for verb, path in requests] or [exchange]
 
 
 def play(exchanges: list[dict[str, Any]], target: Target) -> None:
@@ -51,8 +58,12 @@ def play(exchanges: list[dict[str, Any]], target: Target) -> None:
         _play(exchange, target)
 
 
+def verb_of(exchange: Mapping[str, Any]) -> str:
+    return next(verb for verb in VERBS if verb in exchange)
+
+
 def _play(exchange: dict[str, Any], target: Target) -> None:
-    verb = next(verb for verb in VERBS if verb in exchange)
+    verb = verb_of(exchange)
     user = exchange.get("as", "demo")
     names = {"endpoint": target.endpoint, "project": target.projects[user], **target.kept}
     url = _filled(exchange[verb], names)

@@ -11,7 +11,7 @@ from typing import Any
 
 REFERENCE = Path(__file__).parents[3] / "shared" / "reference" / "api_routes.json"
 COPY = Path(__file__).parent / "data" / "routes.json"
-_KEPT = ("method", "path", "query", "filters", "success", "response")
+_KEPT = ("method", "path", "query", "filters", "success", "response", "errors")
 
 
 def reduced() -> list[dict[str, Any]]:

@@ -223,12 +223,12 @@ class Stand:
             time.sleep(0.02)
 
 
-def issue(auth_url: str, user: str) -> tuple[str, str]:
-    """A token of a user in the project of the same name, and that project's id."""
-    where = {"name": user, "domain": {"id": "default"}}
-    identity = {"methods": ["password"], "password": {"user": {**where, "password": user}}}
-    answer = requests.post(
-        f"{auth_url}/auth/tokens", json={"auth": {"identity": identity, "scope": {"project": where}}}, timeout=30
-    )
+def issue(auth_url: str, user: str, password: str | None = None, project: str | None = None) -> tuple[str, str]:
+    """A token of a user in a project, and the project's id. Password and project are called like the user unless they are given."""
+    default = {"domain": {"id": "default"}}
+    who = {"name": user, "password": password or user, **default}
+    identity = {"methods": ["password"], "password": {"user": who}}
+    scope = {"project": {"name": project or user, **default}}
+    answer = requests.post(f"{auth_url}/auth/tokens", json={"auth": {"identity": identity, "scope": scope}}, timeout=30)
     answer.raise_for_status()
     return answer.headers["X-Subject-Token"], answer.json()["token"]["project"]["id"]

@@ -5,6 +5,7 @@ Called by `kamado.assemble`. `MIDDLEWARE` is the order, outermost first, with th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,8 +43,7 @@ def build(
 
 
 def _inner(services: Services, settings: ApiSettings) -> WsgiApp:
-    app = falcon.App(middleware=[_ArnPaths()])
-    app.req_options.strip_url_path_trailing_slash = True
+    app = falcon.App(middleware=[_Paths()])
     app.add_error_handler(Exception, errors.handle_unexpected)
     app.add_error_handler(HeatError, errors.handle_expected)
     app.add_error_handler(TemplateInvalid, errors.handle_expected)
@@ -63,11 +63,17 @@ def _pass_status(_req: Request, resp: Response, status: falcon.HTTPStatus, _para
     resp.status = status.status
 
 
-class _ArnPaths:
-    """ARNs hold slashes: put the whole of one into a single part of the path before routing."""
+class _Paths:
+    """Paths as the table of routes has them.
+
+    Slashes in a row are one: catalogs have endpoints that end in one, and clients add their own. ARNs hold slashes: the whole of one
+    becomes a single part.
+    """
 
     def process_request(self, req: Request, _resp: Response) -> None:
         """Called by the framework before the route is looked for."""
+        if "//" in req.path:
+            req.path = re.sub("//+", "/", req.path)
         head, found, arn = req.path.partition("/stacks/arn:")
         if found:
             req.path = f"{head}/arn/" + ("arn:" + arn).replace("/", "\x1f")

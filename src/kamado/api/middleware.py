@@ -125,10 +125,14 @@ def _health(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSett
 
 def _versions(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
     def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        first, _, rest = environ.get("PATH_INFO", "/").lstrip("/").partition("/")
+        path = environ.get("PATH_INFO", "/").lstrip("/")
+        first, _, rest = path.partition("/")
         if first == "v1" or first == "v1.0":
             if first == "v1.0":
                 environ["PATH_INFO"] = f"/v1/{rest}"
+            return app(environ, start_response)
+        if first and environ.get("HTTP_ACCEPT") == "application/vnd.openstack.orchestration-v1":
+            environ["PATH_INFO"] = f"/v1/{path}"
             return app(environ, start_response)
         if first in ("", "versions") or _looks_like_version(first):
             return _answer(start_response, "300 Multiple Choices", version_list(environ))

@@ -10,6 +10,7 @@ from kamado.api.errors import BadRequest
 from kamado.orchestrator import resources, signals
 from kamado.orchestrator.resources import ResourceFilter
 
+_TEXTS = views.Texts()
 _FILTERS = ("type", "status", "name", "action", "id", "physical_resource_id")
 
 
@@ -30,7 +31,9 @@ def list_resources(call: Call, resp: Response) -> None:
     )
     found = resources.listing(call.services, call.context, stack, wanted, detail, depth)
     base = call.base
-    resp.media = {"resources": [views.resource(base, item.stack or stack, item) for item in found]}
+    items = ", ".join([_TEXTS.resource(base, item.stack or stack, item) for item in found])
+    resp.content_type = "application/json"
+    resp.text = f'{{"resources": [{items}]}}'
 
 
 def get_resource(call: Call, resp: Response) -> None:

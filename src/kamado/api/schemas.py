@@ -65,7 +65,7 @@ NEW_DEPLOYMENT = body(
     action=NAME,
     status=NAME,
     status_reason=text(),
-    stack_user_project_id=text(64),
+    stack_user_project_id=text(),
 )
 
 TRUTH: JsonSchema = {"type": ["boolean", "string", "null"], "description": "true or false."}

@@ -9,7 +9,7 @@ from falcon import Response
 from kamado.api import bodies, query, schemas, views
 from kamado.api.call import Call
 from kamado.orchestrator import software
-from kamado.orchestrator.errors import Refused
+from kamado.orchestrator.errors import Invalid, Refused
 from kamado.orchestrator.software import NewDeployment
 from kamado.plugin.software import NewConfig, told
 
@@ -67,6 +67,8 @@ def get_server_metadata(call: Call, resp: Response) -> None:
 def create_deployment(call: Call, resp: Response) -> None:
     """POST /software_deployments."""
     body = bodies.checked(call.needed_body(), schemas.NEW_DEPLOYMENT)
+    if len(body.get("stack_user_project_id") or "") > 64:
+        raise Invalid.of('"stack_user_project_id" should be no more than 64 characters')
     wanted = NewDeployment(
         config_id=_named(body, "config_id"),
         server_id=_named(body, "server_id"),

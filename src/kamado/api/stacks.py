@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from falcon import Request, Response
 
@@ -16,7 +17,7 @@ from kamado.model.lifecycle import Action
 from kamado.model.records import StackRecord
 from kamado.orchestrator import actions, previews, stacks, validation
 from kamado.orchestrator.context import RequestContext, Services
-from kamado.orchestrator.errors import PreconditionFailed
+from kamado.orchestrator.errors import EntityNotFound, PreconditionFailed
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.stacks import StackFilter
 
@@ -31,7 +32,7 @@ WAYS_OUT: dict[str, Callable[[Services, RequestContext, StackRecord], None]] = {
 """What POST …/actions can do to get a stack out of the state it is in; the last two are Kamado's."""
 
 
-_TEXTS = views.BriefTexts()
+_TEXTS = views.Texts()
 
 
 def list_stacks(call: Call, resp: Response) -> None:
@@ -49,7 +50,7 @@ def list_stacks(call: Call, resp: Response) -> None:
     if wanted.limit and len(found.stacks) == wanted.limit:
         link = {"rel": "next", "href": _next(req, base, call.path["tenant_id"], found.stacks[-1].id)}
         more += f', "links": {json.dumps([link])}'
-    items = ", ".join([_TEXTS.text(base, stack, everyone) for stack in found.stacks])
+    items = ", ".join([_TEXTS.stack(base, stack, everyone) for stack in found.stacks])
     resp.content_type = "application/json"
     resp.text = f'{{"stacks": [{items}]{more}}}'
 
@@ -127,9 +128,7 @@ def create_stack(call: Call, resp: Response) -> None:
 def preview_stack(call: Call, resp: Response) -> None:
     """POST /stacks/preview: what a create would make."""
     request = outside.stack_request(call, naming=True, creating=True)
-    detail, made = previews.create(call.services, call.context, request)
-    resources = [views.planned(detail.record, item, properties) for item, properties in made]
-    resp.media = views.previewed(call.base, detail, resources)
+    resp.media = views.previewed(call.base, *previews.create(call.services, call.context, request))
 
 
 def lookup_stack(call: Call, resp: Response) -> None:
@@ -139,12 +138,17 @@ def lookup_stack(call: Call, resp: Response) -> None:
     redirect(call.req, resp, views.stack_url(call.base, stack) + ("" if part.startswith("{") else f"/{part}"))
 
 
+_ARN = re.compile(r"arn:openstack:heat::(?P<project>[^:]+):stacks/(?P<stack>[^/]+/[^/]+)(?P<rest>.*)")
+
+
 def lookup_arn(call: Call, resp: Response) -> None:
-    """Any verb on /stacks/arn:…: an ARN says itself where it leads."""
-    parts = call.path["arn"].split(":", 5)
-    if len(parts) != 6 or not parts[5].startswith("stacks/"):
-        raise BadRequest(f'"{call.path["arn"]}" is not a valid ARN')
-    redirect(call.req, resp, f"{call.base}/{quote(parts[4], safe='')}/{quote(parts[5])}")
+    """Any verb on /stacks/arn:…: an ARN says itself where it leads; whatever else begins like one is the name of no stack."""
+    arn = unquote(call.path["arn"])
+    parts = _ARN.fullmatch(arn)
+    if parts is None:
+        raise EntityNotFound.of("Stack", arn)
+    place = f"{quote(parts['project'], safe='')}/stacks/{quote(parts['stack'] + parts['rest'])}"
+    redirect(call.req, resp, f"{call.base}/{place}")
 
 
 def redirect(req: Request, resp: Response, location: str) -> None:
@@ -237,10 +241,13 @@ def preview_update_patch(call: Call, resp: Response) -> None:
 
 
 def _preview(call: Call, resp: Response, request: StackRequest) -> None:
+    nested = query.flag(call.req, "show_nested")
     stack = call.stack()
-    found = previews.update(call.services, call.context, stack, request)
+    found = previews.update(call.services, call.context, stack, request, nested)
     resp.media = {
-        "resource_changes": {kind: [views.planned(stack, item) for item in items] for kind, items in found.items()}
+        "resource_changes": {
+            kind: [views.planned(item.stack or stack, item) for item in items] for kind, items in found.items()
+        }
     }
 
 
@@ -267,7 +274,7 @@ def abandon_stack(call: Call, resp: Response) -> None:
 
 def act_on_stack(call: Call, resp: Response) -> None:
     """POST …/actions: exactly one action; each has a policy rule of its own."""
-    body = call.needed_body()
+    body = call.body()
     if not body:
         raise BadRequest("No action specified")
     if len(body) > 1:

@@ -39,9 +39,10 @@ def get_type(call: Call, resp: Response) -> None:
 
 def generate_template(call: Call, resp: Response) -> None:
     """GET /resource_types/{name}/template: a template with one resource of the type."""
-    kind = query.one(call.req, "template_type") or "cfn"
+    asked = query.one(call.req, "template_type") or "cfn"
+    kind = asked.lower()
     if kind not in ("cfn", "hot"):
-        raise BadRequest(f'Template type is not supported: Invalid template type "{kind}", valid types are: cfn, hot.')
+        raise BadRequest(f'Template type is not supported: Invalid template type "{asked}", valid types are: cfn, hot.')
     name = call.path["type_name"]
     resp.media = types.skeleton(types.find(call.services, call.context, name), name, kind == "hot")
 

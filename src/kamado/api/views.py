@@ -6,9 +6,9 @@ Called by handlers. The trap: `tags` of a list item is null when there are none,
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from kamado.model.records import (
     SoftwareDeploymentRecord,
     StackRecord,
 )
+from kamado.orchestrator.previews import Planned
 from kamado.orchestrator.resources import ResourceDetail
 from kamado.orchestrator.stacks import StackDetail
 from kamado.orchestrator.timelines import Timeline
@@ -70,28 +71,41 @@ def brief(base: str, stack: StackRecord, with_project: bool = False) -> JsonMap:
     return item
 
 
-class BriefTexts:
-    """Items of stack lists as JSON text, each made once until its stack changes.
+class Texts:
+    """Items of lists as JSON text, each made once until what it tells of changes.
 
-    A list of 200 stacks is asked for again and again while little of it changes; a quarter of its cost was writing the same
-    text anew. The store gives the same record again while a row is the same, so to compare is to look whether it is that one.
+    A list of 200 stacks or 500 resources is asked for again and again while little of it changes; much of its cost was writing the
+    same text anew. The store gives the same record again while a row is the same, so to compare is to look whether it is that one.
     """
 
     def __init__(self, most: int = 20_000) -> None:
         self._most = most
-        self._kept: dict[tuple[str, str, bool], tuple[StackRecord, str]] = {}
+        self._kept: dict[tuple[str, ...], tuple[object, tuple[object, ...], str]] = {}
 
-    def text(self, base: str, stack: StackRecord, with_project: bool = False) -> str:
+    def stack(self, base: str, stack: StackRecord, with_project: bool = False) -> str:
         """The JSON of `brief`."""
-        key = (stack.id, base, with_project)
+        return self._text((stack.id, base), stack, (with_project,), lambda: brief(base, stack, with_project))
+
+    def resource(self, base: str, stack: StackRecord, detail: ResourceDetail) -> str:
+        """The JSON of `resource`; remembered of plain lists only."""
+        row = detail.record
+        if detail.attributes is not None or not row.id:
+            return _json(resource(base, stack, detail))
+        rest = (tuple(detail.required_by), detail.nested)
+        return self._text((row.id, base), row, rest, lambda: resource(base, stack, detail))
+
+    def _text(self, key: tuple[str, ...], record: object, rest: tuple[object, ...], make: Callable[[], JsonMap]) -> str:
         kept = self._kept.get(key)
-        if kept is not None and kept[0] is stack:
-            return kept[1]
-        made = json.dumps(brief(base, stack, with_project), ensure_ascii=False)
+        if kept is not None and kept[0] is record and kept[1] == rest:
+            return kept[2]
+        made = _json(make())
         if len(self._kept) >= self._most:
             self._kept.clear()
-        self._kept[key] = (stack, made)
+        self._kept[key] = (record, rest, made)
         return made
+
+
+_json = partial(json.dumps, ensure_ascii=False)
 
 
 def full(base: str, detail: StackDetail) -> JsonMap:
@@ -123,12 +137,21 @@ def full(base: str, detail: StackDetail) -> JsonMap:
     return shown
 
 
-def previewed(base: str, detail: StackDetail, resources: Sequence[JsonMap]) -> JsonMap:
-    """A stack that would be made: no state, and its resources inside."""
+def previewed(base: str, detail: StackDetail, resources: Sequence[Planned]) -> JsonMap:
+    """A stack that would be made: no state, and its resources inside; a nested stack is the list of what is in it."""
     shown = full(base, detail)
     del shown["stack_status"], shown["stack_status_reason"]
-    shown["resources"] = list(resources)
+    shown["resources"] = _to_be(detail.record, resources)
     return {"stack": shown}
+
+
+def _to_be(stack: StackRecord, resources: Sequence[Planned]) -> list[Any]:
+    return [
+        planned(one.detail.stack or stack, one.detail, one.properties)
+        if one.inside is None
+        else _to_be(stack, one.inside)
+        for one in resources
+    ]
 
 
 def resource(base: str, stack: StackRecord, detail: ResourceDetail) -> JsonMap:
@@ -183,6 +206,8 @@ def planned(stack: StackRecord, detail: ResourceDetail, properties: Mapping[str,
         "metadata": dict(row.metadata),
         "attributes": dict(detail.attributes or {}),
     }
+    if stack.parent_resource:
+        item["parent_resource"] = stack.parent_resource
     if properties is not None:
         item["properties"] = dict(properties)
     return item

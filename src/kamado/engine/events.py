@@ -81,6 +81,16 @@ def resource_event(row: ResourceRecord, properties: Mapping[str, Any] | None, no
     )
 
 
+def without_defaults(schema: TypeSchema, properties: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Properties but for those that have the default of their type: what a template is likely to have written."""
+    if not properties:
+        return properties
+    declared = schema.properties
+    return {
+        name: value for name, value in properties.items() if name not in declared or declared[name].default != value
+    }
+
+
 def visible(
     schema: TypeSchema | None, properties: Mapping[str, Any] | None, hidden: Collection[str] = ()
 ) -> Mapping[str, Any] | None:

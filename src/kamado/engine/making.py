@@ -132,8 +132,9 @@ class Wanted:
         return resource
 
     def event(self, row: ResourceRecord) -> None:
-        """A line of history in the state that the row has now."""
-        self.run.event(row, events.visible(self.schema, self.properties, self.hidden))
+        """A line of history in the state that the row has now, with the properties that the template has written."""
+        written = {name: self.properties[name] for name in self.definition.properties if name in self.properties}
+        self.run.event(row, events.visible(self.schema, written, self.hidden))
 
 
 def _insert(wanted: Wanted, action: Action, replaces: str | None, physical_id: str | None = None) -> ResourceRecord:

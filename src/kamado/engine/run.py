@@ -130,14 +130,16 @@ class Run:
         self.ports.watch.resource_changed(row, self.log)
 
     def row_event(self, row: ResourceRecord) -> None:
-        """The same with the properties that the row was applied with."""
+        """The same with the properties that the row was applied with, but for those that have their default."""
+        properties = row.properties
         try:
             schema = self.desired.types.of(row).schema
+            properties = events.without_defaults(schema, properties)
         except UnknownType:
             schema = None
         # Which of a secret row's properties came from a hidden parameter is not known any more.
         hidden = tuple(row.properties or ()) if row.secret else ()
-        self.event(row, events.visible(schema, row.properties, hidden))
+        self.event(row, events.visible(schema, properties, hidden))
 
     @cached_property
     def log(self) -> dict[str, str]:

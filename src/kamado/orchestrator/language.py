@@ -45,7 +45,7 @@ VERSIONS: tuple[tuple[str, str, str | None, str, str], ...] = (
     (f"{HOT}.2017-09-01", "hot", "pike", _PIKE, _CONDITIONS),
     (f"{HOT}.2018-03-02", "hot", "queens", _PIKE, _CONDITIONS),
     (f"{HOT}.2018-08-31", "hot", "rocky", _PIKE, _CONDITIONS),
-    (f"{HOT}.2021-04-16", "hot", "wallaby", f"{_PIKE} {_CONDITIONS}", _CONDITIONS),
+    (f"{HOT}.2021-04-16", "hot", "wallaby", _PIKE, _CONDITIONS),
 )
 
 DESCRIPTIONS: Mapping[str, str] = {

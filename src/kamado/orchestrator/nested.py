@@ -123,16 +123,21 @@ class Tree:
             yield definition, below
 
     def child(
-        self, level: Level, definition: Definition, properties: Mapping[str, Any], pseudo: PseudoParameters
+        self,
+        level: Level,
+        definition: Definition,
+        pseudo: PseudoParameters,
+        properties: Mapping[str, Any] | None = None,
     ) -> Level | None:
-        """The nested stack of a resource with these properties (UNKNOWN where the run will tell); None when nothing can be said of it.
+        """The nested stack of a resource; None when there is none, or nothing can be said of it.
 
-        ``pseudo``: what it knows of itself.
+        ``pseudo``: what it knows of itself. ``properties`` (UNKNOWN where the run will tell): by default, what the parameters tell.
         """
         cls = level.types.get(definition.type, definition.name)
         if not issubclass(cls, StackResource):
             return None
-        child = _made_from(level, cls, definition, properties)
+        told = _told(level, definition, cls) if properties is None else properties
+        child = None if told is None else _made_from(level, cls, definition, told)
         try:
             return None if child is None else self._level(level, definition, child, pseudo=pseudo)
         except TemplateInvalid:
@@ -210,11 +215,16 @@ class Tree:
 
 def _wanted(level: Level, definition: Definition, cls: type[StackResource]) -> ChildTemplate | None:
     """What a nested stack is made from, values not yet known UNKNOWN."""
+    told = _told(level, definition, cls)
+    return None if told is None else _made_from(level, cls, definition, told)
+
+
+def _told(level: Level, definition: Definition, cls: type[StackResource]) -> Mapping[str, Any] | None:
+    """The properties as far as parameters tell them, the rest UNKNOWN; None when they do not fit."""
     try:
-        values = coerce_properties(cls.schema, resolve(definition.properties, ParameterScope(level.parameters)) or {})
+        return coerce_properties(cls.schema, resolve(definition.properties, ParameterScope(level.parameters)) or {})
     except (ResolveError, ValuesInvalid):
         return None
-    return _made_from(level, cls, definition, values)
 
 
 def _made_from(

@@ -72,7 +72,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     prepared = replace(prepared, parameters=parameters, definitions=template.definitions(parameters))
     look_ = _Look(services, context.project_id, (), prepared.files)
     asked = binding.wanted_of(services, stack.action, stack, prepared, request)
-    return Shown(look_.toward(_level(prepared, 0), stack.action, None), str(binding.basis(services, None, asked)))
+    return Shown(look_.toward(prepared.level(0), stack.action, None), str(binding.basis(services, None, asked)))
 
 
 def update(services: Services, context: RequestContext, stack: StackRecord, request: StackRequest) -> Shown:
@@ -83,7 +83,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     converge = request.converge or services.settings.observe_on_update
     cloud = cache(partial(services.clouds.for_token, context)) if converge else None
     look_ = _Look(services, stack.project_id, tree, change.prepared.files, cloud)
-    level = _level(change.prepared, stack.nested_depth)
+    level = change.prepared.level(stack.nested_depth)
     plan = look_.toward(level, Action.UPDATE, stack)
     # What is really there may be something else at the next moment: nothing can be held to it.
     return Shown(plan, None if converge else _basis(services, stack, asked, tree))
@@ -113,11 +113,6 @@ def _basis(services: Services, stack: StackRecord, asked: str, tree: Tree) -> st
     if any(one.status is Status.IN_PROGRESS for one, _ in tree):
         return None
     return str(binding.basis(services, stack, asked, tree))
-
-
-def _level(prepared: templates.Prepared, depth: int) -> Level:
-    parts = (prepared.template, prepared.parameters, prepared.definitions, prepared.environment, prepared.types)
-    return Level(*parts, depth)
 
 
 class _Look:
@@ -202,9 +197,8 @@ class _Look:
             properties = wanted_properties(schema, definition, scope)
         except (ResolveError, ValuesInvalid):
             return None
-        child = self._tree.child(
-            level, definition, properties, PseudoParameters(name, key, self._project, self._region)
-        )
+        pseudo = PseudoParameters(name, key, self._project, self._region)
+        child = self._tree.child(level, definition, pseudo, properties)
         if child is None:
             return None
         named = secret_properties(definition, level.parameters, scope.keeps_secrets)

@@ -7,7 +7,7 @@ plan that would run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kamado.engine.plan import Plan, StepKind
@@ -16,65 +16,157 @@ from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import outputs, stacks, templates
 from kamado.orchestrator.context import RequestContext, Services
+from kamado.orchestrator.nested import Level, Tree
 from kamado.orchestrator.requests import StackRequest
 from kamado.orchestrator.resources import ResourceDetail, required_by
 from kamado.orchestrator.stacks import StackDetail
+from kamado.plugin.registry import Registry
 from kamado.store.resources import in_use
-from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve
+from kamado.template import (
+    UNKNOWN,
+    Definition,
+    PseudoParameters,
+    ResolveError,
+    TypeSchema,
+    contains_unknown,
+    resolve,
+)
 from kamado.template.conditions import ParameterScope
 from kamado.template.parameters import HIDDEN
 
 KINDS = ("unchanged", "updated", "replaced", "added", "deleted")
 
-Planned = tuple[ResourceDetail, Mapping[str, Any]]
+_NOTHING: frozenset[str] = frozenset()
 
 
-def create(services: Services, context: RequestContext, request: StackRequest) -> tuple[StackDetail, list[Planned]]:
-    """What a create would make: the stack as it would be, and its resources with their properties."""
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A resource that would be made, with its properties.
+
+    ``inside``: those of the nested stack that it stands for; None when it is none, or nobody can look into it before the run.
+    """
+
+    detail: ResourceDetail
+    properties: Mapping[str, Any]
+    inside: Sequence[Planned] | None = None
+
+
+def create(services: Services, context: RequestContext, request: StackRequest) -> tuple[StackDetail, Sequence[Planned]]:
+    """What a create would make: the stack as it would be, and its resources with their properties, at every depth."""
     name = stacks.checked_name(request.name)
     template = templates.parse(services, stacks.source(request), request.files)
     stacks.room_for(services, context, name)
     stack = replace(stacks.new_stack(context, request, name, services.clock.now()), id="None", root_id="None")
     prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
-    active = template.active_outputs(prepared.parameters)
-    shown = [{**described, "output_value": None} for described in outputs.describe(active.values())]
-    detail = StackDetail(stack, template.description or stacks.NO_DESCRIPTION, prepared.parameters.shown(), shown)
     scope = _NothingMade(prepared.parameters)
-    users = _users(prepared.definitions)
-    return detail, [
-        (_to_be(services, stack, prepared, found, users), _properties(prepared, found, scope))
-        for found in prepared.definitions.values()
+    active = template.active_outputs(prepared.parameters).values()
+    hidden = prepared.parameters.hidden
+    values = [HIDDEN if one.is_secret(hidden) else _known(one.value, scope) for one in active]
+    shown = [
+        {**described, "output_value": value} for described, value in zip(outputs.describe(active), values, strict=True)
     ]
+    detail = StackDetail(stack, template.description or stacks.NO_DESCRIPTION, prepared.parameters.shown(), shown)
+    tree = Tree(services.registry, prepared.files, services.settings.max_nested_stack_depth)
+    return detail, _inside(services, tree, prepared.level(0), stack)
+
+
+def _inside(
+    services: Services, tree: Tree, level: Level, stack: StackRecord, hidden: frozenset[str] = _NOTHING
+) -> list[Planned]:
+    """The resources of a stack that would be made. ``hidden``: parameters whose values must not be shown."""
+    users = _users(level.definitions)
+    scope = _NothingMade(level.parameters)
+    found: list[Planned] = []
+    for definition in level.definitions.values():
+        secret = definition.secret_properties(level.parameters.hidden | hidden)
+        schema = level.types.get(definition.type, definition.name).schema
+        properties = _properties(schema, definition, scope)
+        below = replace(stack, name=f"{stack.name}-{definition.name}", parent_resource=definition.name)
+        pseudo = PseudoParameters(below.name, below.id, stack.project_id, services.settings.region_name)
+        child = tree.child(level, definition, pseudo)
+        inside = None
+        if child is not None:
+            covered = frozenset(child.template.parameters) if secret else _NOTHING
+            inside = _inside(services, tree, child, below, covered)
+        shown = {**properties, **dict.fromkeys(secret, HIDDEN)}
+        made = _to_be(services, stack, level.types, definition, users)
+        told = {} if level.parameters.hidden & definition.parameters else _known(definition.metadata, scope) or {}
+        found.append(Planned(replace(made, record=replace(made.record, metadata=told)), shown, inside))
+    return found
 
 
 def update(
-    services: Services, context: RequestContext, stack: StackRecord, request: StackRequest
+    services: Services, context: RequestContext, stack: StackRecord, request: StackRequest, nested: bool = False
 ) -> dict[str, list[ResourceDetail]]:
-    """What an update would do to each resource, by Heat's word for it."""
-    change = stacks.prepare_update(services, context, stack, request)
-    prepared = change.prepared
-    rows = services.store.resources.of_stack(stack.id)
-    made = plan(
-        PlanRequest(
-            action=Action.UPDATE,
-            rows=rows,
-            types=prepared.types,
-            definitions=prepared.definitions,
-            parameters=prepared.parameters,
-            outputs=prepared.template.active_outputs(prepared.parameters),
-            unsound=services.store.stacks.unsound(stack.root_id or stack.id),
-        )
+    """What an update would do to each resource, by Heat's word for it; with ``nested`` to those of nested stacks too."""
+    prepared = stacks.prepare_update(services, context, stack, request).prepared
+    changes = _Changes(
+        services, stack, Tree(services.registry, prepared.files, services.settings.max_nested_stack_depth)
     )
-    standing = in_use(rows)
-    users = {**required_by(rows, standing), **_users(prepared.definitions)}
-    found: dict[str, list[ResourceDetail]] = {kind: [] for kind in KINDS}
-    for kind, name in _kinds(made, prepared.definitions, standing):
-        row = standing.get(name)
-        if kind in ("added", "replaced") or row is None:
-            found[kind].append(_to_be(services, stack, prepared, prepared.definitions[name], users))
-        else:
-            found[kind].append(ResourceDetail(row, users.get(name, ()), "", _plain(row)))
-    return found
+    changes.of(prepared.level(stack.nested_depth), stack, services.store.resources.of_stack(stack.id), nested)
+    return changes.found
+
+
+class _Changes:
+    """What an update would do to a tree of stacks."""
+
+    def __init__(self, services: Services, stack: StackRecord, tree: Tree) -> None:
+        self._services = services
+        self._tree = tree
+        self._unsound = services.store.stacks.unsound(stack.root_id or stack.id)
+        self.found: dict[str, list[ResourceDetail]] = {kind: [] for kind in KINDS}
+
+    def of(self, level: Level, stack: StackRecord, rows: Sequence[ResourceRecord], nested: bool) -> None:
+        """Adds what would happen to one stack; ``rows`` are those that it has."""
+        made = plan(
+            PlanRequest(
+                action=Action.UPDATE,
+                rows=rows,
+                types=level.types,
+                definitions=level.definitions,
+                parameters=level.parameters,
+                outputs=level.template.active_outputs(level.parameters),
+                unsound=self._unsound,
+            )
+        )
+        standing = in_use(rows)
+        users = {**required_by(rows, standing), **_users(level.definitions)}
+        for kind, name in _kinds(made, level.definitions, standing):
+            row = standing.get(name)
+            if kind in ("added", "replaced") or row is None:
+                self.found[kind].append(_to_be(self._services, stack, level.types, level.definitions[name], users))
+            else:
+                self.found[kind].append(ResourceDetail(row, users.get(name, ()), "", _plain(row), stack=stack))
+            if nested and kind == "deleted":
+                self._away(row)
+            elif nested:
+                self._below(level, stack, level.definitions[name], None if kind in ("added", "replaced") else row)
+
+    def _below(self, level: Level, stack: StackRecord, definition: Definition, row: ResourceRecord | None) -> None:
+        """The nested stack of a resource, if it is one; without a row it is still to be made."""
+        there = self._nested_in(row)
+        name = f"{stack.name}-{definition.name}"
+        child = there or replace(stack, id="None", name=name, parent_resource=definition.name)
+        pseudo = PseudoParameters(child.name, child.id, stack.project_id, self._services.settings.region_name)
+        below = self._tree.child(level, definition, pseudo)
+        if below is not None:
+            self.of(below, child, [] if there is None else self._services.store.resources.of_stack(there.id), True)
+
+    def _away(self, row: ResourceRecord | None) -> None:
+        """Everything in a nested stack that goes."""
+        there = self._nested_in(row)
+        rows = [] if there is None else self._services.store.resources.of_stack(there.id)
+        standing = in_use(rows)
+        users = required_by(rows, standing)
+        for name, inside in standing.items():
+            self.found["deleted"].append(ResourceDetail(inside, users.get(name, ()), "", _plain(inside), stack=there))
+            self._away(inside)
+
+    def _nested_in(self, row: ResourceRecord | None) -> StackRecord | None:
+        if row is None or row.physical_id is None:
+            return None
+        there = self._services.store.stacks.get(row.physical_id)
+        return there if there is not None and there.owner_id == row.stack_id else None
 
 
 class _NothingMade(ParameterScope):
@@ -119,12 +211,12 @@ def _users(definitions: Mapping[str, Definition]) -> dict[str, Sequence[str]]:
 def _to_be(
     services: Services,
     stack: StackRecord,
-    prepared: templates.Prepared,
+    types: Registry,
     definition: Definition,
     users: Mapping[str, Sequence[str]],
 ) -> ResourceDetail:
     """A resource that does not exist yet, as previews show it."""
-    cls = prepared.types.get(definition.type, definition.name)
+    cls = types.get(definition.type, definition.name)
     row = ResourceRecord(
         id="",
         stack_id=stack.id,
@@ -136,20 +228,23 @@ def _to_be(
         created_at=services.clock.now(),
     )
     attributes = dict.fromkeys(name for name in cls.schema.attributes if name != "show")
-    return ResourceDetail(row, users.get(definition.name, ()), "", attributes)
+    return ResourceDetail(row, users.get(definition.name, ()), "", attributes, stack=stack)
 
 
-def _properties(prepared: templates.Prepared, definition: Definition, scope: ParameterScope) -> dict[str, Any]:
-    """All properties with what is known of their values."""
-    schema = prepared.types.get(definition.type, definition.name).schema
+def _properties(schema: TypeSchema, definition: Definition, scope: ParameterScope) -> dict[str, Any]:
+    """All properties with what is known of their values, else their defaults."""
     found: dict[str, Any] = {name: one.default for name, one in schema.properties.items()}
-    for name, written in definition.properties.items():
-        try:
-            value = resolve(written, scope)
-        except ResolveError:  # of a null for what is not known yet; what is wrong anyway has been refused
-            value = None
-        found[name] = None if value is UNKNOWN or contains_unknown(value) else value
-    return {**found, **dict.fromkeys(definition.secret_properties(prepared.parameters.hidden), HIDDEN)}
+    known = {name: _known(written, scope) for name, written in definition.properties.items()}
+    return {**found, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _known(written: Any, scope: ParameterScope) -> Any:
+    """A value as far as it is known before the run, else null."""
+    try:
+        value = resolve(written, scope)
+    except ResolveError:  # of a null for what is not known yet; what is wrong anyway has been refused
+        return None
+    return None if value is UNKNOWN or contains_unknown(value) else value
 
 
 def _plain(row: ResourceRecord) -> dict[str, Any]:

@@ -48,7 +48,10 @@ class ResourceDetail:
 
 @dataclass(frozen=True, slots=True)
 class ResourceFilter:
-    """Which resources; empty tuples filter nothing, several values of one field mean any of them."""
+    """Which resources; empty tuples filter nothing, several values of one field mean any of them.
+
+    A status may be joined with its action, as lists show it.
+    """
 
     names: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
@@ -63,11 +66,12 @@ class ResourceFilter:
             (self.names, row.name),
             (self.types, row.type),
             (self.actions, row.action),
-            (self.statuses, row.status),
             (self.ids, row.id),
             (self.physical_ids, row.physical_id),
         )
-        return all(not wanted or value in wanted for wanted, value in pairs)
+        return all(not wanted or value in wanted for wanted, value in pairs) and (
+            not self.statuses or row.status in self.statuses or f"{row.action}_{row.status}" in self.statuses
+        )
 
 
 def listing(
@@ -109,7 +113,9 @@ def _is_nested(types: Registry, row: ResourceRecord) -> bool:
 def _of_one(
     services: Services, context: RequestContext, stack: StackRecord, wanted: ResourceFilter, detail: bool
 ) -> list[ResourceDetail]:
-    standing, users = _standing(services, stack)
+    resources = services.store.resources
+    rows = resources.of_stack(stack.id) if detail else resources.listed(stack.id)
+    standing, users = _standing(services, stack, rows)
     kept = [row for row in standing.values() if wanted.lets_through(row)]
     types = types_of(services, stack)
     if not detail:
@@ -131,7 +137,7 @@ def show(
     services: Services, context: RequestContext, stack: StackRecord, name: str, with_attr: Sequence[str] = ()
 ) -> ResourceDetail:
     """One resource with its attributes; ``with_attr`` asks for more of them by name."""
-    standing, users = _standing(services, stack)
+    standing, users = _standing(services, stack, services.store.resources.of_stack(stack.id))
     row = standing.get(name)
     if row is None:
         raise ResourceNotFound.of(name, stack.name)
@@ -153,12 +159,13 @@ def metadata(services: Services, stack: StackRecord, name: str) -> Mapping[str, 
     return row.metadata
 
 
-def _standing(services: Services, stack: StackRecord) -> tuple[dict[str, ResourceRecord], dict[str, list[str]]]:
+def _standing(
+    services: Services, stack: StackRecord, rows: Sequence[ResourceRecord]
+) -> tuple[dict[str, ResourceRecord], dict[str, list[str]]]:
     """By name the row in use, and who needs it; resources that were never begun stand there as INIT_COMPLETE.
 
     Those have no row. They are only looked for where they can be: while an action runs and after one failed.
     """
-    rows = services.store.resources.of_stack(stack.id)
     standing = in_use(rows)
     users = required_by(rows, standing)
     if stack.status is Status.COMPLETE or stack.action is Action.DELETE:

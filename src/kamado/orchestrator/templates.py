@@ -46,6 +46,10 @@ class Prepared:
     types: Registry
     local: bool
 
+    def level(self, depth: int) -> Level:
+        """The stack itself in the tree of its nested ones."""
+        return Level(self.template, self.parameters, self.definitions, self.environment, self.types, depth)
+
 
 def pseudo(services: Services, stack: StackRecord, template: Template) -> PseudoParameters:
     """OS::stack_name and its like, for a stack."""

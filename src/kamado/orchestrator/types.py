@@ -130,7 +130,7 @@ def _support(support: Support) -> dict[str, Any]:
 
 def skeleton(cls: type[Resource], type_name: str, hot: bool) -> dict[str, Any]:
     """A template with one resource of the type, all its properties as parameters and its attributes as outputs."""
-    name = type_name.rsplit("::", 1)[-1]
+    name = cls.schema.called
     visible = {
         prop: one for prop, one in cls.schema.properties.items() if one.support.status not in ("HIDDEN", "UNSUPPORTED")
     }

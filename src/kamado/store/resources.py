@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
 
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import EventRecord, ResourceRecord
@@ -96,6 +96,39 @@ _COLUMNS = tuple(
         "implementation",
     )
 )
+
+
+_LISTED = tuple(
+    schema.resource.c[name]
+    for name in (
+        "id",
+        "stack_id",
+        "name",
+        "type",
+        "action",
+        "status",
+        "reason",
+        "created_at",
+        "updated_at",
+        "physical_id",
+        "physical_name",
+        "requires",
+        "replaced_by",
+        "implementation",
+    )
+)
+_RECORDS = 20_000
+"""Records of list rows that are remembered, less than 1 KB each."""
+
+_KEY: BindParameter[str] = bindparam("key")
+_OF_STACK = select(*_COLUMNS).where(schema.resource.c.stack_id == _KEY).order_by(
+    schema.resource.c.created_at, schema.resource.c.id
+)  # fmt: skip
+_LISTED_OF_STACK = select(*_LISTED).where(schema.resource.c.stack_id == _KEY).order_by(
+    schema.resource.c.created_at, schema.resource.c.id
+)  # fmt: skip
+_NAMED = _OF_STACK.where(schema.resource.c.name.in_(bindparam("names", expanding=True)))
+"""Built once: to put a statement together costs more than to run it."""
 
 
 def resource_row(record: ResourceRecord, cipher: Cipher) -> dict[str, Any]:
@@ -185,6 +218,42 @@ def resource_record(row: Sequence[Any], cipher: Cipher) -> ResourceRecord:
     )
 
 
+def _listed_record(row: Sequence[Any]) -> ResourceRecord:
+    """The record of a row of `_LISTED`."""
+    (
+        key,
+        stack_id,
+        name,
+        type_name,
+        action,
+        status,
+        reason,
+        created_at,
+        updated_at,
+        physical_id,
+        physical_name,
+        requires,
+        replaced_by,
+        implementation,
+    ) = row
+    return ResourceRecord(
+        key,
+        stack_id,
+        name,
+        type_name,
+        _ACTIONS[action],
+        _STATUSES[status],
+        reason,
+        at(created_at),
+        decode_time(updated_at),
+        physical_id,
+        physical_name,
+        requires=decode_list(requires),
+        replaced_by=replaced_by,
+        implementation=implementation,
+    )
+
+
 Decide = Callable[[ResourceRecord], tuple[Mapping[str, Any], Sequence[EventRecord]]]
 """Given a locked row: new values of its fields, and lines of history."""
 
@@ -194,10 +263,29 @@ class Resources:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._remembered: dict[str, tuple[Row[Any], ResourceRecord]] = {}
 
     def of_stack(self, stack_id: str) -> list[ResourceRecord]:
         """All rows of a stack, those being replaced too, oldest first."""
-        return self._records(schema.resource.c.stack_id == stack_id)
+        return self._read(_OF_STACK, {"key": stack_id})
+
+    def listed(self, stack_id: str) -> list[ResourceRecord]:
+        """The same with what lists show: no properties, attributes, metadata, data, progress.
+
+        A row that is still the same gives the record made before, for lists are read over and over.
+        """
+        rows = self._store.read(lambda connection: connection.execute(_LISTED_OF_STACK, {"key": stack_id}).all())
+        return [self._listed(row) for row in rows]
+
+    def _listed(self, row: Row[Any]) -> ResourceRecord:
+        kept = self._remembered.get(row[0])
+        if kept is not None and kept[0] == row:
+            return kept[1]
+        record = _listed_record(row)
+        if len(self._remembered) >= _RECORDS:
+            self._remembered.clear()
+        self._remembered[row[0]] = (row, record)
+        return record
 
     def of_stacks(self, stack_ids: Collection[str]) -> dict[str, list[ResourceRecord]]:
         """All rows of several stacks, by stack; a stack without resources has an empty list."""
@@ -211,8 +299,7 @@ class Resources:
         """The rows of these names, those being replaced too, oldest first."""
         if not names:
             return []
-        table = schema.resource.c
-        return self._records(table.stack_id == stack_id, table.name.in_(list(names)))
+        return self._read(_NAMED, {"key": stack_id, "names": list(names)})
 
     def get(self, stack_id: str, name: str) -> ResourceRecord | None:
         """The row in use: of several with that name the newest one that is not replaced."""
@@ -267,11 +354,13 @@ class Resources:
 
     def _records(self, *conditions: Any) -> list[ResourceRecord]:
         table = schema.resource.c
-        statement = select(*_COLUMNS).where(*conditions).order_by(table.created_at, table.id)
+        return self._read(select(*_COLUMNS).where(*conditions).order_by(table.created_at, table.id), {})
+
+    def _read(self, statement: Select[Any], values: Mapping[str, Any]) -> list[ResourceRecord]:
         cipher = self._store.cipher
 
         def work(connection: Connection) -> list[ResourceRecord]:
-            return [resource_record(row, cipher) for row in connection.execute(statement)]
+            return [resource_record(row, cipher) for row in connection.execute(statement, values).all()]
 
         return self._store.read(work)
 

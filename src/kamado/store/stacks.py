@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Status, Stop
@@ -98,6 +99,9 @@ _RECORDS = 20_000
 """Records of list rows that are remembered, about 1 KB each."""
 
 _WHOLE = (*_PLAIN, schema.stack.c.files, schema.stack.c.environment)
+
+_BY_ID = select(*_WHOLE).where(schema.stack.c.id == bindparam("key"))
+"""Built once: to put a statement together costs more than to run it."""
 
 _SORT_KEYS = {
     "stack_name": schema.stack.c.name,
@@ -337,7 +341,8 @@ class Stacks:
 
     def get(self, key: str, show_deleted: bool = False) -> StackRecord | None:
         """A stack by its id."""
-        record = self._one(schema.stack.c.id == key)
+        row = self._store.read(lambda connection: connection.execute(_BY_ID, {"key": key}).first())
+        record = None if row is None else stack_record(row, self._store.cipher)
         return record if record is None or show_deleted or record.deleted_at is None else None
 
     def keep_user_project(self, ids: Collection[str], user_project_id: str) -> None:
@@ -365,22 +370,15 @@ class Stacks:
 
         The targets know their template only, no files and no environment, unless ``whole`` is asked for.
         """
-        keys = [_SORT_KEYS[key] for key in filter.sort_keys if key in _SORT_KEYS]
-        direction = filter.sort_dir or ("asc" if keys else "desc")
-        keys = [*(keys or [schema.stack.c.created_at]), schema.stack.c.id]
-        conditions = _conditions(filter)
         cipher = self._store.cipher
 
         def work(connection: Connection) -> list[StackRecord]:
-            where = list(conditions)
+            statement = _page(filter, whole)
             if filter.marker is not None:
+                keys, direction = _order(filter)
                 mark = connection.execute(select(*keys).where(schema.stack.c.id == filter.marker)).first()
                 if mark is not None:
-                    where.append(beyond(keys, tuple(mark), direction))
-            order = [key.asc() if direction == "asc" else key.desc() for key in keys]
-            statement = select(*(_WHOLE if whole else _PLAIN)).where(*where).order_by(*order)
-            if filter.limit is not None:
-                statement = statement.limit(filter.limit)
+                    statement = statement.where(beyond(keys, tuple(mark), direction))
             rows = connection.execute(statement).all()
             return [stack_record(row, cipher) for row in rows] if whole else [self._plain(row) for row in rows]
 
@@ -535,6 +533,21 @@ def _known(connection: Connection, operation: OperationRecord) -> bool:
 
 def _looks_like_id(text: str) -> bool:
     return (len(text) == 36 and text.count("-") == 4) or len(text) == 32
+
+
+def _order(filter: StackFilter) -> tuple[list[Any], str]:  # noqa: A002
+    """By what a page is sorted, and in which direction."""
+    keys = [_SORT_KEYS[key] for key in filter.sort_keys if key in _SORT_KEYS]
+    return [*(keys or [schema.stack.c.created_at]), schema.stack.c.id], filter.sort_dir or ("asc" if keys else "desc")
+
+
+@lru_cache(maxsize=512)
+def _page(filter: StackFilter, whole: bool) -> Select[Any]:  # noqa: A002
+    """The statement of a page, whatever its marker: the same few are asked for again and again, and cost more to build than to run."""
+    keys, direction = _order(filter)
+    order = [key.asc() if direction == "asc" else key.desc() for key in keys]
+    statement = select(*(_WHOLE if whole else _PLAIN)).where(*_conditions(filter)).order_by(*order)
+    return statement if filter.limit is None else statement.limit(filter.limit)
 
 
 def _conditions(filter: StackFilter) -> list[Any]:  # noqa: A002
