@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -68,7 +69,10 @@ class Clouds:
 
     def objects(self, context: Any) -> ObjectStore | None:
         """The object store, if the cloud has one."""
-        cloud = self.for_token(context)
+        return self.objects_in(self.for_token(context))
+
+    def objects_in(self, cloud: Cloud) -> ObjectStore | None:
+        """The same as somebody else may use it."""
         return ObjectStore(cloud) if cloud.has(SERVICE) else None
 
     def grant(self, context: Any, name: str) -> grants.Grant:
@@ -130,9 +134,16 @@ def users_of(store: Store, factory: CloudFactory, stack: StackRecord) -> users.S
     return users.StackUsers(factory, f"{stack.project_id[:27]}-{root_id}", known, remember)
 
 
-def software_of(store: Store, settings: Settings, stack: StackRecord) -> StackSoftware:
+def software_of(
+    store: Store, settings: Settings, cloud_of: Callable[[StackRecord], Cloud], stack: StackRecord
+) -> StackSoftware:
     """The software configs and deployments of a stack's project."""
-    return StackSoftware(stack, store, BlockingSystemClock(), settings.orchestrator)
+
+    def objects() -> ObjectStore | None:
+        cloud = cloud_of(stack)
+        return ObjectStore(cloud) if cloud.has(SERVICE) else None
+
+    return StackSoftware(stack, store, BlockingSystemClock(), settings.orchestrator, objects)
 
 
 def remove_user_project(store: Store, factory: CloudFactory, stack: StackRecord) -> None:
@@ -225,7 +236,7 @@ class Parts:
             watch=self.watchers,
             cloud=self._cloud_of,
             users=partial(users_of, self.store, self.clouds),
-            software=partial(software_of, self.store, self.settings),
+            software=partial(software_of, self.store, self.settings, self._cloud_of),
             on_deleted=self._clean_up,
             tell=self.bus.tell if self.bus else nobody_else,
         )

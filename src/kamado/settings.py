@@ -135,6 +135,10 @@ _DEFAULT = [
         "heat_waitcondition_server_url",
         help="Where servers signal wait conditions, ending in /v1/waitcondition; the catalog's cloudformation endpoint when not set.",
     ),
+    cfg.StrOpt(
+        "heat_metadata_server_url",
+        help="Where servers read their metadata by the CloudFormation API; the catalog's cloudformation endpoint when not set.",
+    ),
     cfg.StrOpt("heat_stack_user_role", default="heat_stack_user", help="Role of stack users."),
     cfg.StrOpt(
         "transport_url",
@@ -373,6 +377,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
             deferred_auth_method=conf.deferred_auth_method,
             limits=CallLimits(in_flight=conf.kamado.calls_per_service),
             waitcondition_url=conf.heat_waitcondition_server_url or "",
+            metadata_url=conf.heat_metadata_server_url or "",
         ),
         messaging=_messaging(conf, config_files),
         metrics=MetricsSettings(conf.kamado.metrics_host, conf.kamado.metrics_port, conf.kamado.api_metrics),

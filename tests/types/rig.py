@@ -113,7 +113,7 @@ class Rig:
             created_at=self.clock.now(),
             target=Target("template"),
         )
-        return StackSoftware(stack, self.store, self.clock, OrchestratorSettings())
+        return StackSoftware(stack, self.store, self.clock, OrchestratorSettings(), lambda: None)
 
     def run(self, resource: Resource, action: Action | str, changes: Mapping[str, Any] | None = None) -> None:
         """The action from start to end, its token passing through JSON as the store would do."""

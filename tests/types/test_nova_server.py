@@ -167,12 +167,6 @@ def test_the_request_carries_cloud_init_for_cfntools(rig: Rig, net: Net) -> None
     assert "echo hello" in text
 
 
-def test_software_config_is_refused_in_plain_words(rig: Rig, net: Net) -> None:
-    with pytest.raises(PermanentError, match="SOFTWARE_CONFIG is not supported yet: its transport POLL_SERVER_CFN"):
-        server(rig, [{"network": net.id}], user_data_format="SOFTWARE_CONFIG")
-    rig.made.pop()
-
-
 def test_attributes_of_the_network(rig: Rig, net: Net) -> None:
     made = server(rig, [{"network": net.id, "fixed_ip": "10.91.0.20"}])
     values = made.read_attributes([])

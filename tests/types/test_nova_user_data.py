@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from kamado.cloud.session import metadata_server_url
 from kamado.resources.nova import guest_scripts, user_data
 
 URL = "https://cfn.example:8000/v1/"
@@ -108,7 +109,7 @@ def test_ignition_of_an_odd_shape_is_refused(storage: object) -> None:
     ],
 )
 def test_the_metadata_server_has_its_version(endpoint: str, url: str) -> None:
-    assert user_data.metadata_server_url(endpoint) == url
+    assert metadata_server_url(endpoint) == url
 
 
 def test_the_guest_scripts_are_sound() -> None:

@@ -10,8 +10,7 @@ from kamado.api import bodies, query, schemas, views
 from kamado.api.call import Call
 from kamado.orchestrator import software
 from kamado.orchestrator.errors import Invalid, Refused
-from kamado.orchestrator.software import NewDeployment
-from kamado.plugin.software import NewConfig, told
+from kamado.plugin.software import NewConfig, NewDeployment, told
 
 
 def list_configs(call: Call, resp: Response) -> None:

@@ -92,7 +92,8 @@ class CloudSettings:
     ``trustee``: whom users trust, the service user when None. ``stack_domain_admin``: administers the domain of the
     users of stacks. ``delegated_roles``: what a trust hands on, all roles of the token when empty. ``overrides``:
     service type → address that wins over the catalog. ``deferred_auth_method``: one of `kamado.cloud.grants.METHODS`.
-    ``waitcondition_url``: where servers reach the CloudFormation API's wait conditions; as the catalog says when empty.
+    ``waitcondition_url``: where servers reach the CloudFormation API's wait conditions, ``metadata_url`` where that API itself; as the
+    catalog says when empty.
     """
 
     service: ServiceUser
@@ -108,6 +109,7 @@ class CloudSettings:
     limits: CallLimits = field(default_factory=CallLimits)
     deferred_auth_method: str = "trusts"
     waitcondition_url: str = ""
+    metadata_url: str = ""
 
     @property
     def auth_url(self) -> str:
@@ -220,6 +222,12 @@ class Cloud:
             raise CloudError(FailureKind.NOT_FOUND, words, service=service_type)
         return endpoint.rstrip("/")
 
+    @property
+    def metadata_url(self) -> str | None:
+        """The CloudFormation API as servers expect it: with its version and a slash at the end. None when there is none."""
+        found = self._settings.metadata_url or self._endpoint("cloudformation")
+        return None if found is None else metadata_server_url(found)
+
     def token(self) -> str:
         """A valid token of this credential."""
         return str(_asking(self._settings.auth_url, self.session.get_token, self._refused))
@@ -233,6 +241,12 @@ class Cloud:
             return self._settings.auth_url
         catalog = self._catalog()
         return next((catalog[name] for name in names if name in catalog), None)
+
+
+def metadata_server_url(endpoint: str) -> str:
+    """The CloudFormation API's address as servers expect it: with its version and a slash at the end."""
+    address = endpoint if "/v1" in endpoint else endpoint.rstrip("/") + "/v1"
+    return address if address.endswith("/") else address + "/"
 
 
 def _asking(url: str, call: Callable[[], Any], refused: Refused) -> Any:

@@ -46,15 +46,21 @@ def rule_problems(
     """What the types' rules across properties have against the definitions, values of resources not yet known."""
     scope = ParameterScope(parameters)
     section = "resources" if template.flavour == "hot" else "Resources"
+
+    def known(name: str) -> Mapping[str, Any] | None:
+        definition = definitions[name]
+        try:
+            schema = types.get(definition.type, name).schema
+            return coerce_properties(schema, resolve(definition.properties, scope) or {})
+        except ValuesInvalid:
+            return None
+
     for definition in definitions.values():
         cls = types.get(definition.type, definition.name)
-        if not has_rules(cls):
-            continue
-        try:
-            values = coerce_properties(cls.schema, resolve(definition.properties, scope) or {})
-        except ValuesInvalid:
-            continue
-        for finding in cls.validate(values):
+        found = cls.validate_beside(definition, definitions, known)
+        values = known(definition.name) if has_rules(cls) else None
+        found += cls.validate(values) if values is not None else []
+        for finding in found:
             place = template.source.place((section, definition.name))
             yield Problem(
                 "KO001",

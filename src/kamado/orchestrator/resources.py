@@ -18,7 +18,7 @@ from kamado.engine.scope import REFERENCE, inside
 from kamado.engine.siblings import Siblings
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
-from kamado.orchestrator import templates
+from kamado.orchestrator import software, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import ResourceNotFound
 from kamado.orchestrator.stack_software import StackSoftware
@@ -152,11 +152,11 @@ def show(
 
 
 def metadata(services: Services, stack: StackRecord, name: str) -> Mapping[str, Any]:
-    """The metadata of a resource, as last written."""
+    """The metadata of a resource, with what is deployed where it is a server."""
     row = services.store.resources.get(stack.id, name)
     if row is None:
         raise ResourceNotFound.of(name, stack.name)
-    return row.metadata
+    return software.metadata_of(services, stack, row)
 
 
 def _standing(
@@ -261,8 +261,8 @@ def reading_ports(services: Services, context: RequestContext, stack: StackRecor
     # Of the port for nested stacks only reading is used: nobody but the engine begins anything.
     children: Any = ChildReader(services.store, services.targets, services.clock, cloud, services.settings.region_name)
     siblings = Siblings(services.store.resources, stack.id)
-    software = partial(StackSoftware.of, services, stack)
-    return Ports(clock=services.clock, cloud=cloud, children=children, siblings=siblings, software=software)
+    configs = partial(StackSoftware.of, services, stack)
+    return Ports(clock=services.clock, cloud=cloud, children=children, siblings=siblings, software=configs)
 
 
 def stack_info(services: Services, stack: StackRecord) -> StackInfo:

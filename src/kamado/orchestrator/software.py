@@ -1,45 +1,28 @@
 """What can be asked of software configs and deployments: make, list, show, change, remove, and what a server is to have.
 
 Called by the REST API and, for resource types, by their port. The trap: a server that reads its metadata from Kamado learns of a
-deployment through the metadata of its resource, so whatever changes which configs are on a server writes that anew.
+deployment through the metadata of its resource; what is deployed there is worked out when it is read, so it is never behind.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from kamado.model.identifiers import new_id
-from kamado.model.records import SoftwareConfigRecord, SoftwareDeploymentRecord
-from kamado.orchestrator.context import OrchestratorSettings, RequestContext, Services
+from kamado.model.records import ResourceRecord, SoftwareConfigRecord, SoftwareDeploymentRecord, StackRecord
+from kamado.orchestrator.context import Objects, OrchestratorSettings, RequestContext, Services
 from kamado.orchestrator.errors import InvalidRestrictedAction, NotFound, Refused, RequestLimitExceeded
 from kamado.plugin import software
 from kamado.plugin.context import Clock
-from kamado.plugin.software import NewConfig
+from kamado.plugin.software import NewConfig, NewDeployment
 from kamado.store.errors import ConfigGone, ConfigInUse
 from kamado.store.store import Store
 
-DEPLOYMENTS = "deployments"
-"""The key of a server's metadata under which its configs are."""
-
 _LARGEST_SIGNAL = 1024 * 1024
 """Bytes of a signal that are read; a longer one is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewDeployment:
-    """A deployment that is asked for."""
-
-    config_id: str
-    server_id: str
-    input_values: Mapping[str, Any] = field(default_factory=dict)
-    action: str | None = None
-    status: str | None = None
-    status_reason: str | None = None
-    stack_user_project_id: str | None = None
 
 
 class Keeper(Protocol):
@@ -164,30 +147,42 @@ def create_deployment(services: Services, context: RequestContext, wanted: NewDe
     :raises RequestLimitExceeded: the project has all the deployments that it may have.
     """
     show_config(services, context, wanted.config_id)
-    most = services.settings.max_software_deployments_per_tenant
-    if not context.is_admin and most != -1 and services.store.software_deployments.count(context.project_id) >= most:
-        raise RequestLimitExceeded.of(
-            f"You have reached the maximum software deployments per tenant, {most}."
-            " Please delete some software deployments."
-        )
-    record = SoftwareDeploymentRecord(
-        id=new_id(),
-        project_id=context.project_id,
+    if not context.is_admin:
+        has_room_for_deployment(services, context.project_id)
+    record = new_deployment(services, context.project_id, new_id(), wanted)
+    try:
+        services.store.software_deployments.create(record)
+    except ConfigGone as error:
+        raise _no_config(wanted.config_id) from error
+    return record
+
+
+def new_deployment(
+    keeper: Keeper, project_id: str, deployment_id: str, wanted: NewDeployment
+) -> SoftwareDeploymentRecord:
+    """A deployment as it is kept."""
+    return SoftwareDeploymentRecord(
+        id=deployment_id,
+        project_id=project_id,
         config_id=wanted.config_id,
         server_id=wanted.server_id,
-        created_at=services.clock.now(),
+        created_at=keeper.clock.now(),
         input_values=wanted.input_values,
         action=wanted.action,
         status=wanted.status,
         status_reason=wanted.status_reason,
         stack_user_project_id=wanted.stack_user_project_id,
     )
-    try:
-        services.store.software_deployments.create(record)
-    except ConfigGone as error:
-        raise _no_config(wanted.config_id) from error
-    _tell_server(services, record)
-    return record
+
+
+def has_room_for_deployment(keeper: Keeper, project_id: str) -> None:
+    """Raises RequestLimitExceeded when a project has all the deployments that it may have."""
+    most = keeper.settings.max_software_deployments_per_tenant
+    if most != -1 and keeper.store.software_deployments.count(project_id) >= most:
+        raise RequestLimitExceeded.of(
+            f"You have reached the maximum software deployments per tenant, {most}."
+            " Please delete some software deployments."
+        )
 
 
 def list_deployments(
@@ -203,7 +198,7 @@ def show_deployment(services: Services, context: RequestContext, deployment_id: 
     :raises NotFound: there is none, or it is another project's.
     """
     found = _deployment(services, context, deployment_id)
-    return _collected(services, context, found) if found.status == software.IN_PROGRESS else found
+    return collected(services, lambda: services.clouds.objects(context), found)
 
 
 def _deployment(services: Services, context: RequestContext, deployment_id: str) -> SoftwareDeploymentRecord:
@@ -213,17 +208,22 @@ def _deployment(services: Services, context: RequestContext, deployment_id: str)
     return found
 
 
-def _collected(
-    services: Services, context: RequestContext, deployment: SoftwareDeploymentRecord
+def collected(
+    keeper: Keeper, objects: Callable[[], Objects | None], deployment: SoftwareDeploymentRecord
 ) -> SoftwareDeploymentRecord:
-    """The deployment after the signal in the object that its config names, if there is one newer than its last change."""
-    config = services.store.software_configs.many([deployment.config_id])[deployment.config_id]
+    """A deployment after the signal in the object that its config names, if it waits for one and there is one newer than its last change.
+
+    :param objects: gives the object store, with the right to read that object.
+    """
+    if deployment.status != software.IN_PROGRESS:
+        return deployment
+    config = keeper.store.software_configs.many([deployment.config_id])[deployment.config_id]
     values = {one["name"]: one.get("value") for one in config.inputs}
     if values.get("deploy_signal_transport") != "TEMP_URL_SIGNAL":
         return deployment
     place = urlsplit(str(values.get("deploy_signal_id") or "")).path.split("/")[-2:]
-    objects = services.clouds.objects(context) if len(place) == 2 else None
-    signal = objects.read(unquote(place[0]), unquote(place[1]), _LARGEST_SIGNAL) if objects is not None else None
+    store = objects() if len(place) == 2 else None
+    signal = store.read(unquote(place[0]), unquote(place[1]), _LARGEST_SIGNAL) if store is not None else None
     # Times of the object store are whole seconds.
     if signal is None or (deployment.updated_at and signal.modified_at < deployment.updated_at.replace(microsecond=0)):
         return deployment
@@ -233,11 +233,11 @@ def _collected(
         return deployment
     if not isinstance(sent, Mapping):
         return deployment
-    return signal_deployment(services, deployment.id, config, sent) or deployment
+    return signal_deployment(keeper, deployment.id, config, sent) or deployment
 
 
 def signal_deployment(
-    services: Services, deployment_id: str, config: SoftwareConfigRecord, sent: Mapping[str, Any]
+    keeper: Keeper, deployment_id: str, config: SoftwareConfigRecord, sent: Mapping[str, Any]
 ) -> SoftwareDeploymentRecord | None:
     """Take in what a server tells of a deployment in progress with that config; told of any other, nothing changes. None: it is gone."""
 
@@ -245,9 +245,9 @@ def signal_deployment(
         if now.status != software.IN_PROGRESS or now.config_id != config.id:
             return {}
         values = software.signalled(config.outputs, sent, now.output_values)
-        return {**values, "updated_at": services.clock.now()}
+        return {**values, "updated_at": keeper.clock.now()}
 
-    return services.store.software_deployments.change(deployment_id, decide)
+    return keeper.store.software_deployments.change(deployment_id, decide)
 
 
 def update_deployment(
@@ -270,39 +270,40 @@ def update_deployment(
         raise _no_config(said["config_id"]) from error
     if found is None:
         raise NotFound(f"Deployment with id {deployment_id} not found")
-    if "config_id" in said:
-        _tell_server(services, found)
+    for row in services.store.resources.by_physical_id(found.project_id, found.id):
+        services.ring(row.id)
     return found
 
 
 def delete_deployment(services: Services, context: RequestContext, deployment_id: str) -> None:
     """Take a config off its server."""
-    found = _deployment(services, context, deployment_id)
+    _deployment(services, context, deployment_id)
     services.store.software_deployments.remove(deployment_id)
-    _tell_server(services, found)
 
 
 # --- servers -------------------------------------------------------------------------------------------------------
 
 
-def server_metadata(services: Services, project_id: str | None, server_id: str) -> list[SoftwareConfigRecord]:
+def configs_of(keeper: Keeper, project_id: str | None, server_id: str) -> list[SoftwareConfigRecord]:
     """The configs that a server is to have, by name."""
-    deployments = services.store.software_deployments.listing(project_id, server_id)
-    configs = services.store.software_configs.many([deployment.config_id for deployment in deployments])
+    deployments = keeper.store.software_deployments.listing(project_id, server_id)
+    configs = keeper.store.software_configs.many([deployment.config_id for deployment in deployments])
     found = [configs[deployment.config_id] for deployment in deployments if deployment.config_id in configs]
     return sorted(found, key=lambda config: config.name or "")
 
 
 def metadata_for(services: Services, context: RequestContext, server_id: str) -> list[SoftwareConfigRecord]:
     """The same for whoever asks."""
-    return server_metadata(services, _project(context), server_id)
+    return configs_of(services, _project(context), server_id)
 
 
-def _tell_server(services: Services, deployment: SoftwareDeploymentRecord) -> None:
-    """Write into the metadata of the server's resource what it is to have."""
-    rows = services.store.resources.by_physical_id(deployment.project_id, deployment.server_id)
-    if not rows:
-        return
-    configs = [software.told(one) for one in server_metadata(services, deployment.project_id, deployment.server_id)]
-    for row in rows:
-        services.store.resources.change(row.id, lambda now: ({"metadata": {**now.metadata, DEPLOYMENTS: configs}}, ()))
+def metadata_of(keeper: Keeper, stack: StackRecord, row: ResourceRecord) -> Mapping[str, Any]:
+    """The metadata of a resource as a server reads it: its own, what is deployed there, and how the server's agent gets to know of it."""
+    found = dict(row.metadata)
+    collect = row.data.get(software.OS_COLLECT_CONFIG)
+    configs = configs_of(keeper, stack.project_id, row.physical_id) if row.physical_id is not None else []
+    if configs or collect is not None:
+        found[software.DEPLOYMENTS] = [software.told(config) for config in configs]
+    if collect is not None:
+        found[software.OS_COLLECT_CONFIG] = collect
+    return found

@@ -5,17 +5,18 @@ Made by `kamado.assemble` for the engine, and by the use cases that build a reso
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from kamado.model.records import SoftwareConfigRecord, StackRecord
+from kamado.model.records import SoftwareConfigRecord, SoftwareDeploymentRecord, StackRecord
 from kamado.orchestrator import software
-from kamado.orchestrator.context import OrchestratorSettings, Services
+from kamado.orchestrator.context import Objects, OrchestratorSettings, Services
 from kamado.orchestrator.errors import HeatError
 from kamado.plugin.context import Clock
 from kamado.plugin.errors import PermanentError
-from kamado.plugin.software import NewConfig
+from kamado.plugin.software import IN_PROGRESS, NewConfig, NewDeployment
 from kamado.store.store import Store
 
 
@@ -36,11 +37,17 @@ class StackSoftware:
     store: Store
     clock: Clock
     settings: OrchestratorSettings
+    objects: Callable[[], Objects | None]
+    """The object store as the stack's owner sees it."""
 
     @classmethod
     def of(cls, services: Services, stack: StackRecord) -> StackSoftware:
         """With what the use cases work with."""
-        return cls(stack, services.store, services.clock, services.settings)
+
+        def objects() -> Objects | None:
+            return services.clouds.objects_in(services.cloud_of(stack))
+
+        return cls(stack, services.store, services.clock, services.settings, objects)
 
     def make_config(self, config_id: str, wanted: NewConfig) -> None:
         """A config; one that is there stays as it is."""
@@ -60,3 +67,48 @@ class StackSoftware:
         if self.config(config_id) is not None:
             with _as_the_resources():
                 software.remove_config(self, config_id)
+
+    def deploy(self, deployment_id: str, wanted: NewDeployment, config: NewConfig) -> None:
+        """Puts a config of its own on a server."""
+        project = self.stack.project_id
+        with _as_the_resources():
+            record = software.new_deployment(self, project, deployment_id, wanted)
+            record = replace(record, stack_user_project_id=self._users_project())
+            if self.deployment(deployment_id) is None:
+                software.has_room_for_deployment(self, project)
+            made = software.new_config(self, project, wanted.config_id, config)
+            self.store.software_deployments.deploy(record, made)
+
+    def _users_project(self) -> str | None:
+        """The project of the users of the stack, which may have been made since it was read."""
+        for key in (self.stack.id, self.stack.root_id):
+            stack = self.store.stacks.get(key) if key else None
+            if stack is not None and stack.stack_user_project_id:
+                return stack.stack_user_project_id
+        return None
+
+    def deployment(self, deployment_id: str) -> SoftwareDeploymentRecord | None:
+        """A deployment, None when there is none in the project."""
+        return self.store.software_deployments.get(deployment_id, self.stack.project_id)
+
+    def collected(self, deployment_id: str) -> SoftwareDeploymentRecord | None:
+        """The same, after what its server has left in the object store was taken in."""
+        found = self.deployment(deployment_id)
+        return None if found is None else software.collected(self, self.objects, found)
+
+    def signal(self, deployment_id: str, details: Mapping[str, Any]) -> SoftwareDeploymentRecord | None:
+        """Takes in what a server tells: the deployment then, None when it waits for nothing (any more)."""
+        found = self.deployment(deployment_id)
+        if found is None or found.status != IN_PROGRESS:
+            return None
+        config = self.config(found.config_id)
+        return None if config is None else software.signal_deployment(self, deployment_id, config, details)
+
+    def is_deployed_server(self, server_id: str) -> bool:
+        """Whether it is a server that a stack of the project knows and did not make: such a one has the id of its row."""
+        return any(row.id == server_id for row in self.store.resources.by_physical_id(self.stack.project_id, server_id))
+
+    def undeploy(self, deployment_id: str) -> None:
+        """Takes a deployment and its config away; one that is gone, or another project's, is fine."""
+        if self.deployment(deployment_id) is not None:
+            self.store.software_deployments.undeploy(deployment_id)

@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from kamado.cloud.session import Cloud
 from kamado.cloud.users import StackUsers
 from kamado.model.lifecycle import Action, Status
-from kamado.model.records import ResourceRecord, SoftwareConfigRecord
-from kamado.plugin.software import NewConfig
+from kamado.model.records import ResourceRecord, SoftwareConfigRecord, SoftwareDeploymentRecord
+from kamado.plugin.software import NewConfig, NewDeployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,27 @@ class Software(Protocol):
 
     def remove_config(self, config_id: str) -> None:
         """Removes a config; one that is gone is fine. Raises PermanentError when it is deployed."""
+
+    def deploy(self, deployment_id: str, wanted: NewDeployment, config: NewConfig) -> None:
+        """Puts a config of its own on a server: a new deployment, or another config for one that is there; the one before goes.
+
+        Done already with that config id, nothing changes. Raises PermanentError when it is refused.
+        """
+
+    def deployment(self, deployment_id: str) -> SoftwareDeploymentRecord | None:
+        """A deployment, None when there is none in the project."""
+
+    def collected(self, deployment_id: str) -> SoftwareDeploymentRecord | None:
+        """The same, after what its server has left in the object store was taken in. Raises CloudError."""
+
+    def signal(self, deployment_id: str, details: Mapping[str, Any]) -> SoftwareDeploymentRecord | None:
+        """Takes in what a server tells: the deployment then, None when it waits for nothing (any more)."""
+
+    def is_deployed_server(self, server_id: str) -> bool:
+        """Whether it is a server that a stack of the project knows and did not make."""
+
+    def undeploy(self, deployment_id: str) -> None:
+        """Takes a deployment and its config away; one that is gone is fine."""
 
 
 def no_software() -> Software:

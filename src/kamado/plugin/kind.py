@@ -5,7 +5,7 @@ Base of `kamado.plugin.resource.Resource`; asked before a template is accepted a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from kamado.cloud.session import Cloud
@@ -23,6 +23,19 @@ class Kind:
     def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
         """What is wrong across properties; values that are not yet known are UNKNOWN."""
         return [finding for rule in cls.rules for finding in rule.check(properties)]
+
+    @classmethod
+    def validate_beside(
+        cls,
+        definition: Any,  # noqa: ARG003
+        definitions: Mapping[str, Any],  # noqa: ARG003
+        properties: Callable[[str], Mapping[str, Any] | None],  # noqa: ARG003
+    ) -> list[Finding]:
+        """What is wrong between the resource and others of its template (`kamado.template.Definition`, by name).
+
+        ``properties``: those of one of them, as far as they are known; None when they are not as they should be.
+        """
+        return []
 
     @classmethod
     def unavailable(cls, cloud: Cloud) -> str | None:  # noqa: ARG003

@@ -55,6 +55,16 @@ class SignalResponder(Resource):
         user_id = self.signal_user()
         return str(self.ports.users().token(user_id, self.data["password"]))
 
+    def ec2_keys(self) -> tuple[str, str]:
+        """Access and secret key of that user; making keys that are there already changes nothing."""
+        user_id = self.signal_user()
+        if "secret_key" not in self.data:
+            self.set_data("access_key", secrets.token_hex(16))
+            self.set_data("secret_key", secrets.token_hex(16))
+        access, secret = str(self.data["access_key"]), str(self.data["secret_key"])
+        self.ports.users().make_keys(user_id, access, secret)
+        return access, secret
+
     def signal_credentials(self) -> dict[str, Any]:
         """What somebody needs to know to act as that user."""
         user_id, users = self.signal_user(), self.ports.users()
@@ -86,15 +96,12 @@ class SignalResponder(Resource):
         """
         found = self.data.get("ec2_signed_url")
         if found is None:
-            user_id, users = self.signal_user(), self.ports.users()
-            if "secret_key" not in self.data:
-                self.set_data("access_key", secrets.token_hex(16))
-                self.set_data("secret_key", secrets.token_hex(16))
-            users.make_keys(user_id, self.data["access_key"], self.data["secret_key"])
+            access, secret = self.ec2_keys()
+            users = self.ports.users()
             base = users.waitcondition_url.replace("/waitcondition", f"/{purpose}").rstrip("/")
             base = base or f"{self.ports.cloud().address('cloudformation')}/{purpose}"
             when = self.ports.clock.now() if expires else None
-            found = signed(base, self.arn, _VERBS[purpose], self.data["access_key"], self.data["secret_key"], when)
+            found = signed(base, self.arn, _VERBS[purpose], access, secret, when)
             self.set_data("ec2_signed_url", found)
         return str(found)
 

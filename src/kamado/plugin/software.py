@@ -20,11 +20,35 @@ STATUS_CODE = "deploy_status_code"
 TOLD_ALWAYS = ("deploy_stdout", "deploy_stderr", STATUS_CODE)
 """Outputs that every deployment has, declared or not."""
 
+DEPLOYMENTS, OS_COLLECT_CONFIG = "deployments", "os-collect-config"
+"""Keys of a server's metadata: the configs that it is to have, and where its agent reads of them. The second is one of its data too."""
+
 UNGROUPED = "Heat::Ungrouped"
 """The group of a config that no tool on servers runs."""
 
+COMPONENT = "component"
+"""The group of a config that is several, one for each action."""
+
 ACTIONS = ("CREATE", "UPDATE", "DELETE", "SUSPEND", "RESUME")
 """Actions of a stack at which a server may have something to do."""
+
+_OWN_INPUTS: Mapping[str, str] = {
+    "deploy_server_id": "ID of the server being deployed to",
+    "deploy_action": "Name of the current action being deployed",
+    "deploy_stack_id": "ID of the stack this deployment belongs to",
+    "deploy_resource_name": "Name of this deployment resource in the stack",
+    "deploy_signal_transport": "How the server should signal to heat with the deployment output values.",
+    "deploy_signal_id": "ID of signal to use for signaling output values",
+    "deploy_signal_verb": "HTTP verb to use for signaling output values",
+    "deploy_auth_url": "URL for API authentication",
+    "deploy_username": "Username for API authentication",
+    "deploy_user_id": "User ID for API authentication",
+    "deploy_password": "Password for API authentication",
+    "deploy_project_id": "ID of project for API authentication",
+    "deploy_region_name": "Region name for API authentication",
+    "deploy_queue_id": "ID of queue to use for signaling output values",
+}
+"""What the agents on servers find among the inputs, and its description."""
 
 IO_TYPES = ("String", "Number", "CommaDelimitedList", "Json", "Boolean")
 
@@ -53,6 +77,19 @@ class NewConfig:
     inputs: Any = None
     outputs: Any = None
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewDeployment:
+    """A deployment that is asked for. ``stack_user_project_id``: a second project that may see it."""
+
+    config_id: str
+    server_id: str
+    input_values: Mapping[str, Any] = field(default_factory=dict)
+    action: str | None = None
+    status: str | None = None
+    status_reason: str | None = None
+    stack_user_project_id: str | None = None
 
 
 def inputs(declared: Any) -> list[dict[str, Any]]:
@@ -129,6 +166,37 @@ def signalled(
         "status": FAILED if failures else COMPLETE,
         "status_reason": reason or "Outputs received",
     }
+
+
+def own_input(name: str, value: Any) -> dict[str, Any]:
+    """One of the inputs by which a server learns of the deployment itself."""
+    return {"name": name, "description": _OWN_INPUTS[name], "type": "String", "value": value}
+
+
+def valued(source: SoftwareConfigRecord | None, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The inputs of a config with the values that a deployment gives them: its own, else the default; what is not declared comes after."""
+    declared = () if source is None else source.inputs
+    known = {one["name"] for one in declared}
+    found = [{**one, "value": values.get(one["name"], one.get("default"))} for one in declared]
+    return found + [
+        {"name": name, "type": "String", "value": value} for name, value in values.items() if name not in known
+    ]
+
+
+def filled_in(config: Any, key: str, values: Mapping[str, Any], *, all_given: bool = False) -> Any:
+    """A config with the values of inputs where it names them: ``{key: name}`` becomes the value, null when there is none.
+
+    :param all_given: whether there must be one.
+    :raises KeyError: there is none; its argument is the name.
+    """
+    if isinstance(config, Mapping):
+        if len(config) == 1 and isinstance(config.get(key), str):
+            name = config[key]
+            return values[name] if all_given else values.get(name)
+        return {name: filled_in(value, key, values, all_given=all_given) for name, value in config.items()}
+    if isinstance(config, list):
+        return [filled_in(value, key, values, all_given=all_given) for value in config]
+    return config
 
 
 def told(config: SoftwareConfigRecord) -> dict[str, Any]:

@@ -61,6 +61,9 @@ _ENCODERS: dict[str, Callable[[Any], Any]] = {
 }
 _SEALED = ("progress", "properties", "attributes", "data")
 
+_SECRET_DATA = frozenset({"password", "secret_key", "ec2_signed_url", "signal", "token", "os-collect-config"})
+"""Keys of a type's own data by which somebody could act in its name: data with one of them are always encrypted."""
+
 _ACTIONS = {str(action): action for action in Action}
 _STATUSES = {str(status): status for status in Status}
 _PHASES = {str(phase): phase for phase in Phase}
@@ -139,6 +142,8 @@ def resource_row(record: ResourceRecord, cipher: Cipher) -> dict[str, Any]:
     if record.secret:
         for name in _SEALED:
             row[name] = cipher.seal_map(getattr(record, name))  # type: ignore[assignment]
+    elif not _SECRET_DATA.isdisjoint(record.data):
+        row["data"] = cipher.seal_map(record.data)  # type: ignore[assignment]
     return row
 
 
@@ -154,6 +159,8 @@ def resource_values(values: Mapping[str, Any], secret: bool, cipher: Cipher) -> 
         for name in _SEALED:
             if name in row:
                 row[name] = cipher.seal_map(values[name])
+    elif "data" in row and not _SECRET_DATA.isdisjoint(values["data"]):
+        row["data"] = cipher.seal_map(values["data"])
     return row
 
 

@@ -100,6 +100,42 @@ def _values(values: Mapping[str, Any], cipher: Cipher) -> dict[str, Any]:
     return {name: encoders[name](value) for name, value in values.items()}
 
 
+def _config_row(record: SoftwareConfigRecord, cipher: Cipher) -> dict[str, Any]:
+    data = {
+        "config": record.config,
+        "inputs": list(record.inputs),
+        "outputs": list(record.outputs),
+        "options": dict(record.options),
+    }
+    return {
+        "id": record.id,
+        "project_id": clean(record.project_id),
+        "name": clean_optional(record.name),
+        "group_name": clean_optional(record.group),
+        "created_at": encode_time(record.created_at),
+        "data": cipher.seal_map(data),
+    }
+
+
+def _insert_config(connection: Connection, row: Mapping[str, Any]) -> None:
+    if connection.execute(select(_CONFIG.id).where(_CONFIG.id == row["id"])).first() is None:
+        bulk.insert(connection, schema.software_config, [row])
+
+
+_CHANGEABLE = ("config_id", "input_values", "output_values", "action", "status", "status_reason", "updated_at")
+
+
+def _deployment_row(record: SoftwareDeploymentRecord, cipher: Cipher) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "project_id": clean(record.project_id),
+        "server_id": clean(record.server_id),
+        "created_at": encode_time(record.created_at),
+        "stack_user_project_id": clean_optional(record.stack_user_project_id),
+        **_values({name: getattr(record, name) for name in _CHANGEABLE}, cipher),
+    }
+
+
 class SoftwareConfigs:
     """Configs; none is ever changed."""
 
@@ -108,27 +144,8 @@ class SoftwareConfigs:
 
     def create(self, record: SoftwareConfigRecord) -> None:
         """Write a new one; one with that id that is there already is left as it is."""
-        data = {
-            "config": record.config,
-            "inputs": list(record.inputs),
-            "outputs": list(record.outputs),
-            "options": dict(record.options),
-        }
-        row = {
-            "id": record.id,
-            "project_id": clean(record.project_id),
-            "name": clean_optional(record.name),
-            "group_name": clean_optional(record.group),
-            "created_at": encode_time(record.created_at),
-            "data": self._store.cipher.seal_map(data),
-        }
-        there = select(_CONFIG.id).where(_CONFIG.id == record.id)
-
-        def work(connection: Connection) -> None:
-            if connection.execute(there).first() is None:
-                bulk.insert(connection, schema.software_config, [row])
-
-        self._store.write(work)
+        row = _config_row(record, self._store.cipher)
+        self._store.write(lambda connection: _insert_config(connection, row))
 
     def get(self, key: str, project_id: str | None) -> SoftwareConfigRecord | None:
         """One of them."""
@@ -191,29 +208,46 @@ class SoftwareDeployments:
 
         :raises ConfigGone: its config is not there.
         """
-        row = {
-            "id": record.id,
-            "project_id": clean(record.project_id),
-            "server_id": clean(record.server_id),
-            "created_at": encode_time(record.created_at),
-            "stack_user_project_id": clean_optional(record.stack_user_project_id),
-            **_values(
-                {
-                    "config_id": record.config_id,
-                    "input_values": record.input_values,
-                    "output_values": record.output_values,
-                    "action": record.action,
-                    "status": record.status,
-                    "status_reason": record.status_reason,
-                    "updated_at": record.updated_at,
-                },
-                self._store.cipher,
-            ),
-        }
+        row = _deployment_row(record, self._store.cipher)
         try:
             self._store.write(lambda connection: bulk.insert(connection, schema.software_deployment, [row]))
         except IntegrityError as error:
             raise ConfigGone(record.config_id) from error
+
+    def deploy(self, record: SoftwareDeploymentRecord, config: SoftwareConfigRecord) -> None:
+        """Write a deployment with a config of its own, or give one that is there that config in place of the one that it had, which goes.
+
+        Done already (it has that config): nothing changes, whatever the server has told since. Both or nothing.
+        """
+        cipher = self._store.cipher
+        statement = select(*_DEPLOYMENT_COLUMNS).where(_DEPLOYMENT.id == record.id).with_for_update()
+
+        def work(connection: Connection) -> None:
+            found = connection.execute(statement).first()
+            before = None if found is None else _deployment(found, cipher).config_id
+            if before == config.id:
+                return
+            _insert_config(connection, _config_row(config, cipher))
+            if before is None:
+                bulk.insert(connection, schema.software_deployment, [_deployment_row(record, cipher)])
+                return
+            kept = ("config_id", "input_values", "action", "status", "status_reason")
+            values = {name: getattr(record, name) for name in kept} | {"updated_at": record.created_at}
+            bulk.update(connection, schema.software_deployment, {record.id: _values(values, cipher)})
+            _drop_config(connection, before)
+
+        self._store.write(work)
+
+    def undeploy(self, key: str) -> None:
+        """It goes, and its config with it unless another one has that."""
+
+        def work(connection: Connection) -> None:
+            found = connection.execute(select(_DEPLOYMENT.config_id).where(_DEPLOYMENT.id == key)).first()
+            bulk.delete(connection, schema.software_deployment, [key])
+            if found is not None:
+                _drop_config(connection, found[0])
+
+        self._store.write(work)
 
     def get(self, key: str, project_id: str | None) -> SoftwareDeploymentRecord | None:
         """One of them."""
@@ -260,6 +294,11 @@ class SoftwareDeployments:
         statement = select(*_DEPLOYMENT_COLUMNS).where(*conditions).order_by(_DEPLOYMENT.created_at, _DEPLOYMENT.id)
         cipher = self._store.cipher
         return self._store.read(lambda connection: [_deployment(row, cipher) for row in connection.execute(statement)])
+
+
+def _drop_config(connection: Connection, key: str) -> None:
+    if connection.execute(select(_DEPLOYMENT.id).where(_DEPLOYMENT.config_id == key).limit(1)).first() is None:
+        bulk.delete(connection, schema.software_config, [key])
 
 
 def _owned(project_id: str | None) -> list[Any]:

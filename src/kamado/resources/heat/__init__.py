@@ -2,6 +2,7 @@
 
 from kamado.resources.heat.autoscaling_group import AutoScalingGroup
 from kamado.resources.heat.delay import Delay
+from kamado.resources.heat.deployed_server import DeployedServer
 from kamado.resources.heat.none_resource import NoneResource
 from kamado.resources.heat.random_string import RandomString
 from kamado.resources.heat.resource_chain import ResourceChain
@@ -13,6 +14,13 @@ from kamado.resources.heat.software_config import (
     SoftwareComponent,
     SoftwareConfig,
     StructuredConfig,
+)
+from kamado.resources.heat.software_deployment import SoftwareDeployment, StructuredDeployment
+from kamado.resources.heat.software_deployment_group import (
+    SoftwareDeploymentGroup,
+    SoftwareDeployments,
+    StructuredDeploymentGroup,
+    StructuredDeployments,
 )
 from kamado.resources.heat.test_resource import TestResource
 from kamado.resources.heat.value import Value
@@ -41,6 +49,13 @@ TYPES = (
     CloudConfig,
     MultipartMime,
     SoftwareComponent,
+    SoftwareDeployment,
+    StructuredDeployment,
+    SoftwareDeploymentGroup,
+    StructuredDeploymentGroup,
+    SoftwareDeployments,
+    StructuredDeployments,
+    DeployedServer,
     AutoScalingGroup,
     ScalingPolicy,
     AwsScalingPolicy,

@@ -16,10 +16,11 @@ from typing import Any
 import yaml
 
 from kamado.plugin.declare import ANY, BOOLEAN, LIST, MAP, STRING, Attr, Prop, Properties, resource_type
+from kamado.plugin.errors import PermanentError
 from kamado.plugin.multipart import Part, multipart, own_parts
 from kamado.plugin.resource import Resource
 from kamado.plugin.rules import RESOURCE, Finding
-from kamado.plugin.software import IO_TYPES, UNGROUPED, NewConfig, told
+from kamado.plugin.software import COMPONENT, IO_TYPES, UNGROUPED, NewConfig
 from kamado.template.unknown import contains_unknown
 
 _IO = (
@@ -38,6 +39,24 @@ OUTPUTS = Prop("outputs", LIST, "Outputs that the server tells.", fields=(
 ))  # fmt: skip
 OPTIONS = Prop("options", MAP, "Options of the tool that runs the config.")
 GROUP = Prop("group", STRING, "Tool (hook) on the server that runs the config.", default=UNGROUPED)
+
+
+_NOTHING = {"String": "", "Number": 0, "CommaDelimitedList": [], "Json": {}, "Boolean": False}
+
+
+def declared_inputs(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The inputs with what the template leaves out: as in Heat, an input without a default has the nothing of its type for one."""
+    given = properties.get("inputs") or ()
+    return [{"description": "", "default": _NOTHING[str(one["type"])], **_said(one)} for one in given]
+
+
+def declared_outputs(properties: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The outputs with what the template leaves out."""
+    return [{"description": "", **_said(one)} for one in properties.get("outputs") or ()]
+
+
+def _said(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in one.items() if value is not None}
 
 
 class Config(Resource):
@@ -71,8 +90,7 @@ class Config(Resource):
     def read_attributes(self, names: Iterable[str]) -> dict[str, Any]:
         """All are read from the config itself; null when it is gone."""
         found = None if self.physical_id is None else self.ports.software().config(self.physical_id)
-        known = {} if found is None else {"config": found.config, "show": told(found)}
-        return {name: known.get(name) for name in names}
+        return {name: found.config if found is not None and name == "config" else None for name in names}
 
 
 class PlainConfig(Config):
@@ -85,8 +103,8 @@ class PlainConfig(Config):
             name=self.physical_name,
             group=given.get("group"),
             config=given.get("config"),
-            inputs=given.get("inputs"),
-            outputs=given.get("outputs"),
+            inputs=declared_inputs(given),
+            outputs=declared_outputs(given),
             options=given.get("options") or {},
         )
 
@@ -162,7 +180,9 @@ class MultipartMime(Config):
         except ValueError:
             return content
         found = self.ports.software().config(content)
-        return content if found is None else str(found.config)
+        if found is not None and not isinstance(found.config, str):
+            raise PermanentError(f"the config {content} has no text that could be a part")
+        return content if found is None else found.config
 
 
 @resource_type("OS::Heat::SoftwareComponent", since="2014.2")
@@ -197,14 +217,19 @@ class SoftwareComponent(Config):
             )
         ]
 
+    def read_attributes(self, names: Iterable[str]) -> dict[str, Any]:
+        """None: it has no single config."""
+        return dict.fromkeys(names)
+
     def wanted(self) -> NewConfig:
         """All of them in one config of the group that deployments know."""
         given = self.properties
+        configs = [{"config": None, **config} for config in given["configs"]]
         return NewConfig(
             name=self.physical_name,
-            group="component",
-            config={"configs": given["configs"]},
-            inputs=given.get("inputs"),
-            outputs=given.get("outputs"),
+            group=COMPONENT,
+            config={"configs": configs},
+            inputs=declared_inputs(given),
+            outputs=declared_outputs(given),
             options=given.get("options") or {},
         )

@@ -16,7 +16,9 @@ from typing import Any
 
 from kamado.plugin.declare import Ready, Rest, resource_type
 from kamado.plugin.errors import PermanentError
+from kamado.plugin.guests import Guest
 from kamado.plugin.rules import RESOURCE, Finding, alike, at
+from kamado.plugin.software import OS_COLLECT_CONFIG
 from kamado.plugin.wire import sent
 from kamado.resources.nova import addresses, devices, interfaces, networks, steps, user_data
 from kamado.resources.nova.server_cards import ServerCards
@@ -28,7 +30,7 @@ _STEPS = "steps_left"
 
 
 @resource_type("OS::Nova::Server")
-class Server(ServerCards):
+class Server(ServerCards, Guest):
     """A virtual machine."""
 
     rest = Rest(
@@ -48,6 +50,7 @@ class Server(ServerCards):
     attributes = ATTRIBUTES
     handled = HANDLED
     physical_name_limit = 53
+    first_collectors = ("ec2",)
 
     @classmethod
     def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
@@ -92,8 +95,9 @@ class Server(ServerCards):
 
     def create_request(self) -> dict[str, Any]:
         """The request without what is said of it elsewhere: cards are made and disks described here."""
-        self._refuse_what_cannot_be()
         given = self.properties
+        if self._has_agent:
+            self.open_transport()
         body = super().create_request()
         body["user_data"] = steps.encoded_user_data(self)
         if given.get("metadata"):
@@ -124,14 +128,9 @@ class Server(ServerCards):
             options.setdefault("microversion", create_microversion(self.properties))
         return super().call(method, path, json=json, ok=ok, **options)
 
-    def _refuse_what_cannot_be(self) -> None:
-        if self.properties.get("user_data_format") == user_data.SOFTWARE_CONFIG:
-            transport = self.properties.get("software_config_transport")
-            raise PermanentError(
-                f"user_data_format SOFTWARE_CONFIG is not supported yet: its transport {transport} needs software "
-                "deployments, which this release does not have; use RAW or HEAT_CFNTOOLS",
-                "NotSupported",
-            )
+    @property
+    def _has_agent(self) -> bool:
+        return self.properties.get("user_data_format") == user_data.SOFTWARE_CONFIG
 
     def _security_groups(self) -> list[str]:
         return [group for group in self.properties.get("security_groups") or [] if group]
@@ -179,6 +178,8 @@ class Server(ServerCards):
             self.call("PUT", f"{self.item_path()}/metadata", json={"metadata": wanted})
         if "tags" in changes:
             self._put_tags()
+        if self._has_agent and not {"software_config_transport", "deployment_swift_data"}.isdisjoint(changes):
+            self.open_transport()
         todo: list[steps.Step] = []
         if "networks" in changes:
             todo += self.network_steps()
@@ -218,6 +219,13 @@ class Server(ServerCards):
         self.set_data(_STEPS, None if done else todo)
         return done
 
+    def check_delete_complete(self, token: Any) -> bool:
+        """When it is gone, what was made for its agent goes too."""
+        if not super().check_delete_complete(token):
+            return False
+        self.close_transport()
+        return True
+
     # Attributes.
 
     def _read(self, name: str, body: Mapping[str, Any] | None) -> Any:
@@ -225,9 +233,9 @@ class Server(ServerCards):
         if name == "name":
             return self.properties.get("name") or self.physical_name
         if name == "os_collect_config":
-            return self.metadata.get("os-collect-config", {})
+            return self.data.get(OS_COLLECT_CONFIG, {})
         if name == "show":
-            collect = {"os_collect_config": self.metadata.get("os-collect-config", {})}
+            collect = {"os_collect_config": self.data.get(OS_COLLECT_CONFIG, {})}
             return body if body is None else collect | dict(body)
         if body is None:
             return ""

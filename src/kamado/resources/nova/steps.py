@@ -14,6 +14,7 @@ from typing import Any
 
 from kamado.cloud.failures import CloudError
 from kamado.plugin.errors import PermanentError, ResourceInError, ResourceUnknownStatus
+from kamado.plugin.guests import Guest
 from kamado.plugin.resource import Resource
 from kamado.resources.nova import interfaces, user_data
 
@@ -103,7 +104,7 @@ def _disk_config(resource: Resource) -> dict[str, Any]:
     return {"OS-DCF:diskConfig": chosen} if chosen else {}
 
 
-def _rebuild(resource: Resource, step: Step) -> bool:
+def _rebuild(resource: Any, step: Step) -> bool:
     server = read(resource)
     status = status_of(server)
     if status == "REBUILD" or task_of(server) is not None:
@@ -126,13 +127,11 @@ def _rebuild(resource: Resource, step: Step) -> bool:
     return False
 
 
-def encoded_user_data(resource: Resource) -> str:
+def encoded_user_data(resource: Guest) -> str:
     """The user data of a server as Nova takes them: built from its properties and metadata, in base64."""
-    cloud, url = resource.ports.cloud(), None
     style = resource.properties.get("user_data_format") or user_data.CFNTOOLS
-    if style == user_data.CFNTOOLS and cloud.has("cloudformation"):
-        url = user_data.metadata_server_url(cloud.service("cloudformation").base)
-    text = user_data.build(resource.properties.get("user_data") or "", style, resource.metadata, url)
+    url = resource.ports.cloud().metadata_url if style == user_data.CFNTOOLS else None
+    text = user_data.build(resource.properties.get("user_data") or "", style, resource.guest_metadata, url)
     return base64.b64encode(text.encode()).decode()
 
 

@@ -51,12 +51,6 @@ def build(text: str, style: str, metadata: Mapping[str, Any], metadata_url: str 
     return multipart(parts)
 
 
-def metadata_server_url(endpoint: str) -> str:
-    """The CloudFormation API's address as guests expect it: with its version and a slash at the end."""
-    address = endpoint if "/v1" in endpoint else endpoint.rstrip("/") + "/v1"
-    return address if address.endswith("/") else address + "/"
-
-
 def boto_config(metadata_url: str) -> str:
     """The configuration file by which cfn-tools in the guest find the CloudFormation API."""
     address = urlsplit(metadata_url)
