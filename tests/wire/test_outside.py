@@ -14,7 +14,7 @@ from tests.wire.web import Page, Web
 
 from kamado.api.call import ApiSettings
 from kamado.api.fetching import FetchError, FetchSettings, fetch
-from kamado.localcloud.server import LocalCloud
+from kamado.localcloud.server import SERVICES, LocalCloud
 
 TEMPLATE = {"heat_template_version": "2018-08-31", "resources": {"r": {"type": "OS::Heat::TestResource"}}}
 HERE = FetchSettings(("127.0.0.1",), 5.0)
@@ -41,6 +41,16 @@ def reading(cloud: LocalCloud, web: Web, tmp_path_factory: pytest.TempPathFactor
     )
     yield made
     made.close()
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Stand]:
+    """A Kamado in a cloud without an object store."""
+    services = [service for service in SERVICES if service.name != "objectstore"]
+    with LocalCloud(identity_port=0, services=services) as cloud:
+        made = Stand(tmp_path, cloud, working=False)
+        yield made
+        made.close()
 
 
 def refusal(answer: Any) -> tuple[int, str, str]:
@@ -136,11 +146,11 @@ def test_files_of_a_container_stand_beside_those_that_were_sent(reading: Stand, 
     assert web.asked[-1]["HTTP_X_AUTH_TOKEN"] == reading.token("demo")[0]
 
 
-def test_containers_that_cannot_be_read_are_refused(reading: Stand, stand: Stand, web: Web) -> None:
+def test_containers_that_cannot_be_read_are_refused(reading: Stand, bare: Stand, web: Web) -> None:
     def asked(of: Stand, container: Any) -> tuple[int, str, str]:
         return refusal(of.ask("POST", "/validate", {"template": TEMPLATE, "files_container": container}))
 
-    assert asked(stand, "mine") == (400, "NotSupported", "Reading files from an object container is not supported.")
+    assert asked(bare, "mine") == (400, "NotSupported", "Reading files from an object container is not supported.")
     assert asked(reading, "none") == (404, "NotFound", "The object container (none) could not be found.")
     assert asked(reading, 1) == (400, "HTTPBadRequest", "files_container: expected text")
     web.put("large", "a", b"x" * 2000)

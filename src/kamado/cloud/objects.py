@@ -1,15 +1,20 @@
-"""Reading objects of the object store: templates and files that a user keeps there, signals that servers leave.
+"""The object store: templates and files that a user keeps there, and objects that servers write to by temporary URLs.
 
-Called through the port that `assemble` makes of it. Objects are not JSON, so they are read past `Service`.
+Called by resource types with their stack's cloud, and through the port that `assemble` makes of it. A temporary URL is signed with a key
+of the account. The trap: Swift cannot say "set it unless it is set", so a key that is missing is one that every engine would
+choose (see `ObjectStore.signing_key`).
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from keystoneauth1 import exceptions as ksa
 
@@ -19,6 +24,9 @@ from kamado.cloud.session import Cloud
 
 SERVICE = "object-store"
 _CHUNK = 65536
+_KEY = "X-Account-Meta-Temp-URL-Key"
+FOREVER = 2147483586
+"""When a temporary URL ends that is not to end: just before 32 bits do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,8 @@ class StoredObject:
 
     body: bytes
     modified_at: datetime
+    stamp: str = ""
+    """Its time as the store keeps it: with the name it tells one version of an object from another."""
 
 
 class ObjectStore:
@@ -61,7 +71,64 @@ class ObjectStore:
                     break
         finally:
             answer.close()
-        return StoredObject(bytes(body[: most + 1]), _moment(answer.headers.get("Last-Modified")))
+        return StoredObject(
+            bytes(body[: most + 1]), _moment(answer.headers.get("Last-Modified")), answer.headers.get("X-Timestamp", "")
+        )
+
+    def listing(self, container: str, prefix: str) -> list[str]:
+        """Names of all objects in a container that begin so, in their order; none when there is no such container. Raises CloudError."""
+        service, marker = self._cloud.service(SERVICE), ""
+        found: list[str] = []
+        while True:
+            params = {"format": "json", "prefix": prefix, "marker": marker}
+            page = service.call("GET", f"/{quote(container, safe='')}", params=params, ok=(404,))
+            if not page:
+                return found
+            found += [str(entry["name"]) for entry in page]
+            marker = found[-1]
+
+    def make_container(self, container: str, headers: Mapping[str, str] | None = None) -> None:
+        """Makes a container, or gives it these headers. Raises CloudError."""
+        self._send("PUT", f"/{quote(container, safe='')}", headers or {})
+
+    def write(self, container: str, name: str, body: bytes) -> None:
+        """Writes an object. Raises CloudError."""
+        self._send("PUT", _path(container, name), {"Content-Type": "application/octet-stream"}, data=body)
+
+    def remove(self, container: str, name: str) -> bool:
+        """Removes an object; False when there was none (any more). Raises CloudError."""
+        return self._send("DELETE", _path(container, name), {}, ok=(404,)) is not None
+
+    def remove_container(self, container: str) -> bool:
+        """Removes a container unless there is something in it; whether it is gone. Raises CloudError."""
+        path = f"/{quote(container, safe='')}"
+        if self._send("DELETE", path, {}, ok=(404, 409)) is not None:
+            return True
+        return self._send("HEAD", path, {}, ok=(404,)) is None
+
+    def signing_key(self, choose: Callable[[], str]) -> str:
+        """The account's key for temporary URLs; set to what ``choose`` gives when there is none. Raises CloudError.
+
+        ``choose`` must give the same to everybody who might be setting it at the same time.
+        """
+        found = self._send("HEAD", "", {}).headers.get(_KEY)
+        if found:
+            return str(found)
+        chosen = choose()
+        self._send("POST", "", {_KEY: chosen})
+        return chosen
+
+    def temporary_url(self, key: str, container: str, name: str, method: str, expires: int = FOREVER) -> str:
+        """A URL by which whoever knows it may do one thing to one object until a time (seconds since 1970)."""
+        url = f"{self._cloud.service(SERVICE).base.rstrip('/')}{_path(container, name)}"
+        path = urlsplit(url).path
+        # A gateway may put something in front of the store's own path.
+        text = f"{method}\n{expires}\n{unquote(path[path.find('/v1/') :])}"
+        signature = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
+        return f"{url}?temp_url_sig={signature}&temp_url_expires={expires}"
+
+    def _send(self, method: str, path: str, headers: Mapping[str, str], **options: Any) -> Any:
+        return self._cloud.service(SERVICE).fetch(method, path, headers=headers, **options)
 
     def _get(self, path: str, **options: Any) -> Any:
         url = f"{self._cloud.service(SERVICE).base.rstrip('/')}/{path}"
@@ -78,6 +145,10 @@ class ObjectStore:
                 answer.status_code, answer.content, headers=answer.headers, service=SERVICE, method="GET", url=url
             )
         return answer
+
+
+def _path(container: str, name: str) -> str:
+    return f"/{quote(container, safe='')}/{quote(name)}"
 
 
 def _moment(text: str | None) -> datetime:

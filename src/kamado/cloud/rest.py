@@ -180,10 +180,34 @@ class Service:
         ``ok``: statuses of 400 or above that are no error here (the answer is then None). Raises CloudError.
         """
         sent = self._headers(microversion, headers)
+        answer = self.fetch(method, path, json=json, params=params, headers=sent, ok=ok, data=data)
+        if answer is None or not answer.content:
+            return None
+        try:
+            return answer.json()
+        except json_module.JSONDecodeError as error:
+            url = self.base + path
+            words = f"{method} {url}: the answer is no JSON"
+            raise CloudError(
+                FailureKind.LOST, words, status=answer.status_code, service=self.type, method=method, url=url
+            ) from error
+
+    def fetch(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        ok: tuple[int, ...] = (),
+        data: bytes | None = None,
+    ) -> Any:
+        """The same with the answer as it came (`requests.Response`), for what is no JSON; None for a status of ``ok``."""
         attempt = 1
         while True:
             try:
-                return self._once(method, path, json, params, sent, ok, data)
+                return self._once(method, path, json, params, headers or {}, ok, data)
             except CloudError as error:
                 if not self._may_repeat(method, error):
                     raise
@@ -250,19 +274,7 @@ class Service:
             raise classify(
                 answer.status_code, answer.content, headers=answer.headers, service=self.type, method=method, url=url
             )
-        if not answer.content:
-            return None
-        try:
-            return answer.json()
-        except json_module.JSONDecodeError as error:
-            raise CloudError(
-                FailureKind.LOST,
-                f"{method} {url}: the answer is no JSON",
-                status=answer.status_code,
-                service=self.type,
-                method=method,
-                url=url,
-            ) from error
+        return answer
 
 
 def from_keystone(error: ksa.ClientException, service: str, method: str, url: str) -> CloudError:

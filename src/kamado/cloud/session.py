@@ -393,8 +393,18 @@ class CloudFactory:
 
     def token_of(self, user_id: str, password: str, project_id: str) -> str:
         """A new token of a user for a project. Raises CloudError."""
-        auth = v3.Password(_v3(self.settings.auth_url), user_id=user_id, password=password, project_id=project_id)
-        return self._with_access(auth).token()
+        return self._with_access(self._user_auth(user_id, password, project_id)).token()
+
+    def for_stack_user(self, user_id: str, password: str, project_id: str) -> Cloud:
+        """The cloud as a user of a stack sees it."""
+
+        def make() -> Cloud:
+            return self._with_access(self._user_auth(user_id, password, project_id))
+
+        return self._kept(("stack user", user_id, password, project_id), make)
+
+    def _user_auth(self, user_id: str, password: str, project_id: str) -> Any:
+        return v3.Password(_v3(self.settings.auth_url), user_id=user_id, password=password, project_id=project_id)
 
     def forget_credential(self, record: CredentialRecord) -> None:
         """Drops the kept cloud of a credential that is gone."""

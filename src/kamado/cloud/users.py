@@ -13,7 +13,7 @@ from typing import Any
 
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.cloud.rest import Service
-from kamado.cloud.session import CloudFactory
+from kamado.cloud.session import Cloud, CloudFactory
 
 
 def make_project(factory: CloudFactory, name: str, description: str = "") -> str:
@@ -159,6 +159,10 @@ class StackUsers:
     def remove(self, user_id: str) -> None:
         """Removes a user with its keys."""
         remove_user(self._factory, user_id)
+
+    def cloud(self, user_id: str, password: str) -> Cloud:
+        """The cloud as a user sees it, in the project."""
+        return self._factory.for_stack_user(user_id, password, self.project_id())
 
     def token(self, user_id: str, password: str) -> str:
         """A new token of a user, good in the project. Raises CloudError."""

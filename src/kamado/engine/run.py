@@ -107,6 +107,7 @@ class Run:
             siblings=Siblings(self.ports.store.resources, self.stack.id),
             users=partial(self.ports.users, self.stack),
             software=partial(self.ports.software, self.stack),
+            sign=self.ports.store.sign,
             wanted=self.plan.wanted.get(row.name, frozenset()),
         )
         types = self.desired.types

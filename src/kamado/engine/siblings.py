@@ -33,6 +33,6 @@ class Siblings:
         """The one that has this physical id."""
         return in_use(self._rows.holding(self._stack_id, physical_id))
 
-    def change_metadata(self, row_id: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
-        """New metadata for one, out of what it has now; durable on return."""
-        self._rows.change(row_id, lambda row: ({"metadata": dict(change(row.metadata))}, ()))
+    def change(self, row_id: str, decide: Callable[[ResourceRecord], Mapping[str, Any]]) -> None:
+        """New metadata or data for one, out of what it has now, together; durable on return."""
+        self._rows.change(row_id, lambda row: (dict(decide(row)), ()))

@@ -68,8 +68,14 @@ def _missing(output: Output, rows: Mapping[str, ResourceRecord], stack: StackRec
     """Why the value cannot be had: a resource failed or is gone; None while it may still come."""
     for name in sorted(output.requires):
         row = rows.get(name)
-        if row is not None and row.status is Status.FAILED and row.action in (Action.CREATE, Action.INIT):
+        if row is not None and _came_to_nothing(row):
             return row.reason
         if row is None and (stack.action is Action.DELETE or stack.status is Status.COMPLETE):
             return f'The specified reference "{name}" (in unknown) is incorrect.'
     return None
+
+
+def _came_to_nothing(row: ResourceRecord) -> bool:
+    """Whether it failed when it was made and has nothing to tell (what waited for signals tells those that came)."""
+    failed = row.status is Status.FAILED and row.action in (Action.CREATE, Action.INIT)
+    return failed and all(value is None for value in (row.attributes or {}).values())

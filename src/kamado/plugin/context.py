@@ -76,8 +76,8 @@ class Siblings(Protocol):
     def holding(self, physical_id: str) -> ResourceRecord | None:
         """The one that has this physical id."""
 
-    def change_metadata(self, row_id: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
-        """New metadata for one, out of what it has now; durable on return."""
+    def change(self, row_id: str, decide: Callable[[ResourceRecord], Mapping[str, Any]]) -> None:
+        """New metadata or data for one, out of what it has now, together; durable on return. Raises what ``decide`` raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +198,11 @@ def no_users() -> StackUsers:
     raise LookupError("there are no users of a stack here")
 
 
+def no_key(text: str) -> str:  # noqa: ARG001
+    """The digests of something that has no key."""
+    raise LookupError("there is no key here")
+
+
 def no_cloud() -> Cloud:
     """The cloud port of something that has none (local types, tests)."""
     raise LookupError("there is no cloud here")
@@ -231,5 +236,7 @@ class Ports:
     users: Callable[[], StackUsers] = no_users
     software: Callable[[], Software] = no_software
     groups: Groups | None = None
+    sign: Callable[[str], str] = no_key
+    """A digest of a text: the same in every process of this service, and in no other."""
     wanted: frozenset[str | None] = frozenset()
     """Names of the resource's attributes that its stack reads somewhere; None stands for all of them."""

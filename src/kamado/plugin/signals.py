@@ -18,9 +18,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from kamado.model.identifiers import StackIdentity
-from kamado.plugin.errors import PermanentError
+from kamado.model.identifiers import StackIdentity, new_id
+from kamado.plugin.context import Ports
 from kamado.plugin.resource import Resource
+from kamado.plugin.signal_boxes import OBJECT, QUEUE, Box, ObjectBox, box_of
 
 WAITCONDITION, SIGNAL = "waitcondition", "signal"
 """What a signed URL is for: the path of the CloudFormation API that it leads to."""
@@ -111,17 +112,34 @@ class SignalResponder(Resource):
         identity = StackIdentity(self.stack.project_id, self.stack.name, self.stack.id)
         return f"{identity.arn}/resources/{quote(self.name)}"
 
-    def prepare(self, transport: str, purpose: str = SIGNAL) -> None:
-        """Makes what a transport needs; `signal_map` tells it afterwards."""
+    def prepare(self, transport: str, purpose: str = SIGNAL, *, several: bool = True) -> None:
+        """Makes what a transport needs; `signal_map` tells it afterwards.
+
+        ``several``: more than one signal is wanted, so each of those that are left in an object is kept, not only the last.
+        """
         ways: Mapping[str, Callable[[], dict[str, Any]]] = {
             CFN_SIGNAL: lambda: {"alarm_url": self.signed_url(purpose)},
             HEAT_SIGNAL: lambda: {**self.signal_credentials(), "alarm_url": self.heat_signal_url()},
+            TEMP_URL_SIGNAL: lambda: {"alarm_url": self.temporary_url(several)},
+            ZAQAR_SIGNAL: lambda: {**self.signal_credentials(), "queue_id": self.signal_queue()},
             NO_SIGNAL: dict,
         }
-        if transport not in ways:
-            raise PermanentError(f"signals by {transport} are not available here", "NotSupported")
         if "signal" not in self.data:
             self.set_data("signal", ways[transport]())
+
+    def temporary_url(self, several: bool = True) -> str:
+        """An address in the object store to which signals are written: an object in the stack's container, or in one of its own."""
+        return make_object_box(self, several)
+
+    def signal_queue(self) -> str:
+        """The name of a queue to which its user posts signals; it is there as soon as something is posted."""
+        if QUEUE not in self.data:
+            self.set_data(QUEUE, self.physical_name)
+        return str(self.data[QUEUE])
+
+    def signal_box(self) -> Box | None:
+        """Where signals are left that nobody brings, None for the other transports."""
+        return signal_box_of(self.data, self.ports)
 
     @property
     def signal_map(self) -> dict[str, Any] | None:
@@ -129,7 +147,11 @@ class SignalResponder(Resource):
         return self.data.get("signal")
 
     def handle_delete(self) -> None:
-        """Its user goes, and with it the keys."""
+        """What it is signalled by goes, then its user with the keys."""
+        if OBJECT in self.data or (QUEUE in self.data and "user_id" in self.data):
+            box = self.signal_box()
+            assert box is not None
+            box.remove()
         user_id = self.data.get("user_id")
         if user_id is None and "password" in self.data:
             user_id = self.ports.users().find(self.physical_name)  # its creation may have been without an answer
@@ -147,6 +169,22 @@ class SignalResponder(Resource):
     def _let_in(self, *, enabled: bool) -> None:
         if "user_id" in self.data:
             self.ports.users().set_enabled(str(self.data["user_id"]), enabled)
+
+
+def make_object_box(resource: Resource, several: bool = True) -> str:
+    """Makes an object that a resource is signalled by, known by the resource's data; the URL to write to. Raises CloudError."""
+    if OBJECT not in resource.data:
+        container = resource.stack.id if several else resource.physical_name
+        name = resource.physical_name if several else new_id()
+        resource.set_data(OBJECT, {"container": container, "name": name, "several": several})
+    where, cloud = resource.data[OBJECT], resource.ports.cloud()
+    box = ObjectBox(cloud, where["container"], where["name"], several)
+    return box.make(lambda: resource.ports.sign(f"temporary URLs of {cloud.project_id}"))
+
+
+def signal_box_of(data: Mapping[str, Any], ports: Ports) -> Box | None:
+    """The box that the data of a resource of this stack tells of, None when it has none."""
+    return box_of(data, ports.cloud, lambda: ports.users().cloud(data["user_id"], data["password"]))
 
 
 def signed(base: str, arn: str, verb: str, access: str, secret: str, when: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""OS::Heat::*: resources that live in the engine itself."""
+"""OS::Heat::*: resources that live in the engine itself, and signals."""
 
 from kamado.resources.heat.autoscaling_group import AutoScalingGroup
 from kamado.resources.heat.delay import Delay
@@ -22,6 +22,7 @@ from kamado.resources.heat.software_deployment_group import (
     StructuredDeploymentGroup,
     StructuredDeployments,
 )
+from kamado.resources.heat.swift_signal import SwiftSignal, SwiftSignalHandle
 from kamado.resources.heat.test_resource import TestResource
 from kamado.resources.heat.value import Value
 from kamado.resources.heat.wait_condition import AwsWaitCondition, WaitCondition
@@ -59,4 +60,6 @@ TYPES = (
     AutoScalingGroup,
     ScalingPolicy,
     AwsScalingPolicy,
+    SwiftSignal,
+    SwiftSignalHandle,
 )

@@ -7,7 +7,7 @@ at before the clock is, so signals that came in time count although nobody was t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -15,11 +15,25 @@ from kamado.model.records import ResourceRecord
 from kamado.plugin.declare import INTEGER, NUMBER, STRING, Attr, Prop, Properties, resource_type
 from kamado.plugin.errors import PermanentError
 from kamado.plugin.resource import Resource
-from kamado.plugin.signals import NO_SIGNAL, arn_in_url, parse_arn
-from kamado.resources.heat.signals_kept import FAILURE, HANDLE, SUCCESS, Keys
-from kamado.resources.heat.wait_condition_handle import AWS_KEYS, HEAT_KEYS, complete_signal, keep_signal
+from kamado.plugin.signal_boxes import Letter
+from kamado.plugin.signals import NO_SIGNAL, arn_in_url, parse_arn, signal_box_of
+from kamado.resources.heat.signals_kept import (
+    AWS_KEYS,
+    FAILURE,
+    HANDLE,
+    HEAT_KEYS,
+    SUCCESS,
+    Keys,
+    NoSignal,
+    complete_signal,
+    completed,
+    read_letter,
+    with_signal,
+)
 
 _KEYS: Mapping[str, Keys] = {keys.name: keys for keys in (HEAT_KEYS, AWS_KEYS)}
+_TAKEN = "letters"
+"""Key in a handle's data: ids of what was left for it in the cloud and has been read."""
 _AT_ONCE = 0.05
 """Seconds until a handle that needs no signals is looked at again."""
 
@@ -53,7 +67,7 @@ class Waiting(Resource):
         """The signals go with it, so that another condition on the same handle starts from none."""
         row = self._find()
         if row is not None and row.metadata:
-            self._siblings.change_metadata(row.id, lambda _: {})
+            self._siblings.change(row.id, lambda _: {"metadata": {}})
 
     def asks_again_after(self, token: Any) -> float | None:
         """When the time is over."""
@@ -81,9 +95,7 @@ class Waiting(Resource):
     def _over(self, token: Mapping[str, Any]) -> bool:
         if token["by_itself"]:
             self._signal_itself(token["handle"])
-        row = self._siblings.row(token["handle"])
-        if row is None:
-            raise PermanentError(f"{self.properties[self.handle]} is not a valid wait condition handle.", "ValueError")
+        row = self._collected(self._siblings.row(token["handle"]))
         keys, wanted = _keys(row), int(self.properties[self.count])
         statuses = keys.statuses(row.metadata)
         if any(status != SUCCESS for status in statuses):
@@ -97,7 +109,24 @@ class Waiting(Resource):
         return False
 
     def _signal_itself(self, row_id: str) -> None:
-        keep_signal(HEAT_KEYS, complete_signal, None, lambda change: self._siblings.change_metadata(row_id, change))
+        def decide(row: ResourceRecord) -> Mapping[str, Any]:
+            signal = completed(HEAT_KEYS, complete_signal, {}, len(row.metadata) + 1)
+            return {"metadata": with_signal(HEAT_KEYS, row.metadata, signal)}
+
+        self._siblings.change(row_id, decide)
+
+    def _collected(self, row: ResourceRecord | None) -> ResourceRecord:
+        """The handle with what was left for it in the cloud since the last look."""
+        if row is None:
+            raise PermanentError(f"{self.properties[self.handle]} is not a valid wait condition handle.", "ValueError")
+        box = signal_box_of(row.data, self.ports)
+        letters = box.unread(row.data.get(_TAKEN, ())) if box is not None else ()
+        if box is None or not letters:
+            return row
+        self._siblings.change(row.id, lambda now: _with_letters(now, letters))
+        box.forget(letters)
+        found: ResourceRecord = self._siblings.row(row.id)
+        return found
 
     @property
     def _siblings(self) -> Any:
@@ -121,6 +150,21 @@ class Waiting(Resource):
             named = row.name if row is not None else self.properties[self.handle]
             raise PermanentError(f"{named} is not a valid wait condition handle.", "ValueError")
         return row
+
+
+def _with_letters(row: ResourceRecord, letters: Sequence[Letter]) -> dict[str, Any]:
+    """Metadata and data of a handle with what was left for it; what is no signal counts for nothing. Raises PermanentError."""
+    metadata, taken = dict(row.metadata), list(row.data.get(_TAKEN, ()))
+    for letter in letters:
+        if letter.id in taken:
+            continue
+        taken.append(letter.id)
+        try:
+            signal = completed(HEAT_KEYS, complete_signal, read_letter(letter.body), len(metadata) + 1)
+        except NoSignal:
+            continue
+        metadata = with_signal(HEAT_KEYS, metadata, signal)
+    return {"metadata": metadata, "data": {**row.data, _TAKEN: taken}}
 
 
 def _keys(row: ResourceRecord) -> Keys:

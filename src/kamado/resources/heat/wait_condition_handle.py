@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from kamado.plugin.declare import STRING, Attr, Prop, Properties, resource_type
-from kamado.plugin.errors import PermanentError
 from kamado.plugin.signals import (
     CFN_SIGNAL,
     HEAT_SIGNAL,
@@ -24,10 +23,15 @@ from kamado.plugin.signals import (
     ZAQAR_SIGNAL,
     SignalResponder,
 )
-from kamado.resources.heat.signals_kept import FAILURE, HANDLE, SUCCESS, Keys
-
-HEAT_KEYS = Keys("heat", status="status", reason="reason", data="data", id="id")
-AWS_KEYS = Keys("aws", status="Status", reason="Reason", data="Data", id="UniqueId")
+from kamado.resources.heat.signals_kept import (
+    AWS_KEYS,
+    HANDLE,
+    HEAT_KEYS,
+    Keys,
+    complete_signal,
+    completed,
+    with_signal,
+)
 
 
 class Handle(SignalResponder):
@@ -56,38 +60,15 @@ class Handle(SignalResponder):
 
         :raises PermanentError: it is not one of the form that the handle takes.
         """
-        return keep_signal(self.keys, self.complete, details, self.ports.saver.change_metadata)
+        told: list[str] = []
 
+        def add(before: Mapping[str, Any]) -> Mapping[str, Any]:
+            signal = completed(self.keys, self.complete, details or {}, len(before) + 1)
+            told[:] = [f"status:{signal[self.keys.status]} reason:{signal[self.keys.reason]}"]
+            return with_signal(self.keys, before, signal)
 
-def keep_signal(
-    keys: Keys,
-    complete: Callable[[Mapping[str, Any], int], Mapping[str, Any]],
-    details: Mapping[str, Any] | None,
-    change_metadata: Callable[[Callable[[Mapping[str, Any]], Mapping[str, Any]]], None],
-) -> str:
-    """Puts a signal into the metadata; what the event says. Raises PermanentError."""
-    told: list[str] = []
-
-    def add(before: Mapping[str, Any]) -> Mapping[str, Any]:
-        signal = complete(details or {}, len(before) + 1)
-        if set(signal) != keys.all or signal[keys.status] not in (SUCCESS, FAILURE):
-            raise PermanentError("Metadata format invalid", "ValueError")
-        told[:] = [f"status:{signal[keys.status]} reason:{signal[keys.reason]}"]
-        return {**before, str(signal[keys.id]): {key: value for key, value in signal.items() if key != keys.id}}
-
-    change_metadata(add)
-    return told[0]
-
-
-def complete_signal(signal: Mapping[str, Any], number: int) -> Mapping[str, Any]:
-    """A signal of Heat's form with everything that may be left out: success is meant, and the id is its number."""
-    return {
-        HEAT_KEYS.reason: f"Signal {number} received",
-        HEAT_KEYS.data: None,
-        HEAT_KEYS.id: number,
-        HEAT_KEYS.status: SUCCESS,
-        **signal,
-    }
+        self.ports.saver.change_metadata(add)
+        return told[0]
 
 
 @resource_type("OS::Heat::WaitConditionHandle", since="2014.2")
