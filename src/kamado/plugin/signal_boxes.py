@@ -71,17 +71,15 @@ class ObjectBox:
 
     def unread(self, taken: Collection[str]) -> Sequence[Letter]:
         """One list call, and one reading for each letter that is new and for the last one."""
-        older = self._store.listing(self._container, self._older) if self._several else []
-        found = []
-        for name in older:
-            stamp = name.removeprefix(self._older)
-            kept = None if stamp in taken else self._store.read(self._container, name, _LARGEST)
-            if kept is not None:
-                found.append(Letter(stamp, kept.body))
+        # The last one first: whatever is written meanwhile, all that is older is listed then, so none comes after a later one.
         last = self._store.read(self._container, self._name, _LARGEST)
-        if last is not None and last.stamp not in taken and last.stamp not in {letter.id for letter in found}:
-            found.append(Letter(last.stamp, last.body))
-        return [letter for letter in found if letter.body != _NOTHING_YET]
+        found = {last.stamp: last.body} if last is not None and last.stamp not in taken else {}
+        for name in self._store.listing(self._container, self._older) if self._several else ():
+            stamp = name.removeprefix(self._older)
+            if stamp not in taken and stamp not in found:
+                kept = self._store.read(self._container, name, _LARGEST)
+                found.update({} if kept is None else {stamp: kept.body})
+        return [Letter(stamp, body) for stamp, body in sorted(found.items()) if body != _NOTHING_YET]
 
     def forget(self, letters: Sequence[Letter]) -> None:
         """They stay: they are told by their times."""
