@@ -2,9 +2,10 @@
 
 An exchange names a verb with a path, what is sent, and what must come back. In what is expected, `<uuid>`, `<time>`,
 `<text>`, `<any>`, `<int>` stand for values of that kind and `~pattern` for text that matches; maps must have exactly the keys
-that are written, unless one of them is `...`. `${name}` is replaced by what an earlier exchange kept. `each`, a list of requests
-(`GET /stacks`), stands for one exchange for each of them. The trap: the same files are played against a real Heat
-(WIRE_ENDPOINT), so they say nothing that only Kamado does, unless marked `only: kamado`.
+that are written, unless one of them is `...`; a list that begins with `<any order>` may come in any. `${name}` is replaced
+by what an earlier exchange kept. `each`, a list of requests (`GET /stacks`), stands for one exchange for each of them. The
+trap: the same files are played against a real Heat (WIRE_ENDPOINT), so they say nothing that only Kamado does, unless marked
+`only: kamado`.
 """
 
 from __future__ import annotations
@@ -169,6 +170,8 @@ def _map_mismatch(wanted: Mapping[str, Any], found: Any, where: str) -> str | No
 def _list_mismatch(wanted: list[Any], found: Any, where: str) -> str | None:
     if not isinstance(found, list):
         return f"{where}: expected a list, found {found!r}"
+    if wanted and wanted[0] == "<any order>":
+        return _unordered_mismatch(wanted[1:], found, where)
     if wanted and wanted[-1] == "...":
         wanted = wanted[:-1]
         if len(found) < len(wanted):
@@ -180,3 +183,13 @@ def _list_mismatch(wanted: list[Any], found: Any, where: str) -> str | None:
         if different is not None:
             return different
     return None
+
+
+def _unordered_mismatch(wanted: list[Any], found: list[Any], where: str) -> str | None:
+    left = list(found)
+    for item in wanted:
+        fitting = next((one for one in left if mismatch(item, one, where) is None), None)
+        if fitting is None:
+            return f"{where}: none is {item!r}"
+        left.remove(fitting)
+    return f"{where}: {left} were not expected" if left else None

@@ -177,6 +177,10 @@ class Stand:
         self.factory.close()
         self.store.close()
 
+    def wait_for_engine(self) -> None:
+        """Until the engine, told to stop, has done so."""
+        self._threads[-1].join(timeout=20)
+
     def token(self, user: str) -> tuple[str, str]:
         """A token of a user in the project of the same name, and that project's id; got once."""
         if user not in self._sessions:

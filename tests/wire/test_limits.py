@@ -96,3 +96,51 @@ def test_resources_are_counted_over_the_whole_tree(cloud: LocalCloud, tmp_path_f
         assert settled(stand, path)["stack_status"] == "CREATE_COMPLETE"
     finally:
         stand.close()
+
+
+@pytest.fixture
+def strict(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+    made = Stand(tmp_path_factory.mktemp("strict"), cloud, settings=OrchestratorSettings(max_stacks_per_tenant=1))
+    yield made
+    made.close()
+
+
+def test_stacks_are_given_away_and_taken_over_only_where_the_operator_lets_them(strict: Stand) -> None:
+    made = strict.ask("POST", "/stacks", {"stack_name": "kept", "template": template("a")}).json()["stack"]
+    path = f"/stacks/kept/{made['id']}"
+    settled(strict, path)
+    for verb, part in (("GET", "export"), ("DELETE", "abandon")):
+        answer = strict.ask(verb, f"{path}/{part}")
+        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "NotSupported")
+        assert answer.json()["error"]["message"] == "Stack Abandon is not supported."
+    body = {"stack_name": "taken", "adopt_stack_data": {"template": template("a"), "resources": {}}}
+    answer = strict.ask("POST", "/stacks", body)
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Stack Adopt is not supported.")
+
+
+def test_a_project_may_have_so_many_stacks(strict: Stand) -> None:
+    assert strict.ask("POST", "/stacks", {"stack_name": "first", "template": template("a")}).status_code == 201
+    answer = strict.ask("POST", "/stacks", {"stack_name": "second", "template": template("a")})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "RequestLimitExceeded")
+    assert "You have reached the maximum stacks per tenant, 1." in answer.json()["error"]["message"]
+
+
+def test_a_snapshot_that_is_being_made_is_neither_removed_nor_gone_back_to(
+    cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    stand = Stand(tmp_path_factory.mktemp("unmade"), cloud)
+    try:
+        made = stand.ask("POST", "/stacks", {"stack_name": "unmade", "template": template("a")}).json()["stack"]
+        path = f"/stacks/unmade/{made['id']}"
+        settled(stand, path)
+        stand.engine.stop()
+        stand.wait_for_engine()
+        snapshot = f"{path}/snapshots/{stand.ask('POST', f'{path}/snapshots', {}).json()['id']}"
+        for verb, url, words in (
+            ("DELETE", snapshot, "Deleting in-progress snapshot is not supported."),
+            ("POST", f"{snapshot}/restore", "Restoring incomplete snapshot is not supported."),
+        ):
+            answer = stand.ask(verb, url)
+            assert (answer.status_code, answer.json()["error"]["message"]) == (400, words)
+    finally:
+        stand.close()

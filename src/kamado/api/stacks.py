@@ -210,9 +210,9 @@ def get_output(call: Call, resp: Response) -> None:
 
 def update_stack(call: Call, resp: Response) -> None:
     """PUT the stack: everything said anew."""
+    request = outside.stack_request(call)
     stack, as_seen = seen(call)
-    request = replace(outside.stack_request(call), as_seen=as_seen)
-    tag(resp, stacks.update(call.services, call.context, stack, request))
+    tag(resp, stacks.update(call.services, call.context, stack, replace(request, as_seen=as_seen)))
     page(call.req, resp, 202)
 
 

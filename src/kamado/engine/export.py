@@ -32,6 +32,20 @@ def stack_data(
     }
 
 
+def with_file_types(
+    environment: Mapping[str, Any], template: Mapping[str, Any], files: Mapping[str, str]
+) -> dict[str, Any]:
+    """The environment as clients see it: files that the template uses as types stand in the registry, each for itself."""
+    section = template.get("resources") or template.get("Resources") or {}
+    entries = section.values() if isinstance(section, Mapping) else ()
+    types = [entry.get("type", entry.get("Type")) for entry in entries if isinstance(entry, Mapping)]
+    used = {name: name for name in types if isinstance(name, str) and name in files}
+    found = dict(environment)
+    if used:
+        found["resource_registry"] = {**used, **(found.get("resource_registry") or {})}
+    return found
+
+
 def resource_data(row: ResourceRecord) -> dict[str, Any]:
     """One resource: what it is in the cloud, and what its type keeps of it."""
     return {

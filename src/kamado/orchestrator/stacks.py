@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from kamado.engine.export import stack_data
+from kamado.engine.export import stack_data, with_file_types
 from kamado.model.identifiers import new_id, valid_stack_name
 from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
 from kamado.model.records import (
@@ -145,8 +145,9 @@ def files(services: Services, stack: StackRecord) -> dict[str, str]:
 
 def environment(services: Services, stack: StackRecord) -> dict[str, Any]:
     """The merged environment; values of hidden parameters, and of those that a hidden one of the parent went into, are masked."""
-    found = templates.environment_of(stack.target).as_dict()
-    hidden = {name for name, schema in templates.of_target(services, stack.target).parameters.items() if schema.hidden}
+    template = templates.of_target(services, stack.target)
+    found = with_file_types(templates.environment_of(stack.target).as_dict(), template.raw, stack.target.files)
+    hidden = {name for name, schema in template.parameters.items() if schema.hidden}
     hidden.update(found.get("encrypted_param_names") or ())
     for section in ("parameters", "parameter_defaults"):
         given = found.get(section) or {}
@@ -371,7 +372,9 @@ def export(services: Services, stack: StackRecord) -> dict[str, Any]:
     if not services.settings.enable_stack_abandon:
         raise NotSupported.of("Stack Abandon")
     rows = services.store.resources.of_stack(stack.id)
-    return stack_data(stack, template_body(services, stack), files(services, stack), rows)
+    template = template_body(services, stack)
+    found = stack_data(stack, template, files(services, stack), rows)
+    return {**found, "environment": with_file_types(found["environment"], template, stack.target.files)}
 
 
 def abandon(services: Services, context: RequestContext, stack: StackRecord) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def find(services: Services, context: RequestContext, type_name: str) -> type[Re
     except UnknownType as error:
         raise EntityNotFound.of("Resource Type", type_name) from error
     if cls.support.status == "HIDDEN":
-        raise NotSupported.of(f"Hidden resource type {type_name}")
+        raise NotSupported.of(type_name)
     forbidden = templates.denied(services, context, type_name)
     if forbidden is not None:
         raise Forbidden.of(forbidden)
