@@ -75,6 +75,7 @@ class Cloud:
         self.made = 0
         self.forgotten: set[str] = set()
         self.users: dict[str, str] = {}
+        self.copies: set[str] = set()
 
     def _call(self, verb: str, what: str, work: Callable[[], Any]) -> Any:
         self.point(f"before {verb} {what}")
@@ -132,6 +133,10 @@ class Cloud:
                 raise NotFoundInCloud(f"no thing {key}")
 
         self._call("delete", name, work)
+
+    def drop_copy(self, key: str) -> None:
+        """Deletes what a snapshot kept of a thing, which itself may be gone."""
+        self._call("drop", self._name(key), lambda: self.copies.discard(key))
 
     def list(self) -> list[tuple[str, dict[str, Any]]]:
         found: list[tuple[str, dict[str, Any]]] = self._call("list", "", lambda: list(self.things.items()))
@@ -241,7 +246,11 @@ class Thing(Resource):
 
     def handle_snapshot(self) -> Any:
         assert self.physical_id is not None
-        self.cloud.update(self.physical_id, copied=True)
+        self.cloud.update(self.physical_id)
+        self.cloud.copies.add(self.physical_id)
+
+    def handle_delete_snapshot(self, data: Mapping[str, Any]) -> Any:
+        self.cloud.drop_copy(data["resource_id"])
 
     def handle_check(self) -> Any:
         assert self.physical_id is not None

@@ -238,6 +238,7 @@ class Parts:
             users=partial(users_of, self.store, self.clouds),
             software=partial(software_of, self.store, self.settings, self._cloud_of),
             on_deleted=self._clean_up,
+            tidy=self._sweep_credentials,
             tell=self.bus.tell if self.bus else nobody_else,
         )
         engine = Engine(ports, settings, loader=self.loader)
@@ -306,10 +307,9 @@ class Parts:
     def _clean_up(self, stack: StackRecord) -> None:
         """When all resources of a root stack are gone: what the stack itself has made in Keystone goes. May be called more than once."""
         remove_user_project(self.store, self.clouds, stack)
-        self._sweep_credentials()
 
     def _sweep_credentials(self) -> None:
-        """After a stack is gone: remove trusts that nobody has needed for a while, now and then."""
+        """Remove trusts that nobody has needed for a while. Often called, seldom done."""
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_SECONDS:
             return

@@ -1,11 +1,14 @@
 """Resources that wait until they are let go, and resources that must not be touched."""
 
 import asyncio
+from datetime import timedelta
 
+import pytest
 from tests.engine_world import World
 
+from kamado.engine.engine import Engine
 from kamado.engine.hooks import cleared, waits_at
-from kamado.model.lifecycle import Action
+from kamado.model.lifecycle import Action, Phase, Status
 
 T = "Test::Thing"
 TEMPLATE = {"a": {"type": T, "properties": {"size": 1}}, "b": {"type": T, "depends_on": "a"}}
@@ -50,6 +53,58 @@ def test_a_creation_waits_before_and_after(world: World) -> None:
     assert "CREATE paused until Hook post-create is cleared" in reasons(world, stack, "a")
     assert world.rows(stack)["a"].progress is None
     world.check(stack)
+
+
+def test_what_waits_to_be_begun_is_not_begun(world: World) -> None:
+    stack = world.accept(TEMPLATE, entries={"a": {"hooks": "pre-create"}})
+
+    async def look(engine: object) -> None:
+        await asyncio.sleep(20)
+        row = world.rows(stack)["a"]
+        assert (row.action, row.status, row.reason, row.phase) == (Action.INIT, Status.COMPLETE, "", Phase.NONE)
+        assert world.history(stack, "a") == ["a INIT_COMPLETE"]
+        clear(world, stack, "a")
+
+    world.run(look)
+    assert world.state(stack) == "CREATE_COMPLETE"
+    assert world.history(stack, "a") == ["a INIT_COMPLETE", "a CREATE_IN_PROGRESS", "a CREATE_COMPLETE"]
+
+
+@pytest.mark.parametrize("kind", [T, "Test::Sturdy"])
+def test_what_was_never_begun_is_made_by_the_next_update_as_that_says(world: World, kind: str) -> None:
+    stack = world.accept(TEMPLATE, entries={"a": {"hooks": "pre-create"}})
+
+    async def cancel(engine: Engine) -> None:
+        await asyncio.sleep(20)
+        world.store.operations.cancel(stack)
+        engine.wake()
+
+    world.run(cancel)
+    assert world.state(stack) == "CREATE_FAILED"
+    assert world.states(stack) == {"a": "INIT_COMPLETE"}
+    assert world.cloud.things == {}
+    changed = {**TEMPLATE, "a": {"type": kind, "properties": {"size": 7}}}
+    world.accept(changed, Action.UPDATE, stack, entries={"a": {"hooks": "pre-create"}})
+    world.run()
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert sorted(thing["size"] for thing in world.cloud.things.values()) == [1, 7]
+    assert {row.type for row in world.rows(stack).values()} == {kind, T}
+    world.check(stack)
+
+
+@pytest.mark.parametrize("action", [Action.SUSPEND, Action.CHECK, Action.SNAPSHOT, Action.DELETE])
+def test_what_was_never_begun_is_left_alone(world: World, action: Action) -> None:
+    stack = world.accept(
+        TEMPLATE, entries={"a": {"hooks": "pre-create"}}, deadline=world.clock.now() + timedelta(seconds=30)
+    )
+    world.run()
+    assert world.state(stack) == "CREATE_FAILED"
+    world.accept({}, action, stack)
+    world.run()
+    assert world.state(stack) == f"{action}_COMPLETE"
+    assert world.cloud.calls == []
+    assert world.history(stack, "a") == ["a INIT_COMPLETE"]
+    assert world.rows(stack).keys() == (set() if action is Action.DELETE else {"a"})
 
 
 def test_an_update_waits_before_what_it_changes(world: World) -> None:

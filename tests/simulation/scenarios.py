@@ -244,6 +244,18 @@ async def snapshot_and_restore(client: Client, stack: str) -> str:
     return stack
 
 
+async def snapshot_removed(client: Client, stack: str) -> str:
+    """With what it keeps of things that the stack still has, and of some that it has no more."""
+    found = await client.snapshot(stack)
+    assert await client.rest(stack) == "SNAPSHOT_COMPLETE"
+    await client.update(stack, three(size=3, kind="y"))
+    assert await client.rest(stack) == "UPDATE_COMPLETE"
+    await client.delete_snapshot(stack, found)
+    await client.until(lambda: not client.simulation.store.snapshots.of_stack(stack))
+    assert not _cloud(client).copies
+    return stack
+
+
 async def cancel_in_the_middle(client: Client, stack: str) -> str:
     """An update that would take for ever goes back."""
     _cloud(client).build_seconds = FOREVER
@@ -379,6 +391,7 @@ SCENARIOS: dict[str, Scenario] = {
             (_made, suspend_and_resume, "RESUME_COMPLETE"),
             (_made, check, "CHECK_COMPLETE"),
             (_made, snapshot_and_restore, "RESTORE_COMPLETE"),
+            (_made, snapshot_removed, "UPDATE_COMPLETE"),
             (_made, cancel_in_the_middle, "ROLLBACK_COMPLETE"),
             (_made, cancel_where_it_is, "UPDATE_FAILED"),
             (_made, superseded, "UPDATE_COMPLETE"),

@@ -17,6 +17,7 @@ from kamado.engine.heartbeat import Heartbeat
 from kamado.engine.leases import Leases
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.targets import TargetLoader
+from kamado.engine.tidying import Tidying
 from kamado.engine.waiting import Waiting
 from kamado.model.identifiers import new_id
 from kamado.model.records import OperationRecord
@@ -51,6 +52,7 @@ class Engine:
         self._execution = partial(Execution, ports, settings, loader, waiting=self._waiting)
         self._leases = Leases(self.id, store.operations, ports.clock, ports.store_calls, settings)
         self._heartbeat = Heartbeat(self.id, binary, ports, settings.heartbeat_seconds)
+        self._tidying = Tidying(ports, settings, loader, self._waiting)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look = asyncio.Event()
@@ -106,7 +108,8 @@ class Engine:
         await self._heartbeat.beat()
         if self._settings.alone and not self._stopping:
             self._begin(await self._leases.take_over())
-        keepers = [self._loop.create_task(self._keep_leases()), self._loop.create_task(self._heartbeat.keep_beating())]
+        kept = (self._keep_leases(), self._heartbeat.keep_beating(), self._tidying.keep_tidy())
+        keepers = [self._loop.create_task(one) for one in kept]
         try:
             while not self._stopping:
                 self._look.clear()

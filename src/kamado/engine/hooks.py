@@ -59,10 +59,15 @@ def waiting_for(row: ResourceRecord, operation_id: str) -> bool:
     return waits_at(row) is not None and (row.progress or {}).get(OPERATION) == operation_id
 
 
+def hooked(run: Run, name: str, hook: str) -> bool:
+    """Whether the environment has the hook for a resource."""
+    return hook in named(run.desired.entries, name, "hooks")
+
+
 def wait_at(run: Run, row_id: str, hook: str, action: Action) -> Routine[None]:
     """Waits until the hook is cleared, if the environment has it for this resource. Goes on waiting after a crash."""
     row = run.ledger.rows[row_id]
-    if hook not in named(run.desired.entries, row.name, "hooks"):
+    if not hooked(run, row.name, hook):
         return
     progress = dict(row.progress or {})
     ours = progress.get(OPERATION) == run.operation.id

@@ -15,7 +15,7 @@ from kamado.engine import events
 from kamado.engine.creating import create
 from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
-from kamado.engine.hooks import wait_at, waiting_for, waits_at
+from kamado.engine.hooks import hooked, wait_at, waiting_for, waits_at
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties, wanted_update_policy
@@ -138,21 +138,23 @@ class Wanted:
 
 
 def _insert(wanted: Wanted, action: Action, replaces: str | None, physical_id: str | None = None) -> ResourceRecord:
+    """A new row. With ``INIT`` nothing of it has begun, so there is no line of history either."""
     run = wanted.run
     row_id = new_id()
+    begun = action is not Action.INIT
     row = ResourceRecord(
         id=row_id,
         stack_id=run.stack.id,
         name=wanted.name,
         type=wanted.definition.type,
         action=action,
-        status=Status.IN_PROGRESS,
-        reason=events.STATE_CHANGED,
+        status=Status.IN_PROGRESS if begun else Status.COMPLETE,
+        reason=events.STATE_CHANGED if begun else "",
         created_at=run.now(),
         physical_id=physical_id,
         physical_name=physical_name(run.stack.name, wanted.name, row_id, wanted.kind.physical_name_limit),
         operation_id=run.operation.id,
-        phase=Phase.INTENT,
+        phase=Phase.INTENT if begun else Phase.NONE,
         properties=wanted.properties,
         replaces=replaces,
         external_id=physical_id,
@@ -163,7 +165,8 @@ def _insert(wanted: Wanted, action: Action, replaces: str | None, physical_id: s
     run.current[wanted.name] = row_id
     if replaces is not None and replaces in run.ledger.rows:
         run.ledger.update(replaces, replaced_by=row_id)
-    wanted.event(row)
+    if begun:
+        wanted.event(row)
     return row
 
 
@@ -209,12 +212,39 @@ def _create(wanted: Wanted, replaces: str | None, *, begun: bool = False) -> Rou
         _refuse_restricted(wanted, old, "replace")
         yield from wait_at(run, old.id, "pre-update", Action.UPDATE)
     _superseded(wanted, old, begun=begun)
-    row = _insert(wanted, Action.CREATE, replaces)
-    if wanted.problem is not None:
-        raise StepFailed(wanted.problem, row.id)
+    if run.operation.action is Action.CREATE and hooked(run, wanted.name, "pre-create"):
+        yield from _create_waiting(wanted, _insert(wanted, Action.INIT, replaces))
+    else:
+        yield from _bring_into_being(wanted, _insert(wanted, Action.CREATE, replaces))
+
+
+def _create_waiting(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
+    """The creation of a row that stands there as INIT_COMPLETE: it is waited for, or was when an operation ended."""
+    run = wanted.run
+    run.current[wanted.name] = row.id
     if run.operation.action is Action.CREATE:
         yield from wait_at(run, row.id, "pre-create", Action.CREATE)
-    yield from _make_way(run, row, replaces)
+    row = run.ledger.update(
+        row.id,
+        action=Action.CREATE,
+        status=Status.IN_PROGRESS,
+        reason=events.STATE_CHANGED,
+        phase=Phase.INTENT,
+        progress=None,
+        properties=wanted.properties,
+        operation_id=run.operation.id,
+        secret=row.secret or wanted.secret,
+        **wanted.applied(first=True),
+    )
+    wanted.event(row)
+    yield from _bring_into_being(wanted, row)
+
+
+def _bring_into_being(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
+    run = wanted.run
+    if wanted.problem is not None:
+        raise StepFailed(wanted.problem, row.id)
+    yield from _make_way(run, row, row.replaces)
     resource = yield from create(run, row.id, wanted.resource, wanted.event)
     yield from _complete(wanted, resource)
     if run.operation.action is Action.CREATE:
@@ -295,11 +325,12 @@ def _handed_over(wanted: Wanted, resource: Resource, *, resume: bool) -> Routine
 def _finish(wanted: Wanted, row: ResourceRecord, step: Step) -> Routine[None]:
     """Goes on with a creation that an earlier engine had begun, then looks whether it is still what is wanted."""
     run = wanted.run
+    if row.action is Action.INIT:
+        yield from _create_waiting(wanted, row)
+        return
     run.current[wanted.name] = row.id
     row = run.ledger.update(row.id, operation_id=run.operation.id)
     born = run.operation.action is Action.CREATE
-    if born:
-        yield from wait_at(run, row.id, "pre-create", Action.CREATE)
     if row.physical_id is None:
         yield from _make_way(run, row, row.replaces)
     resource = yield from _bring_up(wanted, row)

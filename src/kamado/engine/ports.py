@@ -92,10 +92,19 @@ class Rows(Protocol):
 
 
 class Snapshots(Protocol):
-    """Reading of snapshots."""
+    """Snapshots of stacks; they are made by the journal."""
 
     def of_stack(self, stack_id: str) -> list[SnapshotRecord]:
         """All snapshots of a stack."""
+
+    def going(self) -> list[SnapshotRecord]:
+        """All that somebody wants removed and that are still there."""
+
+    def update(self, key: str, values: Mapping[str, Any]) -> None:
+        """New values of some fields."""
+
+    def remove(self, key: str) -> None:
+        """It goes."""
 
 
 class Queue(Protocol):
@@ -250,8 +259,8 @@ class TypeSource(Protocol):
 class CloudPort(Protocol):
     """Makes the cloud that a stack's resources live in; called in handler threads, when first needed."""
 
-    def __call__(self, stack: StackRecord, operation: OperationRecord) -> Any:
-        """A `kamado.cloud.session.Cloud` acting for the stack's owner."""
+    def __call__(self, stack: StackRecord, operation: OperationRecord | None) -> Any:
+        """A `kamado.cloud.session.Cloud` acting for the stack's owner; ``operation``: for which, if for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,8 +275,9 @@ class EngineSettings:
     ``action_retry_limit``: how often a call that failed for a passing cause is repeated. ``calls_per_project``: of the ``worker_threads``
     so many at most are busy for one project. ``forced_delete_patience``: how long a forced
     deletion waits for one resource before it lets go of it. ``claim_interval``: how often the queue is
-    looked at without having been woken. ``stack_action_timeout``: the deadline of an operation whose stack names none. ``alone``: no
-    other engine works on this database, so everything that runs at start is ours to go on with.
+    looked at without having been woken, ``tidy_interval``: how often `kamado.engine.tidying` looks. ``stack_action_timeout``: the
+    deadline of an operation whose stack names none. ``alone``: no other engine works on this
+    database, so everything that runs at start is ours to go on with.
     """
 
     lease_seconds: float = 30.0
@@ -283,6 +293,7 @@ class EngineSettings:
     retry_first: float = 1.0
     retry_max: float = 30.0
     claim_interval: float = 2.0
+    tidy_interval: float = 15.0
     stack_action_timeout: float = 3600.0
     forced_delete_patience: float = 300.0
     adoption_slack: float = 60.0
@@ -308,6 +319,10 @@ def nothing_to_clean(stack: StackRecord) -> None:
     """The clean-up of a deleted stack that has nothing to clean."""
 
 
+def nothing_to_tidy() -> None:
+    """The tidying of a process that has nothing to tidy."""
+
+
 @dataclass(frozen=True, slots=True)
 class EnginePorts:
     """Everything an engine is given.
@@ -315,9 +330,9 @@ class EnginePorts:
     ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``users`` gives the
     users of a stack (`kamado.cloud.users.StackUsers`), ``software`` its configs (`kamado.plugin.context.Software`).
     ``on_deleted`` removes what a deleted stack leaves behind (credentials, the project of its users); it may be called more
-    than once. ``random`` spreads waits; a simulation gives one with a seed. ``tell``
-    says to engines in other processes, without waiting, that operations on these nested stacks have ended, or (none
-    named) that there is work in the queue.
+    than once. ``tidy`` is called now and then, in a handler's thread. ``random`` spreads waits; a simulation gives one with a seed.
+    ``tell`` says to engines in other processes, without waiting, that operations on these nested stacks have ended, or (none named)
+    that there is work in the queue.
     """
 
     store: StorePort
@@ -330,6 +345,7 @@ class EnginePorts:
     users: Callable[[StackRecord], Any] = no_users
     software: Callable[[StackRecord], Any] = no_software
     on_deleted: Callable[[StackRecord], None] = nothing_to_clean
+    tidy: Callable[[], None] = nothing_to_tidy
     tell: Callable[[Collection[str]], None] = nobody_else
     random: Random = field(default_factory=Random)
     watch: Watch = field(default_factory=Nobody)

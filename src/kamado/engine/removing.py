@@ -32,13 +32,16 @@ LOG = logging.getLogger(__name__)
 _NAMED = 5
 """So many of the things that are in the way of a deletion are named."""
 
-_BORN = frozenset({Action.CREATE, Action.INIT, Action.ADOPT})
+_BORN = frozenset({Action.CREATE, Action.ADOPT})
 
 
 def remove(run: Run, step: Step) -> Routine[None]:
     """Carries out one delete step. Raises StepFailed."""
     row = run.ledger.rows.get(step.row_id or "")
     if row is None or (step.conditional and run.current.get(row.name) == row.id):
+        return
+    if row.action is Action.INIT:  # never begun, so there is no line of history either
+        _forget(run, row)
         return
     again = run.is_ours(row, Action.DELETE)
     whole = run.operation.action is Action.DELETE

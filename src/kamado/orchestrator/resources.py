@@ -249,7 +249,7 @@ def types_of(services: Services, stack: StackRecord) -> Registry:
 
 def _is_there(row: ResourceRecord, cls: type[Resource]) -> bool:
     """Whether there is anything whose attributes could be read."""
-    return row.physical_id is not None or (cls.nameless and row.id != "")
+    return row.physical_id is not None or (cls.nameless and row.action is not Action.INIT)
 
 
 def reading_ports(services: Services, context: RequestContext, stack: StackRecord) -> Ports:

@@ -1,7 +1,6 @@
 """What can be asked about snapshots of a stack: make, list, show, remove, go back to one.
 
-Called by the APIs. The trap: a snapshot is removed within the request: what it kept in the cloud goes first, then its row, so that
-asking again after a crash finishes it.
+Called by the APIs. The trap: what a snapshot keeps is in the cloud, so removing it is work for an engine; the row says that it is to go.
 """
 
 from __future__ import annotations
@@ -11,17 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from kamado.engine.export import stack_data
+from kamado.engine.tidying import SNAPSHOTS
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, Status
-from kamado.model.records import SNAPSHOT_ID, ResourceRecord, SnapshotRecord, StackRecord
+from kamado.model.records import SNAPSHOT_ID, SnapshotRecord, StackRecord
 from kamado.orchestrator import credentials, stacks, templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import ActionInProgress, NotFound, NotSupported, RequestLimitExceeded
-from kamado.orchestrator.resources import stack_info, types_of
-from kamado.plugin import lifecycle
-from kamado.plugin.context import Ports
 from kamado.plugin.registry import Registry, UnknownType
-from kamado.store.resources import in_use
 from kamado.template import Environment
 
 
@@ -72,55 +68,21 @@ def show(services: Services, stack: StackRecord, snapshot_id: str) -> SnapshotRe
 
 
 def delete(services: Services, context: RequestContext, stack: StackRecord, snapshot_id: str) -> None:
-    """Remove a snapshot and what it keeps in the cloud.
+    """Accept the removal of a snapshot; an engine removes what it keeps in the cloud, then the snapshot (`kamado.engine.tidying`).
 
     :raises NotSupported: it is being made.
     """
     found = show(services, stack, snapshot_id)
     if (found.action, found.status) == (Action.CREATE, Status.IN_PROGRESS):
         raise NotSupported.of("Deleting in-progress snapshot")
+    credentials.renewed(services, context, stack)
     values: dict[str, Any] = {
         "action": Action.DELETE,
         "status": Status.IN_PROGRESS,
         "reason": "Snapshot delete started",
     }
     services.store.snapshots.update(found.id, values)
-    try:
-        _drop(services, context, stack, found)
-    except Exception as error:
-        reason = lifecycle.outcome(error).reason
-        services.store.snapshots.update(found.id, {"status": Status.FAILED, "reason": reason})
-        raise
-    services.store.snapshots.remove(found.id)
-
-
-def _drop(services: Services, context: RequestContext, stack: StackRecord, snapshot: SnapshotRecord) -> None:
-    """The cloud is told to remove what the types kept; it need not have finished."""
-    types = types_of(services, stack)
-    standing = in_use(services.store.resources.of_stack(stack.id))
-    ports = Ports(clock=services.clock, cloud=lambda: services.clouds.for_token(context))
-    for name, data in (snapshot.data.get("resources") or {}).items():
-        row = standing.get(name) or _gone(stack, name, data)
-        try:
-            resource = lifecycle.build(types, row, stack_info(services, stack), ports)
-        except UnknownType:
-            continue
-        lifecycle.start(resource, "delete_snapshot", data)
-
-
-def _gone(stack: StackRecord, name: str, data: Mapping[str, Any]) -> ResourceRecord:
-    """A row for a resource that the stack has no more."""
-    return ResourceRecord(
-        id=new_id(),
-        stack_id=stack.id,
-        name=name,
-        type=str(data.get("type") or ""),
-        action=Action.SNAPSHOT,
-        status=Status.COMPLETE,
-        reason="",
-        created_at=stack.created_at,
-        physical_id=data.get("resource_id"),
-    )
+    services.ring(SNAPSHOTS)
 
 
 def restore(services: Services, context: RequestContext, stack: StackRecord, snapshot_id: str) -> None:

@@ -82,6 +82,11 @@ class Snapshots:
         """All snapshots of a stack, oldest first."""
         return self._records(schema.snapshot.c.stack_id == stack_id)
 
+    def going(self) -> list[SnapshotRecord]:
+        """All that somebody wants removed, oldest first."""
+        table = schema.snapshot.c
+        return self._records(table.action == str(Action.DELETE), table.status == str(Status.IN_PROGRESS))
+
     def count(self, stack_id: str) -> int:
         """How many a stack has."""
         statement = select(func.count()).where(schema.snapshot.c.stack_id == stack_id)

@@ -16,12 +16,14 @@ KINDS = {
     Action.SNAPSHOT: StepKind.SNAPSHOT,
 }
 
+_NOTHING_THERE = frozenset({Action.DELETE, Action.INIT})
+
 
 def act(draft: Draft) -> None:
     """Fills ``steps`` and ``edges``."""
     action = draft.request.action
     kind = KINDS[action]
-    rows = [row for row in draft.request.rows if row.replaced_by is None and row.action is not Action.DELETE]
+    rows = [row for row in draft.request.rows if row.replaced_by is None and row.action not in _NOTHING_THERE]
     keys: dict[str, str] = {}
     for row in rows:
         done = row.operation_id == draft.request.operation_id and row.status is not Status.IN_PROGRESS

@@ -32,7 +32,7 @@ def choose(draft: Draft) -> None:
         if definition is None:
             draft.leftovers.extend((row, gone) for row in rows)
             continue
-        usable = [row for row in rows if row.action is not Action.DELETE]
+        usable = [row for row in rows if _usable(row, definition.type)]
         if usable:
             best = usable[0]
             if len(usable) > 1:
@@ -44,6 +44,11 @@ def choose(draft: Draft) -> None:
         draft.leftovers.extend((row, Reason.LEFT_OVER) for row in rows)
 
 
+def _usable(row: ResourceRecord, type_name: str) -> bool:
+    """Whether a row can stand for a resource: not one that is going, nor one that was never begun as something else."""
+    return row.action is not Action.DELETE and (row.action is not Action.INIT or row.type == type_name)
+
+
 def _best(rows: Iterable[ResourceRecord], type_name: str, digest: str, operation_id: str) -> ResourceRecord:
     def fitness(row: ResourceRecord) -> tuple[object, ...]:
         alive = row.status is not Status.FAILED
@@ -52,6 +57,7 @@ def _best(rows: Iterable[ResourceRecord], type_name: str, digest: str, operation
             alive and bool(operation_id) and row.operation_id == operation_id,  # made by this very run, before a crash
             alive and same_writing(row, digest),
             row.status is Status.COMPLETE,
+            row.action is not Action.INIT,
             row.replaced_by is None,
             row.physical_id is not None,
             row.created_at or _LONG_AGO,

@@ -25,7 +25,7 @@ from kamado.plugin.resource import Resource
 from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve
 from kamado.template.schema import ValuesInvalid
 
-_MAKING = frozenset({Action.CREATE, Action.ADOPT, Action.INIT})
+_MAKING = frozenset({Action.CREATE, Action.ADOPT})
 
 
 class DraftScope(RowScope):
@@ -73,8 +73,8 @@ def compare(draft: Draft) -> None:
 def _decide(draft: Draft, scope: DraftScope, definition: Definition, row: ResourceRecord | None) -> Decision:
     if definition.external_id is not None:
         return _external(draft, scope, definition, row)
-    if row is None:
-        return Decision(StepKind.CREATE, Reason.NEW)
+    if row is None or row.action is Action.INIT:
+        return Decision(StepKind.CREATE, Reason.NEW, row)  # perhaps with a row that waited to be begun
     if row.external_id is not None:
         return Decision(StepKind.REPLACE, Reason.EXTERNAL, row)  # until now somebody else's, from now on one of our own
     kind = draft.request.types.get(definition.type, row.name)
