@@ -119,6 +119,34 @@ def test_an_update_waits_before_what_it_changes(world: World) -> None:
     assert world.rows(stack)["a"].progress is None
 
 
+@pytest.mark.parametrize("crash", [False, True])
+def test_an_update_waits_before_what_it_does_not_change(world: World, crash: bool) -> None:
+    """As in Heat: before, but not after, for there is no update that could be over."""
+    stack = world.accept(TEMPLATE)
+    world.run()
+    calls = len(world.cloud.calls)
+    world.accept(TEMPLATE, Action.UPDATE, stack, entries={"*": {"hooks": ["pre-update", "post-update"]}})
+    world.accept(TEMPLATE, Action.UPDATE, stack, entries={"b": {"hooks": ["pre-update", "post-update"]}})
+    if crash:
+
+        async def die(engine: object) -> None:
+            await asyncio.sleep(60)
+            world.dead = True
+
+        world.run(die)
+        world.reborn()
+    seen: list[tuple[str, int]] = []
+    world.run(let_go(world, stack, "b", seen))
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert [hook for hook, _ in seen] == ["pre-update"]
+    assert world.history(stack, "b") == ["b CREATE_IN_PROGRESS", "b CREATE_COMPLETE", "b CREATE_COMPLETE"]
+    assert reasons(world, stack, "b")[-1] == "UPDATE paused until Hook pre-update is cleared"
+    assert len(world.cloud.calls) == calls
+    world.accept(TEMPLATE, Action.UPDATE, stack)
+    world.run()
+    assert world.state(stack) == "UPDATE_COMPLETE"
+
+
 def test_a_replacement_waits_too(world: World) -> None:
     seen: list[tuple[str, int]] = []
     stack = world.accept(TEMPLATE)

@@ -1,5 +1,8 @@
 """Updates: in place, by replacement, decided by the run; kept things are not touched."""
 
+from typing import Any
+
+import pytest
 from tests.engine_world import World
 
 from kamado.model.lifecycle import Action
@@ -233,6 +236,34 @@ def test_an_external_resource_is_looked_at_and_left_alone(world: World) -> None:
     world.accept({}, Action.DELETE, stack)
     world.run()
     assert list(world.cloud.things) == ["id1"]
+
+
+def test_an_external_resource_that_cannot_be_looked_at_says_so(world: World) -> None:
+    stack = world.accept({"a": {"type": "OS::Heat::RandomString", "external_id": "somebody's"}})
+    world.run()
+    assert world.history(stack, "a") == ["a ADOPT_IN_PROGRESS", "a ADOPT_COMPLETE", "a CHECK_COMPLETE"]
+    assert world.rows(stack)["a"].reason == "CHECK not supported for OS::Heat::RandomString"
+
+
+@pytest.mark.parametrize(("first", "then"), [("id1", "id2"), ("id1", None), (None, "id2")])
+def test_what_a_resource_stands_for_may_change_and_what_is_somebody_elses_stays(
+    world: World, first: str | None, then: str | None
+) -> None:
+    for _ in range(2):
+        world.cloud.create("somebody-elses-thing", size=5)
+
+    def template(external: str | None) -> dict[str, Any]:
+        own: dict[str, Any] = {"type": T, **({"external_id": external} if external else {})}
+        return {"a": own, "v": {"type": "OS::Heat::Value", "properties": {"value": {"get_resource": "a"}}}}
+
+    stack = updated(world, template(first), template(then))
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    now = world.rows(stack)["a"].physical_id
+    assert world.rows(stack)["v"].properties == {"value": now}
+    assert world.cloud.things.keys() == {"id1", "id2", str(now)}
+    world.accept({}, Action.DELETE, stack)
+    world.run()
+    assert world.cloud.things.keys() == {"id1", "id2"}
 
 
 def test_a_type_that_changed_is_a_replacement(world: World) -> None:

@@ -53,7 +53,7 @@ def act(run: Run, step: Step) -> Routine[None]:
     elif lifecycle.supports(resource, action):
         yield from run.caller.carry_out(resource, action, resume=again)
     elif action is Action.CHECK:
-        reason = f"CHECK not supported for {row.type}"
+        reason = events.CHECK_NOT_SUPPORTED.format(row.type)
     row = run.ledger.update(
         row.id,
         status=Status.COMPLETE,

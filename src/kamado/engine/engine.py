@@ -52,7 +52,6 @@ class Engine:
         self._execution = partial(Execution, ports, settings, loader, waiting=self._waiting)
         self._leases = Leases(self.id, store.operations, ports.clock, ports.store_calls, settings)
         self._heartbeat = Heartbeat(self.id, binary, ports, settings.heartbeat_seconds)
-        self._tidying = Tidying(ports, settings, loader, self._waiting)
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._look = asyncio.Event()
@@ -108,7 +107,8 @@ class Engine:
         await self._heartbeat.beat()
         if self._settings.alone and not self._stopping:
             self._begin(await self._leases.take_over())
-        kept = (self._keep_leases(), self._heartbeat.keep_beating(), self._tidying.keep_tidy())
+        tidying = Tidying(self._ports, self._settings, self._waiting)
+        kept = (self._keep_leases(), self._heartbeat.keep_beating(), tidying.keep_tidy())
         keepers = [self._loop.create_task(one) for one in kept]
         try:
             while not self._stopping:

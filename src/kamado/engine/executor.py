@@ -167,6 +167,7 @@ class Execution:
             operation_id=self.operation.id,
             unsound=seen.unsound,
             observed=seen.observed,
+            entries=desired.entries,
         )
 
     async def _drive(self, run: Run) -> None:

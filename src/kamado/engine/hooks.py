@@ -27,6 +27,10 @@ OPERATION = "hook_of"
 PASSED = "passed_hooks"
 """Key in a row's progress: the hooks that were cleared for that operation already."""
 
+PRE_UPDATE = "pre-update"
+
+_UPDATING = frozenset({Action.UPDATE, Action.ROLLBACK, Action.RESTORE})
+
 _LOOK_EVERY = 1.0
 """Seconds between two looks at whether a hook was cleared."""
 
@@ -62,6 +66,15 @@ def waiting_for(row: ResourceRecord, operation_id: str) -> bool:
 def hooked(run: Run, name: str, hook: str) -> bool:
     """Whether the environment has the hook for a resource."""
     return hook in named(run.desired.entries, name, "hooks")
+
+
+def waits_unchanged(entries: Mapping[str, Any], action: Action, row: ResourceRecord, operation_id: str) -> bool:
+    """Whether a resource that nothing changes about waits before its update all the same. ``action``, ``operation_id``: what runs.
+
+    What that very operation has brought to its end already has done its waiting.
+    """
+    fresh = row.operation_id != operation_id and row.external_id is None
+    return fresh and action in _UPDATING and PRE_UPDATE in named(entries, row.name, "hooks")
 
 
 def wait_at(run: Run, row_id: str, hook: str, action: Action) -> Routine[None]:

@@ -15,7 +15,7 @@ from kamado.engine import events
 from kamado.engine.creating import create
 from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
-from kamado.engine.hooks import hooked, wait_at, waiting_for, waits_at
+from kamado.engine.hooks import PRE_UPDATE, hooked, wait_at, waiting_for, waits_at, waits_unchanged
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties, wanted_update_policy
@@ -210,7 +210,7 @@ def _create(wanted: Wanted, replaces: str | None, *, begun: bool = False) -> Rou
     old = run.ledger.rows.get(replaces or "")
     if old is not None:
         _refuse_restricted(wanted, old, "replace")
-        yield from wait_at(run, old.id, "pre-update", Action.UPDATE)
+        yield from wait_at(run, old.id, PRE_UPDATE, Action.UPDATE)
     _superseded(wanted, old, begun=begun)
     if run.operation.action is Action.CREATE and hooked(run, wanted.name, "pre-create"):
         yield from _create_waiting(wanted, _insert(wanted, Action.INIT, replaces))
@@ -294,6 +294,9 @@ def _adopt(wanted: Wanted, replaces: str | None) -> Routine[None]:
     resource = wanted.resource(row)
     yield Enter(bool(resource.local))
     yield from _complete(wanted, resource)
+    if not lifecycle.supports(resource, Action.CHECK):
+        wanted.event(_completed(wanted, row.id, Action.CHECK, events.CHECK_NOT_SUPPORTED.format(row.type)))
+        return
     row = wanted.run.ledger.update(row.id, action=Action.CHECK, status=Status.IN_PROGRESS, phase=Phase.INTENT)
     wanted.event(row)
     yield from wanted.run.caller.carry_out(resource, Action.CHECK)
@@ -442,7 +445,7 @@ def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Rou
     before = row
     again = run.is_ours(row, Action.UPDATE)
     if not again:
-        yield from wait_at(run, row.id, "pre-update", Action.UPDATE)
+        yield from wait_at(run, row.id, PRE_UPDATE, Action.UPDATE)
         row = run.ledger.rows[row.id]
     row = _begin(wanted, row, changes.values)
     resource = wanted.resource(row)
@@ -471,10 +474,12 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     run.current[wanted.name] = row.id
     if row.replaced_by is not None:
         yield from _take_back(run, row)
-    if waiting_for(row, run.operation.id):
-        hook = waits_at(row) or ""
+    hook = waits_at(row) if waiting_for(row, run.operation.id) else None
+    if hook is not None and hook != PRE_UPDATE:
         yield from _hold(run, row.id, hook, Action.CREATE if hook == "post-create" else Action.UPDATE)
-        row = run.ledger.rows[row.id]
+    elif waits_unchanged(run.desired.entries, run.operation.action, row, run.operation.id):
+        yield from wait_at(run, row.id, PRE_UPDATE, Action.UPDATE)
+    row = run.ledger.rows[row.id]
     stale = wanted.kind.changes_beside
     named = (name for name in run.plan.wanted.get(wanted.name, ()) if name is not None)
     missing = {name for name in named if stale or name not in row.attributes}
@@ -499,12 +504,14 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
         wanted.event(row)
 
 
-def _completed(wanted: Wanted, row_id: str, action: Action, **values: Any) -> ResourceRecord:
+def _completed(
+    wanted: Wanted, row_id: str, action: Action, reason: str = events.STATE_CHANGED, **values: Any
+) -> ResourceRecord:
     return wanted.run.ledger.update(
         row_id,
         action=action,
         status=Status.COMPLETE,
-        reason=events.STATE_CHANGED,
+        reason=reason,
         phase=Phase.NONE,
         progress=None,
         updated_at=wanted.run.now(),

@@ -66,6 +66,7 @@ class Reason(StrEnum):
     ALWAYS_NEW = "is made anew by each update"
     FAILED_BEFORE = "failed before"
     INTERRUPTED = "was interrupted half-way"
+    HOOKED = "waits at a hook"
     TAKEN_BACK = "the one that was being replaced is taken back"
     EXTERNAL = "exists outside the stack"
     REMOVED_FROM_TEMPLATE = "removed from the template"

@@ -35,10 +35,10 @@ SNAPSHOTS = "snapshots that are to go"
 class Tidying:
     """The tidying of one engine."""
 
-    def __init__(self, ports: EnginePorts, settings: EngineSettings, loader: TargetLoader, waiting: Waiting) -> None:
+    def __init__(self, ports: EnginePorts, settings: EngineSettings, waiting: Waiting) -> None:
         self._ports = ports
         self._settings = settings
-        self._loader = loader
+        self._loader = TargetLoader(ports.store, ports.registry, settings.region)
         self._waiting = waiting
 
     async def keep_tidy(self) -> None:

@@ -153,6 +153,7 @@ class _Look:
                 outputs=level.template.active_outputs(level.parameters),
                 unsound=self._unsound if self._cloud is None else observing.composites(level.types, rows),
                 observed=self._observed(level, stack, rows),
+                entries=level.environment.registry.get("resources") or {},
             )
         )
         steps: list[Step] = []

@@ -99,13 +99,13 @@ def signal(services: Services, stack: StackRecord, name: str, details: Mapping[s
     if details and UNSET_HOOK in details:
         _clear_hook(services, stack, resource, row, str(details[UNSET_HOOK]))
         return
-    if row.action is Action.INIT:
-        raise ResourceNotAvailable.of(name)
     if row.action in resource.no_signal_actions:
         _tell(services, row, str(row.action), f"Cannot signal resource during {row.action}")
         raise NotSupported.of(f"Signal resource during {row.action}")
     if not lifecycle.takes_signals(resource):
         raise ResourceActionNotSupported.of("signal")
+    if row.action is Action.INIT:
+        raise ResourceNotAvailable.of(name)
     try:
         said = _handle(resource, row, details)
     except NoActionRequired:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kamado.engine.digests import applied_digest, definition_digest, same_writing
-from kamado.engine.hooks import waiting_for
+from kamado.engine.hooks import waiting_for, waits_unchanged
 from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
@@ -146,6 +146,8 @@ def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str
         reason = Reason.DEPENDENCY_REPLACED
     elif row.definition != digest or row.deletion_policy != definition.deletion_policy:
         reason = Reason.DEFINITION_CHANGED
+    elif waits_unchanged(draft.request.entries, draft.request.action, row, draft.request.operation_id):
+        reason = Reason.HOOKED
     watch = any(_may_move(draft, name) for name in draft.requires[definition.name])
     if watch and reason is None:
         reason = Reason.DEPENDENCY_UPDATED

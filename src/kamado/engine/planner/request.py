@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from kamado.engine.plan import PropertyDifference, Reason, Step, StepKind
 from kamado.engine.ports import Types
@@ -23,7 +24,8 @@ class PlanRequest:
 
     ``definitions`` is empty for a deletion. ``operation_id`` tells our own interrupted rows from those of earlier operations.
     ``unsound`` are ids of nested stacks in which something is not in order, so that an update must look at them.
-    ``observed``: row id → what a look at the thing itself gave, where somebody looked.
+    ``observed``: row id → what a look at the thing itself gave, where somebody looked. ``entries``: what the environment says of single
+    resources (hooks).
     """
 
     action: Action
@@ -35,6 +37,7 @@ class PlanRequest:
     operation_id: str = ""
     unsound: frozenset[str] = frozenset()
     observed: Mapping[str, Observation] = field(default_factory=dict)
+    entries: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
