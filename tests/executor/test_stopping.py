@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from tests.engine_world import World
 
 from kamado.engine.engine import Engine
 from kamado.engine.system import InlineCalls
-from kamado.model.lifecycle import Action, OperationState, Stop
+from kamado.model.lifecycle import Action, OperationState, Status
+from kamado.plugin.errors import PermanentError
 
 T = "Test::Thing"
 CHAIN = {"a": {"type": T}, "b": {"type": T, "depends_on": "a"}, "c": {"type": T, "depends_on": "b"}}
@@ -68,23 +70,92 @@ def test_a_newer_update_that_wants_it_otherwise_replaces_what_the_older_began(wo
     world.check(stack)
 
 
-def test_cancel_ends_as_failed_and_leaves_nothing_in_the_middle(world: World) -> None:
+def cancelled(world: World, stack: str, after: float):  # type: ignore[no-untyped-def]
+    """Somebody cancels what runs on the stack."""
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(after)
+        assert world.store.operations.cancel(stack)
+        engine.wake()
+        await asyncio.sleep(5)
+        assert world.stack(stack).status is Status.FAILED
+        assert world.stack(stack).reason.endswith("cancelled")
+
+    return meanwhile
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_what_is_in_flight_when_it_is_cancelled_goes_on_to_its_end(world: World, crash: bool) -> None:
+    """As in Heat; who is interrupted in the middle of an update would have to be replaced."""
     world.cloud.build_seconds = 100
+    stack = world.accept(CHAIN)
+    if crash:
+
+        async def die(engine: Engine) -> None:
+            await cancelled(world, stack, 150)(engine)
+            world.dead = True
+
+        world.run(die)
+        world.reborn()
+        world.run()
+    else:
+        world.run(cancelled(world, stack, 150))
+    assert world.state(stack) == "CREATE_FAILED"
+    assert world.stack(stack).reason == "Stack CREATE cancelled"
+    assert world.states(stack) == {"a": "CREATE_COMPLETE", "b": "CREATE_COMPLETE"}
+    assert world.history(stack, "world") == ["world CREATE_IN_PROGRESS", "world CREATE_FAILED"]
+    assert world.cloud.called("create") == ["a", "b"]
+    world.check(stack)
+    world.accept(CHAIN, Action.UPDATE, stack)
+    world.run()
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert world.cloud.called("create") == ["a", "b", "c"]
+
+
+def test_what_fails_after_it_was_cancelled_is_a_failure_of_its_own(world: World) -> None:
+    stack = world.accept({"a": {"type": T}})
+    world.run()
+    world.cloud.build_seconds = 100
+    world.accept({"a": {"type": T}, "b": {"type": T, "properties": {"broken": True}}}, Action.UPDATE, stack)
+    world.cloud.faults["get"] = [None, None, None, PermanentError("it is gone wrong")] + [None] * 50
+    world.run(cancelled(world, stack, 0.15))
+    assert world.states(stack) == {"a": "CREATE_COMPLETE", "b": "CREATE_FAILED"}
+    assert world.stack(stack).reason == "Stack UPDATE cancelled"
+    world.check(stack)
+
+
+def test_a_newer_update_does_not_wait_for_what_is_in_flight_after_a_cancel(world: World) -> None:
+    world.cloud.build_seconds = 3000
     stack = world.accept(CHAIN)
 
     async def meanwhile(engine: Engine) -> None:
-        await asyncio.sleep(150)
-        running = world.store.operations.running(stack)
-        assert running is not None
-        world.store.operations.request_stop([running.id], Stop.CANCELLED, world.clock.now())
+        await cancelled(world, stack, 50)(engine)
+        world.cloud.build_seconds = 0
+        world.accept({"a": {"type": T, "properties": {"kind": "y"}}}, Action.UPDATE, stack)
         engine.wake()
 
     world.run(meanwhile)
-    assert world.state(stack) == "CREATE_FAILED"
-    assert world.stack(stack).reason == "Stack CREATE cancelled"
-    assert world.states(stack) == {"a": "CREATE_COMPLETE", "b": "CREATE_FAILED"}
-    assert world.rows(stack)["b"].reason == "CREATE aborted (user triggered cancel)"
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert world.loop.passed < 200
+    assert [thing["kind"] for thing in world.cloud.things.values()] == ["y"]
     world.check(stack)
+
+
+def test_what_is_in_flight_after_a_cancel_has_the_time_of_the_action(world: World) -> None:
+    world.cloud.build_seconds = 3000
+    stack = world.accept(CHAIN, deadline=world.clock.now() + timedelta(seconds=600))
+    world.run(cancelled(world, stack, 50))
+    assert world.stack(stack).reason == "Stack CREATE cancelled"
+    assert world.rows(stack)["a"].reason == "CREATE aborted (user triggered cancel)"
+    assert 600 < world.loop.passed < 700
+    world.check(stack)
+
+
+def test_what_waits_at_a_hook_when_it_is_cancelled_is_not_begun(world: World) -> None:
+    stack = world.accept(CHAIN, entries={"b": {"hooks": "pre-create"}})
+    world.run(cancelled(world, stack, 50))
+    assert world.states(stack) == {"a": "CREATE_COMPLETE", "b": "INIT_COMPLETE"}
+    assert world.loop.passed < 100
 
 
 def test_an_engine_that_stops_leaves_its_work_to_the_next(world: World) -> None:

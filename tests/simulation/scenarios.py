@@ -266,9 +266,18 @@ async def cancel_in_the_middle(client: Client, stack: str) -> str:
 
 
 async def cancel_where_it_is(client: Client, stack: str) -> str:
-    """The same without going back; the replacement has been begun in the cloud by then."""
-    _cloud(client).build_seconds = FOREVER
+    """The same without going back; the replacement has been begun in the cloud by then, and comes to its end."""
+    _cloud(client).build_seconds = 30
     await client.update(stack, three(size=2, kind="y"))
+    await client.until(lambda: any(thing["kind"] == "y" for thing in _cloud(client).things.values()))
+    await client.cancel_without_rollback(stack)
+    return stack
+
+
+async def cancel_what_hangs(client: Client, stack: str) -> str:
+    """What is in flight when it is cancelled never comes to its end."""
+    _cloud(client).build_seconds = FOREVER
+    await client.update(stack, three(size=2, kind="y"), timeout_mins=1)
     await client.until(lambda: any(thing["kind"] == "y" for thing in _cloud(client).things.values()))
     await client.cancel_without_rollback(stack)
     return stack
@@ -394,6 +403,7 @@ SCENARIOS: dict[str, Scenario] = {
             (_made, snapshot_removed, "UPDATE_COMPLETE"),
             (_made, cancel_in_the_middle, "ROLLBACK_COMPLETE"),
             (_made, cancel_where_it_is, "UPDATE_FAILED"),
+            (_made, cancel_what_hangs, "UPDATE_FAILED"),
             (_made, superseded, "UPDATE_COMPLETE"),
             (_made, repaired, "UPDATE_COMPLETE"),
             (_made, handed_over, "ADOPT_COMPLETE"),

@@ -111,7 +111,11 @@ class ChildReader:
         stack = self._store.stacks.get(stack_id, True)
         if stack is None:
             return None
-        working = stack.status is not Status.IN_PROGRESS or bool(self._store.operations.live(stack_id))
+        working = True
+        if stack.status is Status.IN_PROGRESS and not self._store.operations.live(stack_id):
+            # It may have ended between the two looks, and another one may have begun since.
+            before, stack = stack, self._store.stacks.get(stack_id, True) or stack
+            working = stack.status is not Status.IN_PROGRESS or stack.operation_id != before.operation_id
         return ChildState(stack.action, stack.status, stack.reason, working, stack.deleted_at is not None)
 
     def outputs(self, stack_id: str) -> Mapping[str, Any]:

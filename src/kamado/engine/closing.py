@@ -96,10 +96,29 @@ def failed(
     return changes
 
 
+def cancelled(stack: StackRecord, operation: OperationRecord, now: datetime) -> list[Change]:
+    """A user cancelled the operation: the stack's action has failed, while what is in flight goes on to its end.
+
+    Nothing new is begun in nested stacks either.
+    """
+    reason = events.cancelled(operation.action)
+    return [
+        UpdateOperation(operation.id, {"reason": reason}),
+        *stack_failed(stack, operation.action, reason, now),
+        _children_too(stack, operation, Stop.CANCELLED, now),
+    ]
+
+
 def stopped(
-    stack: StackRecord, operation: OperationRecord, why: Stop, rows: Iterable[ResourceRecord], now: datetime
+    stack: StackRecord,
+    operation: OperationRecord,
+    why: Stop,
+    rows: Iterable[ResourceRecord],
+    now: datetime,
+    *,
+    told: bool = False,
 ) -> list[Change]:
-    """A newer operation waits for this one to end, or a user cancelled it.
+    """A newer operation waits for this one to end, or a user cancelled it (``told``: the stack says so already).
 
     What waits in the middle is left as it is for a newer operation to go on with; after a cancel nobody may come, so it fails.
     """
@@ -110,7 +129,8 @@ def stopped(
     reason = events.cancelled(operation.action)
     changes = _unfilled(operation, reason)
     changes += _aborted(rows, "user triggered cancel", now)
-    changes += stack_failed(stack, operation.action, reason, now)
+    if not told:
+        changes += stack_failed(stack, operation.action, reason, now)
     changes.append(_ended(operation, OperationState.CANCELLED, reason, now))
     changes.append(_children_too(stack, operation, why, now))
     return changes

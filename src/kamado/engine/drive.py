@@ -26,7 +26,9 @@ from kamado.store.errors import LeaseLost
 
 
 class Halt(Enum):
-    """How far a run is to stop: ``FINISH`` starts nothing new, ``ABANDON`` also stops waiting for what goes on without us."""
+    """How far a run is to stop: ``FINISH`` starts nothing new, and waits for nobody; ``ABANDON`` also stops waiting for what goes on
+    without us.
+    """
 
     NONE = 0
     FINISH = 1
@@ -81,23 +83,25 @@ class Driver:
         self._settings = settings
         self._ready: deque[str] = deque()
         self._waiting: deque[str] = deque()
-        self._tasks: dict[asyncio.Task[None], bool] = {}  # → whether it sleeps, and may be dropped
+        self._tasks: dict[asyncio.Task[None], Sleep | None] = {}  # → how it sleeps, when it does
         self._moved = asyncio.Event()
         self._error: BaseException | None = None
         self.halted = Halt.NONE
 
     def halt(self, how: Halt) -> None:
-        """No new step starts; with ABANDON, steps that only wait are dropped where they are. On the loop only."""
+        """No new step starts; steps that only wait are dropped where they are, see `Halt`. On the loop only."""
         if how.value <= self.halted.value:
             return
         self.halted = how
         self._ready.clear()
         self._waiting.clear()
-        if how is Halt.ABANDON:
-            for task, asleep in self._tasks.items():
-                if asleep:
-                    task.cancel()
+        for task, sleep in self._tasks.items():
+            if sleep is not None and self._drops(sleep):
+                task.cancel()
         self._moved.set()
+
+    def _drops(self, sleep: Sleep) -> bool:
+        return self.halted is Halt.ABANDON or (self.halted is Halt.FINISH and sleep.idle)
 
     async def run(self) -> None:
         """Returns when nothing runs and nothing can start. Raises what a commit or a programming error raised."""
@@ -163,7 +167,7 @@ class Driver:
         except StopIteration as stop:
             self._done(key, stop.value)
             return
-        self._tasks[asyncio.get_running_loop().create_task(self._rest(key, routine, effect))] = False
+        self._tasks[asyncio.get_running_loop().create_task(self._rest(key, routine, effect))] = None
 
     def _done(self, key: str, good: bool) -> None:
         if good:
@@ -182,7 +186,7 @@ class Driver:
             self._done(key, ended.good)
         except asyncio.CancelledError:
             routine.close()
-            if self.halted is not Halt.ABANDON:
+            if self.halted is Halt.NONE:
                 raise
         except BaseException as error:
             routine.close()
@@ -218,11 +222,11 @@ class Driver:
 
     async def _sleep(self, effect: Sleep) -> None:
         self._hand_in()
-        if self.halted is Halt.ABANDON:
+        if self._drops(effect):
             raise asyncio.CancelledError
         task = asyncio.current_task()
         assert task is not None
-        self._tasks[task] = True
+        self._tasks[task] = effect
         try:
             if effect.bell is None:
                 clock = self._ports[0]
@@ -231,7 +235,7 @@ class Driver:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(effect.bell.wait(), effect.seconds)
         finally:
-            self._tasks[task] = False
+            self._tasks[task] = None
 
     def _hand_in(self) -> None:
         """Submits what has gathered; a commit that fails ends the run."""

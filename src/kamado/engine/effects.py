@@ -43,6 +43,8 @@ class Sleep:
     bell: asyncio.Event | None = None
     together: bool = False
     """Up to half as long again, so as to wake at the same moment as others with the same wait."""
+    idle: bool = False
+    """Nothing goes on meanwhile: somebody is waited for, as at a hook. A run that only finishes what is in flight drops the step, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -60,20 +60,33 @@ class Execution:
         self._ports = ports
         self._settings = settings
         self._loader = loader
-        self._driver: Driver | None = None
+        self._running: tuple[Driver, Run] | None = None
         self._bells = Bells(waiting)
         self._stop = operation.stop
         self._timed_out = False
         self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
+        self._told = operation.reason == events.cancelled(operation.action)
         self._lost = False
         self.paused = False
 
     def stop(self, why: Stop) -> None:
-        """No new step starts; the operation ends as superseded or cancelled."""
-        if why is Stop.NONE or self._stop is not Stop.NONE:
+        """No new step starts. Cancelled: what is in flight goes on to its end, as in Heat. Superseded: that is left to who comes next."""
+        if why in (Stop.NONE, self._stop) or self._stop is Stop.SUPERSEDED:
             return
         self._stop = why
-        self._halt(Halt.ABANDON)
+        if why is Stop.SUPERSEDED:
+            self._halt(Halt.ABANDON)
+        elif self._running is not None:
+            self._tell_cancelled(self._running[1])
+            self._halt(Halt.FINISH)
+
+    def _tell_cancelled(self, run: Run) -> None:
+        """The stack is said to be cancelled at once; so is what this began in nested stacks."""
+        if self._told:
+            return
+        self._told = True
+        for change in closing.cancelled(run.stack, self.operation, run.now()):
+            run.ledger.note(change)
 
     def lose(self) -> None:
         """The lease is gone: whatever runs is dropped, and nothing is written any more."""
@@ -86,8 +99,18 @@ class Execution:
         self._halt(Halt.ABANDON)
 
     def _halt(self, how: Halt) -> None:
-        if self._driver is not None:
-            self._driver.halt(how)
+        if self._running is not None:
+            self._running[0].halt(how)
+
+    def _in_flight(self, rows: Iterable[ResourceRecord]) -> set[str]:
+        """Ids of the rows that this operation is, or was before a crash, in the middle of."""
+        ours = (row for row in rows if row.operation_id == self.operation.id)
+        return {row.id for row in ours if row.status is Status.IN_PROGRESS}
+
+    @property
+    def _leaves(self) -> bool:
+        """Whether it is to end where it is, leaving what is in flight to others."""
+        return self._stop is Stop.SUPERSEDED or self._lost or self.paused
 
     async def run(self) -> None:
         """Executes the operation to its end. Raises what kept it from being written (a lost lease, a database that is gone)."""
@@ -104,7 +127,8 @@ class Execution:
         if operation.epoch == 1:  # not again by who takes it over
             _tell(self._ports, operation, stack, Status.IN_PROGRESS, events.started(operation.action))
             await _tell_resize(self._ports, operation, stack, Status.IN_PROGRESS)
-        if self._stop is Stop.NONE and not self.paused:
+        cancelled = self._stop is Stop.CANCELLED and not self._in_flight(rows)
+        if not self._leaves and not cancelled:
             try:
                 moved = await call(partial(holding.what_moved, self._ports, operation, stack, rows))
                 if not moved:
@@ -133,7 +157,7 @@ class Execution:
         except observing.Unobserved as error:
             self._failure = str(error)
             return
-        if self._stop is not Stop.NONE or self._lost or self.paused:
+        if self._leaves:
             return
         # Off the loop: the plan of a huge stack takes longer than others should have to wait.
         plan_ = await self._ports.store_calls.run(partial(plan, self._request(desired, rows, seen)))
@@ -171,13 +195,14 @@ class Execution:
         )
 
     async def _drive(self, run: Run) -> None:
-        if self._stop is not Stop.NONE or self._lost or self.paused:
+        if self._leaves:
             return  # it was told so while the plan was being made, when there was nothing to halt yet
         deadline = self._deadline(run.stack)
         if run.now() >= deadline:
             self._timed_out = True
             return
-        chosen = _continuing(run) if self._failure else run.plan
+        ends = bool(self._failure) or self._stop is Stop.CANCELLED
+        chosen = self._continuing(run) if ends else run.plan
         driver = Driver(
             chosen,
             run.ledger,
@@ -189,7 +214,9 @@ class Execution:
             (self._ports.clock, self._ports.calls.lane(run.stack.project_id)),
             self._settings,
         )
-        self._driver = driver
+        self._running = driver, run
+        if self._stop is Stop.CANCELLED:
+            self._tell_cancelled(run)
         loop = asyncio.get_running_loop()
         besides = [loop.create_task(self._ring((deadline - run.now()).total_seconds()))]
         if any(run.kind(step).composite for step in chosen.steps):
@@ -197,7 +224,7 @@ class Execution:
         try:
             await driver.run()
         finally:
-            self._driver = None
+            self._running = None
             for task in besides:
                 task.cancel()
 
@@ -236,7 +263,7 @@ class Execution:
         await self._ports.clock.sleep(seconds)
         if self._stop is Stop.NONE:
             self._timed_out = True
-            self._halt(Halt.ABANDON)
+        self._halt(Halt.ABANDON)
 
     def _routine(self, run: Run, step: Step) -> Routine[bool]:
         """The step, with its failure turned into state. Gives whether it went well."""
@@ -274,7 +301,7 @@ class Execution:
             said = f"{step.name}: {reason}"
             self._failure = f"{self._failure}; {said}" if self._failure else f"Resource CHECK failed: {said}"
             return
-        if self._failure:
+        if self._failure or self._stop is not Stop.NONE:
             return
         action = row.action if row is not None and not failed.spared else run.plan.action
         self._failure = f"Resource {action} failed: {reason}"
@@ -296,7 +323,7 @@ class Execution:
             before = await self._ports.store_calls.run(partial(holding.before, self._ports, operation))
             changes = closing.refused(stack, operation, before, moved, now)
         elif self._stop is not Stop.NONE:
-            changes = closing.stopped(stack, operation, self._stop, ledger.rows.values(), now)
+            changes = closing.stopped(stack, operation, self._stop, ledger.rows.values(), now, told=self._told)
         elif self._failure or self._timed_out:
             changes = closing.failed(stack, operation, self._failure, self._timed_out, ledger.rows.values(), now)
             if closing.follows(operation):
@@ -325,6 +352,13 @@ class Execution:
         done = replace(stack, action=self.operation.action, status=Status.COMPLETE)
         files = {name: store.files.get(body) for name, body in target.files.items()}
         return stack_data(done, store.templates.get(target.template_id), files, rows)
+
+    def _continuing(self, run: Run) -> Plan:
+        """Of an operation that had failed or was cancelled before a crash: only the steps that were in flight then."""
+        ours = self._in_flight(run.ledger.rows.values())
+        goes_back = bool(self._failure) and closing.follows(self.operation)
+        steps = () if goes_back else tuple(step for step in run.plan.steps if step.row_id in ours)
+        return replace(run.plan, steps=steps, edges={})
 
     async def _rollback(self, stack: StackRecord, now: datetime) -> list[Any]:
         operation = self.operation
@@ -390,14 +424,3 @@ def _class_name(run: Run, step: Step) -> str:
     """The type's own name, for numbers: of a template as a type, whose name is the template's author's, only that it is one."""
     kind = run.kind(step)
     return "template" if issubclass(kind, TemplateResource) else kind.type_name
-
-
-def _continuing(run: Run) -> Plan:
-    """Of an operation that had failed before a crash: only the steps that were in flight then."""
-    ours = {
-        row.id
-        for row in run.ledger.rows.values()
-        if row.operation_id == run.operation.id and row.status is Status.IN_PROGRESS
-    }
-    steps = tuple(step for step in run.plan.steps if step.row_id in ours and not closing.follows(run.operation))
-    return Plan(run.plan.action, steps, {}, run.plan.keeps, run.plan.requires, run.plan.wanted)

@@ -97,6 +97,6 @@ def wait_at(run: Run, row_id: str, hook: str, action: Action) -> Routine[None]:
         found = yield Call(partial(run.ports.store.resources.by_id, row_id))
         if found is None or waits_at(found) != hook:
             break
-        yield Sleep(_LOOK_EVERY)
+        yield Sleep(_LOOK_EVERY, idle=True)
     if found is not None:
         run.ledger.rows[row_id] = replace(run.ledger.rows[row_id], progress=found.progress)
