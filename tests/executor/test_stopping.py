@@ -243,6 +243,39 @@ def test_suspend_resume_and_check(world: World) -> None:
     assert "CHECK not supported for OS::Heat::Value" in world.rows(stack)["v"].reason
 
 
+@pytest.mark.parametrize("between", [Action.CHECK, Action.SNAPSHOT])
+def test_what_sleeps_stays_known_to_sleep(world: World, between: Action) -> None:
+    stack = world.accept(CHAIN)
+    world.run()
+    for action in (Action.SUSPEND, between, Action.RESUME):
+        world.accept({}, action, stack)
+        world.run()
+        assert world.state(stack) == f"{action}_COMPLETE"
+        asleep = action is not Action.RESUME
+        assert [thing["suspended"] for thing in world.cloud.things.values()] == [asleep] * 3
+    assert all(row.progress is None for row in world.rows(stack).values())
+
+
+@pytest.mark.parametrize("action", [Action.SUSPEND, Action.CHECK, Action.RESUME])
+def test_what_is_in_the_middle_of_something_else_stays_what_it_is(world: World, action: Action) -> None:
+    """As in Heat; and that an update may have changed something is not forgotten."""
+    stack = world.accept({"a": {"type": T}})
+    world.run()
+    attempted = {"attempted": {"size": 2}}
+    row = world.rows(stack)["a"]
+    world.store.resources.change(
+        row.id, lambda now: ({"status": Status.IN_PROGRESS, "action": Action.UPDATE, "progress": attempted}, ())
+    )
+    lines = len(world.history(stack, "a"))
+    world.accept({}, action, stack)
+    world.run()
+    assert world.state(stack) == f"{action}_FAILED"
+    said = f"Error: resources.a: State ('UPDATE', 'IN_PROGRESS') invalid for {action.lower()}"
+    assert said in world.stack(stack).reason
+    assert world.history(stack, "a")[lines:] == ["a UPDATE_FAILED"]
+    assert world.rows(stack)["a"].progress == attempted
+
+
 def test_an_engine_that_is_stopped_before_it_runs_ends_at_once(world: World) -> None:
     engine = Engine(world.ports(), world.settings)
     engine.stop()

@@ -281,3 +281,16 @@ def test_what_never_slept_is_not_woken(case: Case) -> None:
     case.becomes("CREATE_COMPLETE")
     case.act("resume")
     case.becomes("RESUME_FAILED")
+
+
+def test_what_sleeps_is_woken_though_it_was_looked_at_meanwhile(case: Case) -> None:
+    """In Heat nothing but a deletion leads out of that."""
+    case.create()
+    case.becomes("CREATE_COMPLETE")
+    case.act("suspend")
+    case.becomes("SUSPEND_COMPLETE")
+    case.act("check")
+    case.becomes("CHECK_COMPLETE")
+    case.act("resume")
+    case.becomes("RESUME_COMPLETE")
+    assert case.ask("GET", "/resources/r").json()["resource"]["resource_status"] == "RESUME_COMPLETE"

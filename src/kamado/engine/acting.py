@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kamado.engine import events
+from kamado.engine.carried import asleep, carried, doubt
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.plan import Step
-from kamado.engine.uncertain import doubt
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import AFTER_SUSPEND, ResourceRecord
 from kamado.plugin import lifecycle
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 _RESUMABLE = {
     (Action.SUSPEND, Status.COMPLETE),
     (Action.SUSPEND, Status.FAILED),
+    (Action.SUSPEND, Status.IN_PROGRESS),
     (Action.RESUME, Status.FAILED),
     (Action.RESUME, Status.COMPLETE),
 }
+
+_GIVES_WAY = frozenset({Action.CHECK, Action.SNAPSHOT, Action.RESUME})
+"""What an operation that was cancelled or failed may have left in the middle without harm to what comes next."""
 
 
 def act(run: Run, step: Step) -> Routine[None]:
@@ -30,28 +34,31 @@ def act(run: Run, step: Step) -> Routine[None]:
     row = run.ledger.rows.get(step.row_id or "")
     if row is None:
         return
-    again = run.is_ours(row, action)
-    awake = not again and _is_awake(run, row)
-    refusal = None if again or awake else _refusal(action, row.action, row.status, row.name)
-    if not again:
+    ours = run.is_ours(row, action)
+    begun = (
+        row.action is action and row.status is Status.IN_PROGRESS
+    )  # by us before a crash, or by whom we take over from
+    awake = not begun and _is_awake(run, row)
+    refusal = None if begun or awake else _refusal(action, row)
+    if refusal is not None:
+        raise StepFailed(Outcome(OutcomeKind.FAIL, refusal), row.id, spared=True)
+    if not ours:
         row = run.ledger.update(
             row.id,
             action=action,
             status=Status.IN_PROGRESS,
             reason=events.STATE_CHANGED,
-            phase=Phase.INTENT,
-            progress=doubt(row),
+            phase=row.phase if begun else Phase.INTENT,
+            progress=row.progress if begun else carried(row),
             operation_id=run.operation.id,
         )
         run.row_event(row)
-    if refusal is not None:
-        raise StepFailed(Outcome(OutcomeKind.FAIL, refusal), row.id)
     resource = run.resource(row, row.properties, row.metadata)
     reason = events.STATE_CHANGED
     if awake:
         pass
     elif lifecycle.supports(resource, action):
-        yield from run.caller.carry_out(resource, action, resume=again)
+        yield from run.caller.carry_out(resource, action, resume=begun)
     elif action is Action.CHECK:
         reason = events.CHECK_NOT_SUPPORTED.format(row.type)
     row = run.ledger.update(
@@ -59,7 +66,7 @@ def act(run: Run, step: Step) -> Routine[None]:
         status=Status.COMPLETE,
         reason=reason,
         phase=Phase.NONE,
-        progress=doubt(run.ledger.rows[row.id]),
+        progress=(doubt if action is Action.RESUME else carried)(run.ledger.rows[row.id]),
         updated_at=run.now(),
     )
     run.row_event(row)
@@ -72,13 +79,16 @@ def _is_awake(run: Run, row: ResourceRecord) -> bool:
         and bool(run.operation.options.get(AFTER_SUSPEND))
         and row.status is Status.COMPLETE
         and row.action not in (Action.SUSPEND, Action.RESUME)
+        and not asleep(row)
     )
 
 
-def _refusal(action: Action, last: Action, status: Status, name: str) -> str | None:
-    """Why the action does not fit the state that the resource is in, None when it does."""
-    if action is Action.RESUME and (last, status) not in _RESUMABLE:
-        return f"Error: resources.{name}: State ('{last}', '{status}') invalid for resume"
-    if action is Action.SUSPEND and (status is Status.IN_PROGRESS or last is Action.DELETE):
-        return f"Error: resources.{name}: State ('{last}', '{status}') invalid for suspend"
-    return None
+def _refusal(action: Action, row: ResourceRecord) -> str | None:
+    """Why the action does not fit the state that the resource is in, None when it does. The resource then stays as it is, as in Heat."""
+    if action is Action.RESUME:
+        fits = (row.action, row.status) in _RESUMABLE or asleep(row)
+    else:
+        fits = row.status is not Status.IN_PROGRESS or row.action in _GIVES_WAY
+    if fits:
+        return None
+    return f"Error: resources.{row.name}: State ('{row.action}', '{row.status}') invalid for {action.lower()}"

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kamado.engine import events
+from kamado.engine.carried import uncertain
 from kamado.engine.creating import create
 from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
@@ -20,7 +21,6 @@ from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
 from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties, wanted_update_policy
 from kamado.engine.scope import REFERENCE
-from kamado.engine.uncertain import uncertain
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ADOPT_DATA, ResourceRecord

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from kamado.engine import events
 from kamado.engine.calling import DELETE, DELETE_SNAPSHOT, SNAPSHOT_DELETE
+from kamado.engine.carried import doubt, uncertain
 from kamado.engine.effects import DURABLE, Call, Enter, Routine, Sleep, StepFailed
 from kamado.engine.hooks import wait_at
 from kamado.engine.plan import Step
-from kamado.engine.uncertain import doubt, uncertain
 from kamado.model.changes import UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ABANDON, FORCE, RETAIN, ResourceRecord

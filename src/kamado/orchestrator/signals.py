@@ -12,10 +12,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from kamado.engine.carried import UNCERTAIN, uncertain
 from kamado.engine.events import REASON_LIMIT, resource_event
 from kamado.engine.hooks import cleared, waits_at
 from kamado.engine.siblings import Siblings
-from kamado.engine.uncertain import UNCERTAIN, uncertain
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import EventRecord, ResourceRecord, StackRecord
 from kamado.orchestrator.context import Services

@@ -431,7 +431,7 @@ def _start(
         binding.still(operation, locked, live)
         if action is Action.UPDATE:
             refuse_update(locked)
-        if action in _WAITS and (live or locked.status is Status.IN_PROGRESS):  # what failed may still end in parts
+        if action in _WAITS and locked.status is Status.IN_PROGRESS:
             raise ActionInProgress.of(locked.name, locked.action)
 
     state = {
