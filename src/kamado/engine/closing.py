@@ -109,16 +109,15 @@ def cancelled(stack: StackRecord, operation: OperationRecord, now: datetime) -> 
     ]
 
 
+def is_cancelled(operation: OperationRecord) -> bool:
+    """Whether `cancelled` was written of it."""
+    return operation.reason == events.cancelled(operation.action)
+
+
 def stopped(
-    stack: StackRecord,
-    operation: OperationRecord,
-    why: Stop,
-    rows: Iterable[ResourceRecord],
-    now: datetime,
-    *,
-    told: bool = False,
+    stack: StackRecord, operation: OperationRecord, why: Stop, rows: Iterable[ResourceRecord], now: datetime
 ) -> list[Change]:
-    """A newer operation waits for this one to end, or a user cancelled it (``told``: the stack says so already).
+    """A newer operation waits for this one to end, or a user cancelled it.
 
     What waits in the middle is left as it is for a newer operation to go on with; after a cancel nobody may come, so it fails.
     """
@@ -129,7 +128,7 @@ def stopped(
     reason = events.cancelled(operation.action)
     changes = _unfilled(operation, reason)
     changes += _aborted(rows, "user triggered cancel", now)
-    if not told:
+    if not is_cancelled(operation):
         changes += stack_failed(stack, operation.action, reason, now)
     changes.append(_ended(operation, OperationState.CANCELLED, reason, now))
     changes.append(_children_too(stack, operation, why, now))

@@ -65,7 +65,6 @@ class Execution:
         self._stop = operation.stop
         self._timed_out = False
         self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
-        self._told = operation.reason == events.cancelled(operation.action)
         self._lost = False
         self.paused = False
 
@@ -82,11 +81,11 @@ class Execution:
 
     def _tell_cancelled(self, run: Run) -> None:
         """The stack is said to be cancelled at once; so is what this began in nested stacks."""
-        if self._told:
+        if closing.is_cancelled(self.operation):
             return
-        self._told = True
         for change in closing.cancelled(run.stack, self.operation, run.now()):
             run.ledger.note(change)
+        self.operation = replace(self.operation, reason=events.cancelled(self.operation.action))
 
     def lose(self) -> None:
         """The lease is gone: whatever runs is dropped, and nothing is written any more."""
@@ -101,11 +100,6 @@ class Execution:
     def _halt(self, how: Halt) -> None:
         if self._running is not None:
             self._running[0].halt(how)
-
-    def _in_flight(self, rows: Iterable[ResourceRecord]) -> set[str]:
-        """Ids of the rows that this operation is, or was before a crash, in the middle of."""
-        ours = (row for row in rows if row.operation_id == self.operation.id)
-        return {row.id for row in ours if row.status is Status.IN_PROGRESS}
 
     @property
     def _leaves(self) -> bool:
@@ -127,7 +121,7 @@ class Execution:
         if operation.epoch == 1:  # not again by who takes it over
             _tell(self._ports, operation, stack, Status.IN_PROGRESS, events.started(operation.action))
             await _tell_resize(self._ports, operation, stack, Status.IN_PROGRESS)
-        cancelled = self._stop is Stop.CANCELLED and not self._in_flight(rows)
+        cancelled = self._stop is Stop.CANCELLED and not _in_flight(operation, rows)
         if not self._leaves and not cancelled:
             try:
                 moved = await call(partial(holding.what_moved, self._ports, operation, stack, rows))
@@ -202,7 +196,8 @@ class Execution:
             self._timed_out = True
             return
         ends = bool(self._failure) or self._stop is Stop.CANCELLED
-        chosen = self._continuing(run) if ends else run.plan
+        goes_back = bool(self._failure) and closing.follows(self.operation)
+        chosen = _continuing(run, goes_back) if ends else run.plan
         driver = Driver(
             chosen,
             run.ledger,
@@ -323,17 +318,19 @@ class Execution:
             before = await self._ports.store_calls.run(partial(holding.before, self._ports, operation))
             changes = closing.refused(stack, operation, before, moved, now)
         elif self._stop is not Stop.NONE:
-            changes = closing.stopped(stack, operation, self._stop, ledger.rows.values(), now, told=self._told)
+            changes = closing.stopped(stack, operation, self._stop, ledger.rows.values(), now)
         elif self._failure or self._timed_out:
             changes = closing.failed(stack, operation, self._failure, self._timed_out, ledger.rows.values(), now)
             if closing.follows(operation):
                 changes += await self._rollback(stack, now)
         else:
             if operation.action is Action.DELETE and stack.owner_id is None:
-                await self._ports.calls.run(partial(self._forget, stack))
+                await self._ports.calls.run(partial(_forget, self._ports, stack))
             changes = closing.completed(stack, operation, now, ledger.let_go)
             if SNAPSHOT_ID in operation.options:
-                data = await self._ports.store_calls.run(partial(self._exported, stack, list(ledger.rows.values())))
+                data = await self._ports.store_calls.run(
+                    partial(_exported, self._ports, operation, stack, list(ledger.rows.values()))
+                )
                 changes.insert(0, closing.filled(operation, data))
             if operation.action is Action.DELETE:
                 kept = await self._ports.store_calls.run(partial(self._ports.store.snapshots.of_stack, stack.id))
@@ -346,20 +343,6 @@ class Execution:
         if ended is not None:
             await _tell_resize(self._ports, operation, stack, *ended)
 
-    def _exported(self, stack: StackRecord, rows: list[ResourceRecord]) -> dict[str, Any]:
-        store = self._ports.store
-        target = self.operation.target
-        done = replace(stack, action=self.operation.action, status=Status.COMPLETE)
-        files = {name: store.files.get(body) for name, body in target.files.items()}
-        return stack_data(done, store.templates.get(target.template_id), files, rows)
-
-    def _continuing(self, run: Run) -> Plan:
-        """Of an operation that had failed or was cancelled before a crash: only the steps that were in flight then."""
-        ours = self._in_flight(run.ledger.rows.values())
-        goes_back = bool(self._failure) and closing.follows(self.operation)
-        steps = () if goes_back else tuple(step for step in run.plan.steps if step.row_id in ours)
-        return replace(run.plan, steps=steps, edges={})
-
     async def _rollback(self, stack: StackRecord, now: datetime) -> list[Any]:
         operation = self.operation
         target = operation.previous
@@ -369,13 +352,6 @@ class Execution:
                 operation.target, await self._ports.store_calls.run(partial(self._ports.store.templates.put, body))
             )
         return closing.rollback(stack, operation, target, now)
-
-    def _forget(self, stack: StackRecord) -> None:
-        try:
-            self._ports.on_deleted(stack)
-        except Exception:
-            # What is left of a credential must not keep a stack from being deleted.
-            LOG.exception("clean-up of a deleted stack failed", extra={"stack": stack.id})
 
 
 def _watched(routine: Callable[[Run, Step], Routine[bool]], run: Run, step: Step) -> Routine[bool]:
@@ -424,3 +400,35 @@ def _class_name(run: Run, step: Step) -> str:
     """The type's own name, for numbers: of a template as a type, whose name is the template's author's, only that it is one."""
     kind = run.kind(step)
     return "template" if issubclass(kind, TemplateResource) else kind.type_name
+
+
+def _forget(ports: EnginePorts, stack: StackRecord) -> None:
+    try:
+        ports.on_deleted(stack)
+    except Exception:
+        # What is left of a credential must not keep a stack from being deleted.
+        LOG.exception("clean-up of a deleted stack failed", extra={"stack": stack.id})
+
+
+def _exported(
+    ports: EnginePorts, operation: OperationRecord, stack: StackRecord, rows: list[ResourceRecord]
+) -> dict[str, Any]:
+    """What a snapshot says of the stack."""
+    store, target = ports.store, operation.target
+    done = replace(stack, action=operation.action, status=Status.COMPLETE)
+    files = {name: store.files.get(body) for name, body in target.files.items()}
+    return stack_data(done, store.templates.get(target.template_id), files, rows)
+
+
+def _in_flight(operation: OperationRecord, rows: Iterable[ResourceRecord]) -> set[str]:
+    """Ids of the rows that an operation is, or was before a crash, in the middle of."""
+    return {row.id for row in rows if row.operation_id == operation.id and row.status is Status.IN_PROGRESS}
+
+
+def _continuing(run: Run, goes_back: bool) -> Plan:
+    """Of an operation that had failed or was cancelled before a crash: only the steps that were in flight then, and none of one that
+    goes back.
+    """
+    ours = _in_flight(run.operation, run.ledger.rows.values())
+    steps = () if goes_back else tuple(step for step in run.plan.steps if step.row_id in ours)
+    return replace(run.plan, steps=steps, edges={})
