@@ -1,9 +1,9 @@
 """Services of the local cloud beside the real ones: the same requests, and the answers that a real one gave.
 
-A file in `recorded` is a list of exchanges. ``python -m tests.localcloud.recording objectstore`` asks the real service anew
-(`KAMADO_REAL_AUTH_URL`: its Keystone) and writes its answers; `test_recorded` plays the requests to the local cloud and compares.
-In a request ``{account}`` stands for the project's id and ``{name}`` for what an earlier answer has given under ``keep``; what
-differs from run to run (times, ids, tokens) is masked in answers.
+A file in `recorded` is a list of exchanges. ``python -m tests.localcloud.recording objectstore`` asks the real service anew and writes its
+answers (`KAMADO_REAL_AUTH_URL`: its Keystone; `KAMADO_REAL_SERVICE_URL`: the service, where the catalog lacks it); `test_recorded` plays
+the requests to the local cloud and compares. In a request ``{account}`` stands for the project's id and ``{name}`` for what an earlier
+answer has given under ``keep``; what differs from run to run (times, ids, tokens) is masked in answers.
 """
 
 from __future__ import annotations
@@ -92,8 +92,9 @@ class Place:
         self.tokens[who] = answer.headers["X-Subject-Token"]
         self.projects[who] = token["project"]["id"]
         self.known |= {f"{who}_project": token["project"]["id"], f"{who}_user": token["user"]["id"]}
-        entry = next(each for each in token["catalog"] if each["type"] == self.service_type)
-        url = next(each["url"] for each in entry["endpoints"] if each["interface"] == "public")
+        endpoints = [each["endpoints"] for each in token["catalog"] if each["type"] == self.service_type]
+        urls = [each["url"] for group in endpoints for each in group if each["interface"] == "public"]
+        url = os.environ.get("KAMADO_REAL_SERVICE_URL") or urls[0]
         self.base = re.match(r"https?://[^/]+", url)[0]  # type: ignore[index]
 
     def fill(self, value: Any) -> Any:
@@ -125,7 +126,9 @@ class Place:
             step["method"], self.base + path, headers=headers, data=data, allow_redirects=False, timeout=60
         )
         for name, where in step.get("keep", {}).items():
-            self.known[name] = self._found(answer, where)
+            self.known[name] = found = self._found(answer, where)
+            if found.startswith("http"):
+                self.known[f"{name}_path"] = re.sub(r"^https?://[^/]+", "", found)
         return self._shown(answer)
 
     def _signed(self, path: str, how: dict[str, Any]) -> str:

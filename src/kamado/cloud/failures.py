@@ -196,7 +196,7 @@ def _words(body: str | bytes) -> tuple[str, str]:
 
 
 def _dig(parsed: Mapping[str, Any]) -> tuple[str, str]:
-    for key in ("message", "faultstring", "error_message", "detail", "title"):
+    for key in ("message", "faultstring", "error_message", "detail", "description"):
         value = parsed.get(key)
         if isinstance(value, str) and value:
             value = value.partition("<br />")[0].rstrip()  # Glance says it for a browser
@@ -208,6 +208,5 @@ def _dig(parsed: Mapping[str, Any]) -> tuple[str, str]:
             return _dig(value)
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
             return _dig(value[0])
-        if isinstance(value, str) and value:
-            return value, ""
-    return "", ""
+    # A title is what is left when nobody says more.
+    return next((value for key in ("title", *parsed) if isinstance(value := parsed.get(key), str) and value), ""), ""

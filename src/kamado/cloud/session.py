@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any, Protocol
 
 import requests
 from keystoneauth1 import exceptions as ksa
+from keystoneauth1 import loading
 from keystoneauth1 import plugin as ksa_plugin
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
@@ -146,7 +147,7 @@ class Cloud:
         self,
         settings: CloudSettings,
         session: Session,
-        catalog: Callable[[], Mapping[str, str]],
+        catalog: Callable[[str], Mapping[str, str]],
         identity: Callable[[], tuple[str, str]],
         gates: Gates,
         refused: Refused = as_it_is,
@@ -180,6 +181,21 @@ class Cloud:
         """The domain that the credential is scoped to; empty when it is scoped to a project."""
         access = _asking(self._settings.auth_url, lambda: self.session.auth.get_access(self.session), self._refused)
         return str(access.domain_id or "")
+
+    def elsewhere(self, region: str, verify: bool | str | None = None, auth: Mapping[str, Any] | None = None) -> Cloud:
+        """Another region, seen with the same credential, or another cloud with a credential of its own.
+
+        ``verify``: whether certificates are looked at, or a file of those that are trusted; as here when None. ``auth``: ``auth_type``,
+        the name of a plugin of keystoneauth, and ``auth``, its options. Raises CloudError for options that do not fit.
+        """
+        # Addresses that win over the catalog are of this region.
+        settings = replace(self._settings, region=region, overrides={})
+        plugin = self.session.auth if auth is None else _plugin(auth)
+        seen = self.session.verify if verify is None else verify
+        session = Session(auth=plugin, session=self.session.session, verify=seen, timeout=settings.limits.timeout)
+        if auth is not None:
+            return _with_access(replace(settings, service=_of(settings, auth)), session, self._gates)
+        return Cloud(settings, session, self._catalog, self._identity, self._gates, self._refused)
 
     def has(self, service_type: str) -> bool:
         """Whether the cloud offers a service."""
@@ -239,7 +255,7 @@ class Cloud:
                 return self._settings.overrides[name]
         if service_type == "identity":
             return self._settings.auth_url
-        catalog = self._catalog()
+        catalog = self._catalog(self._settings.region)
         return next((catalog[name] for name in names if name in catalog), None)
 
 
@@ -247,6 +263,23 @@ def metadata_server_url(endpoint: str) -> str:
     """The CloudFormation API's address as servers expect it: with its version and a slash at the end."""
     address = endpoint if "/v1" in endpoint else endpoint.rstrip("/") + "/v1"
     return address if address.endswith("/") else address + "/"
+
+
+def _plugin(given: Mapping[str, Any]) -> Any:
+    """The way to a token that options describe. Raises CloudError."""
+    options = given.get("auth")
+    try:
+        loader = loading.get_plugin_loader(str(given.get("auth_type") or "password"))
+        return loader.load_from_options(**(options if isinstance(options, Mapping) else {}))
+    except (ksa.ClientException, TypeError) as error:
+        raise CloudError(
+            FailureKind.BAD_REQUEST, f"the credential cannot be used: {error}", service="identity"
+        ) from error
+
+
+def _of(settings: CloudSettings, given: Mapping[str, Any]) -> ServiceUser:
+    """Where the Keystone of a credential is."""
+    return replace(settings.service, auth_url=str((given.get("auth") or {}).get("auth_url") or settings.auth_url))
 
 
 def _asking(url: str, call: Callable[[], Any], refused: Refused) -> Any:
@@ -293,7 +326,7 @@ class CloudFactory:
         self._gates = Gates(settings.limits, random or Random(), watch or NobodyCounts())
         self._lock = threading.Lock()
         self._clouds: dict[tuple[str, ...], Cloud] = {}
-        self._catalogs: dict[str, tuple[float, Mapping[str, str]]] = {}
+        self._catalogs: dict[tuple[str, str], tuple[float, Mapping[str, str]]] = {}
         self._http = requests.Session()
         adapter = requests.adapters.HTTPAdapter(pool_connections=32, pool_maxsize=max(32, settings.limits.in_flight))
         for prefix in ("http://", "https://"):
@@ -315,7 +348,7 @@ class CloudFactory:
             return Cloud(
                 self.settings,
                 session,
-                lambda: self._catalog_of(session, project_id),
+                lambda region: self._catalog_of(session, project_id, region),
                 lambda: (project_id, user_id),
                 self._gates,
             )
@@ -423,32 +456,33 @@ class CloudFactory:
         return Session(auth=auth, session=self._http, verify=self.settings.verify, timeout=self.settings.limits.timeout)
 
     def _with_access(self, auth: Any, refused: Refused = as_it_is) -> Cloud:
-        session = self._session(auth)
-        settings = self.settings
+        return _with_access(self.settings, self._session(auth), self._gates, refused)
 
-        def access() -> Any:
-            return _asking(settings.auth_url, lambda: auth.get_access(session), refused)
-
-        return Cloud(
-            settings,
-            session,
-            lambda: endpoints(access().service_catalog.catalog, settings.interface, settings.region),
-            lambda: (access().project_id or "", access().user_id),
-            self._gates,
-            refused,
-        )
-
-    def _catalog_of(self, session: Session, project_id: str) -> Mapping[str, str]:
-        kept = self._catalogs.get(project_id)
+    def _catalog_of(self, session: Session, project_id: str, region: str) -> Mapping[str, str]:
+        kept = self._catalogs.get((project_id, region))
         if kept is not None and time.monotonic() - kept[0] < _CATALOG_SECONDS:
             return kept[1]
         identity = Service(
             session, "identity", base_url("identity", self.settings.auth_url, ""), self.settings.limits, self._gates
         )
         answer = identity.get("/v3/auth/catalog")
-        found = endpoints(answer["catalog"], self.settings.interface, self.settings.region)
-        self._catalogs[project_id] = (time.monotonic(), found)
+        found = endpoints(answer["catalog"], self.settings.interface, region)
+        self._catalogs[project_id, region] = (time.monotonic(), found)
         return found
+
+
+def _with_access(settings: CloudSettings, session: Session, gates: Gates, refused: Refused = as_it_is) -> Cloud:
+    def access() -> Any:
+        return _asking(settings.auth_url, lambda: session.auth.get_access(session), refused)
+
+    return Cloud(
+        settings,
+        session,
+        lambda region: endpoints(access().service_catalog.catalog, settings.interface, region),
+        lambda: (access().project_id or "", access().user_id),
+        gates,
+        refused,
+    )
 
 
 def _v3(auth_url: str) -> str:

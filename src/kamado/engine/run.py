@@ -13,7 +13,7 @@ from typing import Any
 
 from kamado.engine import events
 from kamado.engine.calling import Caller, LedgerSaver
-from kamado.engine.children import ChildStacks, Parent, stack_info
+from kamado.engine.children import ChildStacks, Parent, child_environment, stack_info
 from kamado.engine.ledger import Ledger
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import EnginePorts, EngineSettings
@@ -24,7 +24,7 @@ from kamado.engine.waiting import Bells
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import FORCE, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin import lifecycle
-from kamado.plugin.context import Ports
+from kamado.plugin.context import ChildTemplate, Ports, Sources
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
 
@@ -107,6 +107,7 @@ class Run:
             siblings=Siblings(self.ports.store.resources, self.stack.id),
             users=partial(self.ports.users, self.stack),
             software=partial(self.ports.software, self.stack),
+            sources=partial(self._sources, row.name),
             sign=self.ports.store.sign,
             wanted=self.plan.wanted.get(row.name, frozenset()),
         )
@@ -114,6 +115,13 @@ class Run:
         resource = lifecycle.build(types, row, self.info, ports, properties=properties, metadata=metadata)
         saver.local = bool(resource.local)
         return resource
+
+    def _sources(self, name: str) -> Sources:
+        """What the stack's files and environment say to a resource."""
+        target, files = self.operation.target, self.ports.store.files
+        texts = {file: files.get(key) for file, key in target.files.items()}
+        environment = child_environment(target.environment, name, ChildTemplate(""))
+        return Sources(texts, {section: value for section, value in environment.items() if section != "parameters"})
 
     def is_ours(self, row: ResourceRecord, action: Action) -> bool:
         """Whether this very operation was at that action of the row already, before a crash."""

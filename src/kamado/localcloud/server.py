@@ -21,7 +21,7 @@ from urllib.parse import parse_qs
 import falcon
 from cheroot import wsgi as cheroot_wsgi
 
-from kamado.localcloud import blockstorage, compute, identity, image, messaging, network, objectstore, seed
+from kamado.localcloud import blockstorage, compute, identity, image, keymanager, messaging, network, objectstore, seed
 from kamado.localcloud.clock import Clock, SystemClock
 from kamado.localcloud.collection import Collection
 from kamado.localcloud.crud import requests_of
@@ -38,6 +38,7 @@ SERVICES: tuple[Service, ...] = (
     compute.SERVICE,
     objectstore.SERVICE,
     messaging.SERVICE,
+    keymanager.SERVICE,
 )
 
 THREADS = 10

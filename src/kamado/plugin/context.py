@@ -198,6 +198,16 @@ def no_users() -> StackUsers:
     raise LookupError("there are no users of a stack here")
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a stack was made from besides its template: the texts of its files by their names, and what its environment says to whatever is
+    made in the place of a resource (without parameters).
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+
 def no_key(text: str) -> str:  # noqa: ARG001
     """The digests of something that has no key."""
     raise LookupError("there is no key here")
@@ -236,6 +246,7 @@ class Ports:
     users: Callable[[], StackUsers] = no_users
     software: Callable[[], Software] = no_software
     groups: Groups | None = None
+    sources: Callable[[], Sources] = Sources
     sign: Callable[[str], str] = no_key
     """A digest of a text: the same in every process of this service, and in no other."""
     wanted: frozenset[str | None] = frozenset()

@@ -5,6 +5,7 @@ from kamado.resources.heat.delay import Delay
 from kamado.resources.heat.deployed_server import DeployedServer
 from kamado.resources.heat.none_resource import NoneResource
 from kamado.resources.heat.random_string import RandomString
+from kamado.resources.heat.remote_stack import RemoteStack
 from kamado.resources.heat.resource_chain import ResourceChain
 from kamado.resources.heat.resource_group import ResourceGroup
 from kamado.resources.heat.scaling_policy import AwsScalingPolicy, ScalingPolicy
@@ -60,6 +61,7 @@ TYPES = (
     AutoScalingGroup,
     ScalingPolicy,
     AwsScalingPolicy,
+    RemoteStack,
     SwiftSignal,
     SwiftSignalHandle,
 )
