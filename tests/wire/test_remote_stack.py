@@ -17,7 +17,8 @@ from tests.wire.stand import Stand
 from kamado.localcloud.identity import announce
 from kamado.localcloud.server import LocalCloud
 
-FAR = "RegionTwo"
+FAR, LOSSY = "RegionTwo", "Lossy"
+"""Two ways to the second Kamado, as regions of the catalog."""
 INNER = {
     "heat_template_version": "2018-08-31",
     "parameters": {"length": {"type": "number"}, "fail": {"type": "boolean", "default": False}},
@@ -29,6 +30,51 @@ INNER = {
     "outputs": {"text": {"value": {"get_attr": ["text", "value"]}}, "fixed": {"value": {"get_attr": ["nested", "word"]}}},
 }  # fmt: skip
 NESTED = {"heat_template_version": "2018-08-31", "outputs": {"word": {"value": "from a file"}}}
+
+
+class Forgetful(ThreadingHTTPServer):
+    """Passes requests on to a Kamado; closes the connection instead of answering the first POST once it is to `forget`."""
+
+    daemon_threads = True
+
+    def __init__(self, behind: str) -> None:
+        self.behind, self.forget, self.forgot = behind, False, 0
+        super().__init__(("127.0.0.1", 0), _Passing)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Passing(BaseHTTPRequestHandler):
+    server: Forgetful
+
+    def _pass(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        headers = {
+            name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")
+        }
+        url = f"{self.server.behind}{self.path}"
+        answer = requests.request(self.command, url, data=body, headers=headers, allow_redirects=False, timeout=30)
+        if self.command == "POST" and self.server.forget:
+            self.server.forget = False
+            self.server.forgot += 1
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _pass  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is logged."""
+
+
+@pytest.fixture(scope="module")
+def wire(far: Stand) -> Iterator[Forgetful]:
+    with Forgetful(far.endpoint) as made:
+        yield made
+        made.shutdown()
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +91,9 @@ def far(own_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
-def near(own_cloud: LocalCloud, far: Stand, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
+def near(
+    own_cloud: LocalCloud, far: Stand, wire: Forgetful, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stand]:
     made = Stand(tmp_path_factory.mktemp("near"), own_cloud)
     own_cloud.external["orchestration"] = f"{made.endpoint}/v1/%(project_id)s"
     with own_cloud.state.lock:
@@ -58,13 +106,14 @@ def near(own_cloud: LocalCloud, far: Stand, tmp_path_factory: pytest.TempPathFac
         assert answer.status_code == 201, answer.text
         return answer.json()[kind]
 
-    make("region", {"id": FAR})
     found = requests.get(
         f"{own_cloud.auth_url}/services", params={"type": "orchestration"}, headers=headers, timeout=30
     )
     service = found.json()["services"][0]["id"]
-    url = f"{far.endpoint}/v1/%(project_id)s"
-    make("endpoint", {"interface": "public", "region_id": FAR, "service_id": service, "url": url})
+    for region, base in ((FAR, far.endpoint), (LOSSY, f"http://127.0.0.1:{wire.server_port}")):
+        make("region", {"id": region})
+        url = f"{base}/v1/%(project_id)s"
+        make("endpoint", {"interface": "public", "region_id": region, "service_id": service, "url": url})
     yield made
     made.close()
 
@@ -288,59 +337,13 @@ def test_a_stack_that_is_there_can_be_taken_from_outside(near: Stand, far: Stand
     assert far.ask("DELETE", f"/stacks/already-there/{key}").status_code == 204
 
 
-class Forgetful(ThreadingHTTPServer):
-    """Passes requests on to a Kamado and closes the connection instead of answering the first POST."""
-
-    daemon_threads = True
-
-    def __init__(self, behind: str) -> None:
-        self.behind, self.forgot = behind, 0
-        super().__init__(("127.0.0.1", 0), _Passing)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-
-class _Passing(BaseHTTPRequestHandler):
-    server: Forgetful
-
-    def _pass(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        headers = {
-            name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")
-        }
-        url = f"{self.server.behind}{self.path}"
-        answer = requests.request(self.command, url, data=body, headers=headers, allow_redirects=False, timeout=30)
-        if self.command == "POST" and not self.server.forgot:
-            self.server.forgot += 1
-            self.connection.shutdown(socket.SHUT_RDWR)
-            return
-        self.send_response(answer.status_code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer.content)))
-        self.end_headers()
-        self.wfile.write(answer.content)
-
-    do_GET = do_POST = do_PUT = do_DELETE = _pass  # noqa: N815
-
-    def log_message(self, *_: object) -> None:
-        """Nothing is logged."""
-
-
-def test_a_stack_whose_creation_got_no_answer_is_taken_over(near: Stand, far: Stand, own_cloud: LocalCloud) -> None:
-    with Forgetful(far.endpoint) as wire:
-        url = f"http://127.0.0.1:{wire.server_port}/v1/%(project_id)s"
-        headers = {"X-Auth-Token": near.token("admin")[0]}
-        requests.post(f"{own_cloud.auth_url}/regions", json={"region": {"id": "Lossy"}}, headers=headers, timeout=30)
-        found = requests.get(f"{own_cloud.auth_url}/services?type=orchestration", headers=headers, timeout=30).json()
-        endpoint = {"interface": "public", "region_id": "Lossy", "service_id": found["services"][0]["id"], "url": url}
-        requests.post(f"{own_cloud.auth_url}/endpoints", json={"endpoint": endpoint}, headers=headers, timeout=30)
-        path = begin(near, "unanswered", outer(context={"region_name": "Lossy"}))
-        stack = near.settled(path, 60)
-        assert stack["stack_status"] == "CREATE_COMPLETE", stack["stack_status_reason"]
-        assert wire.forgot == 1
-        made = [
-            each for each in far.ask("GET", "/stacks").json()["stacks"] if each["stack_name"].startswith("unanswered-")
-        ]
-        assert [each["id"] for each in made] == [output(near, path, "id")]
-        gone(near, path)
-        assert there(far, made[0]["id"]) is None
-        wire.shutdown()
+def test_a_stack_whose_creation_got_no_answer_is_taken_over(near: Stand, far: Stand, wire: Forgetful) -> None:
+    wire.forget = True
+    path = begin(near, "unanswered", outer(context={"region_name": LOSSY}))
+    stack = near.settled(path, 60)
+    assert stack["stack_status"] == "CREATE_COMPLETE", stack["stack_status_reason"]
+    assert wire.forgot == 1
+    made = [each for each in far.ask("GET", "/stacks").json()["stacks"] if each["stack_name"].startswith("unanswered-")]
+    assert [each["id"] for each in made] == [output(near, path, "id")]
+    gone(near, path)
+    assert there(far, made[0]["id"]) is None
