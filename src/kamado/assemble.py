@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -69,10 +68,7 @@ class Clouds:
 
     def objects(self, context: Any) -> ObjectStore | None:
         """The object store, if the cloud has one."""
-        return self.objects_in(self.for_token(context))
-
-    def objects_in(self, cloud: Cloud) -> ObjectStore | None:
-        """The same as somebody else may use it."""
+        cloud = self.for_token(context)
         return ObjectStore(cloud) if cloud.has(SERVICE) else None
 
     def grant(self, context: Any, name: str) -> grants.Grant:
@@ -134,16 +130,26 @@ def users_of(store: Store, factory: CloudFactory, stack: StackRecord) -> users.S
     return users.StackUsers(factory, f"{stack.project_id[:27]}-{root_id}", known, remember)
 
 
-def software_of(
-    store: Store, settings: Settings, cloud_of: Callable[[StackRecord], Cloud], stack: StackRecord
-) -> StackSoftware:
+def software_of(store: Store, factory: CloudFactory, settings: Settings, stack: StackRecord) -> StackSoftware:
     """The software configs and deployments of a stack's project."""
+    cloud_of = partial(owners_cloud, store, factory)
+    return StackSoftware(
+        stack, store, BlockingSystemClock(), settings.orchestrator, cloud_of, partial(users_of, store, factory)
+    )
 
-    def objects() -> ObjectStore | None:
-        cloud = cloud_of(stack)
-        return ObjectStore(cloud) if cloud.has(SERVICE) else None
 
-    return StackSoftware(stack, store, BlockingSystemClock(), settings.orchestrator, objects)
+def owners_cloud(
+    store: Store, factory: CloudFactory, stack: StackRecord, operation: OperationRecord | None = None
+) -> Cloud:
+    """The cloud of a stack's owner, by the credential that the operation or else the stack has."""
+    found = (operation.credential_id if operation is not None else None) or stack.credential_id
+    credential = store.credentials.get(found) if found else None
+    if credential is None:
+        raise CloudError(
+            FailureKind.UNAUTHORIZED,
+            f"the stack {stack.name} has no credential: update it as a user who may act in its project",
+        )
+    return factory.for_credential(credential)
 
 
 def remove_user_project(store: Store, factory: CloudFactory, stack: StackRecord) -> None:
@@ -234,9 +240,9 @@ class Parts:
             registry=self.registry,
             random=self.random,
             watch=self.watchers,
-            cloud=self._cloud_of,
+            cloud=partial(owners_cloud, self.store, self.clouds),
             users=partial(users_of, self.store, self.clouds),
-            software=partial(software_of, self.store, self.settings, self._cloud_of),
+            software=partial(software_of, self.store, self.clouds, self.settings),
             on_deleted=self._clean_up,
             tidy=self._sweep_credentials,
             tell=self.bus.tell if self.bus else nobody_else,
@@ -272,7 +278,7 @@ class Parts:
             targets=self.loader,
             wake=wake,
             settings=settings.orchestrator,
-            cloud_of=self._cloud_of,
+            cloud_of=partial(owners_cloud, self.store, self.clouds),
             users_of=partial(users_of, self.store, self.clouds),
             ring=ring,
         )
@@ -322,17 +328,6 @@ class Parts:
                 LOG.warning("a credential that nobody uses stays in Keystone: %s", error.message)
 
         credentials.sweep(self.store.credentials, remove_trust, datetime.now(UTC))
-
-    def _cloud_of(self, stack: StackRecord, operation: OperationRecord | None = None) -> Cloud:
-        """The cloud of a stack's owner, by the credential that the operation or else the stack has."""
-        found = (operation.credential_id if operation is not None else None) or stack.credential_id
-        credential = self.store.credentials.get(found) if found else None
-        if credential is None:
-            raise CloudError(
-                FailureKind.UNAUTHORIZED,
-                f"the stack {stack.name} has no credential: update it as a user who may act in its project",
-            )
-        return self.clouds.for_credential(credential)
 
 
 class Installation:

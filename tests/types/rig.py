@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kamado.cloud.session import Cloud
+from kamado.engine.ports import no_users
 from kamado.localcloud.server import LocalCloud
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord, Target
-from kamado.orchestrator.context import OrchestratorSettings
+from kamado.orchestrator.context import OrchestratorSettings, no_cloud
 from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports, StackInfo
@@ -113,7 +114,7 @@ class Rig:
             created_at=self.clock.now(),
             target=Target("template"),
         )
-        return StackSoftware(stack, self.store, self.clock, OrchestratorSettings(), lambda: None)
+        return StackSoftware(stack, self.store, self.clock, OrchestratorSettings(), no_cloud, no_users)
 
     def run(self, resource: Resource, action: Action | str, changes: Mapping[str, Any] | None = None) -> None:
         """The action from start to end, its token passing through JSON as the store would do."""

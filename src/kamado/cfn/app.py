@@ -1,6 +1,6 @@
-"""The CloudFormation API as one WSGI application. So far: the addresses that servers and alarms signal.
+"""The CloudFormation API as one WSGI application: the addresses that servers and alarms signal, and the Query API.
 
-Called by `kamado.assemble`. The Query API (``/v1/?Action=…``) belongs beside `_ROUTES`, behind the same `ec2.signer`.
+Called by `kamado.assemble`. Whoever asks has signed the request (`ec2`).
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import falcon
 from falcon import Request, Response
 
-from kamado.cfn import ec2, signals
+from kamado.cfn import answers, ec2, query, signals
 from kamado.cfn.errors import CfnError, answer, as_xml, of_engine
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import HeatError
@@ -32,6 +33,8 @@ def build(services: Services, identity: Callable[[], ec2.Identity], max_body: in
     app.add_error_handler(falcon.HTTPError, _framework)
     for path, (verb, handler) in _ROUTES.items():
         app.add_route(path, _Endpoint(verb, handler, services, identity, max_body))
+    for path in _QUERY:
+        app.add_route(path, _Query(services, identity, max_body))
     return app
 
 
@@ -42,13 +45,41 @@ class _Endpoint:
         self, verb: str, handler: Handler, services: Services, identity: Callable[[], ec2.Identity], max_body: int
     ) -> None:
         def respond(req: Request, resp: Response, arn: str) -> None:
-            body = req.bounded_stream.read(max_body + 1)
-            if len(body) > max_body:
-                raise CfnError(400, "RequestLimitExceeded", f"The body is larger than {max_body} bytes")
+            body = _body(req, max_body)
             who = ec2.signer(req, identity(), body)
             handler(services, who, req, resp, (arn, _parsed(body)))
 
         setattr(self, f"on_{verb.lower()}", respond)
+
+
+class _Query:
+    """The one address of all actions: parameters are in the address, or in a form that is posted."""
+
+    def __init__(self, services: Services, identity: Callable[[], ec2.Identity], max_body: int) -> None:
+        self._services, self._identity, self._max_body = services, identity, max_body
+
+    def on_get(self, req: Request, resp: Response) -> None:
+        """By the parameters of the address."""
+        self._answer(req, resp, {}, b"")
+
+    def on_post(self, req: Request, resp: Response) -> None:
+        """By those and the ones of the form."""
+        body = _body(req, self._max_body)
+        self._answer(req, resp, dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)), body)
+
+    def _answer(self, req: Request, resp: Response, form: Mapping[str, str], body: bytes) -> None:
+        who = ec2.signer(req, self._identity(), body, form)
+        params = ec2.parameters(req, form)
+        action, result = query.answer(self._services, who, params)
+        as_json = params.get("ContentType") == "JSON"
+        resp.data, resp.content_type = answers.written(action, result, as_json=as_json)
+
+
+def _body(req: Request, most: int) -> bytes:
+    body: bytes = req.bounded_stream.read(most + 1)
+    if len(body) > most:
+        raise CfnError(400, "RequestLimitExceeded", f"The body is larger than {most} bytes")
+    return body
 
 
 def _parsed(body: bytes) -> Mapping[str, Any] | None:
@@ -77,6 +108,7 @@ def _signal(services: Services, who: ec2.Signer, _req: Request, resp: Response, 
     resp.data = b""
 
 
+_QUERY = ("/v1", "/v1/")
 _ROUTES: Mapping[str, tuple[str, Handler]] = {
     "/v1/waitcondition/{arn:path}": ("PUT", _waitcondition),
     "/v1/signal/{arn:path}": ("POST", _signal),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,9 +41,9 @@ _WORDS = (
 """What Keystone says → code and words of the refusal."""
 
 
-def signer(req: Request, identity: Identity, body: bytes) -> Signer:
-    """Who signed a request. Raises CfnError."""
-    params = {name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()}
+def signer(req: Request, identity: Identity, body: bytes, form: Mapping[str, str] | None = None) -> Signer:
+    """Who signed a request; ``form``: parameters that it has in its body. Raises CfnError."""
+    params = parameters(req, form)
     authorization = req.get_header("Authorization") or ""
     signature = params.pop("Signature", None) or params.get("X-Amz-Signature") or _part(authorization, "Signature")
     if not signature:
@@ -70,6 +71,12 @@ def signer(req: Request, identity: Identity, body: bytes) -> Signer:
         raise _refused(error) from error
     roles = tuple(role["name"] for role in token.get("roles", ()))
     return Signer(str(token["user"]["id"]), str((token.get("project") or {}).get("id", "")), roles)
+
+
+def parameters(req: Request, form: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The parameters of a request, those of its address and of a form in its body; of several of one name the last."""
+    found = {name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()}
+    return found | dict(form or {})
 
 
 def _part(header: str, name: str) -> str:

@@ -105,9 +105,6 @@ class Clouds(Protocol):
     def objects(self, context: Any) -> Objects | None:
         """The object store, with the token of the request; None when the cloud has none."""
 
-    def objects_in(self, cloud: Any) -> Objects | None:
-        """The object store of a cloud as somebody else may use it."""
-
     def for_token(self, context: Any) -> Any:
         """A cloud that acts with the token of the request."""
 

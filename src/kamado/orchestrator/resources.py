@@ -33,6 +33,15 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Described:
+    """A resource with what the template says of it and its whole metadata."""
+
+    record: ResourceRecord
+    description: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceDetail:
     """A resource as shown; ``attributes`` None in plain lists."""
 
@@ -153,10 +162,20 @@ def show(
 
 def metadata(services: Services, stack: StackRecord, name: str) -> Mapping[str, Any]:
     """The metadata of a resource, with what is deployed where it is a server."""
+    return software.metadata_of(services, stack, _row(services, stack, name))
+
+
+def described(services: Services, stack: StackRecord, name: str) -> Described:
+    """A resource as a server is told of it: no cloud is asked."""
+    row = _row(services, stack, name)
+    return Described(row, _descriptions(services, stack).get(name, ""), software.metadata_of(services, stack, row))
+
+
+def _row(services: Services, stack: StackRecord, name: str) -> ResourceRecord:
     row = services.store.resources.get(stack.id, name)
     if row is None:
         raise ResourceNotFound.of(name, stack.name)
-    return software.metadata_of(services, stack, row)
+    return row
 
 
 def _standing(

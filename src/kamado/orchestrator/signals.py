@@ -70,15 +70,19 @@ class _RowSaver:
         self._rows.change(self._row_id, lambda _: (values, ()))
 
 
-def signal(services: Services, stack: StackRecord, name: str, details: Mapping[str, Any] | None) -> None:
+def signal(
+    services: Services, stack: StackRecord, name: str, details: Mapping[str, Any] | None, user_id: str = ""
+) -> None:
     """Hand a signal to a resource, or clear the hook that it waits at.
+
+    ``user_id``: who signals. While a resource is being replaced there are two of its name: a user of one of them means that one.
 
     :raises ResourceNotFound, ResourceNotAvailable: there is no such resource, or not yet.
     :raises NotSupported: it is suspended or being deleted; its history tells of the attempt.
     :raises ResourceActionNotSupported: its type takes no signals.
     :raises InvalidBreakPointHook: it does not wait at that hook.
     """
-    row = services.store.resources.get(stack.id, name)
+    row = _meant(services, stack, name, user_id)
     if row is None:
         definitions = {} if stack.deleted_at else services.targets.desired(stack, stack.target).definitions
         raise ResourceNotAvailable.of(name) if name in definitions else ResourceNotFound.of(name, stack.name)
@@ -115,6 +119,13 @@ def signal(services: Services, stack: StackRecord, name: str, details: Mapping[s
     if not resizing.done:  # else that was told in the transaction that began it
         _tell(services, row, "SIGNAL", said)
     services.ring(row.id)
+
+
+def _meant(services: Services, stack: StackRecord, name: str, user_id: str) -> ResourceRecord | None:
+    """The resource that a user means by a name."""
+    rows = services.store.resources.named(stack.id, (name,))
+    own = (row for row in rows if user_id and row.data.get("user_id") == user_id)
+    return next(own, None) or in_use(rows).get(name)
 
 
 def _handle(resource: Resource, row: ResourceRecord, details: Mapping[str, Any] | None) -> str | None:

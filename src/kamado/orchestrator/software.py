@@ -7,7 +7,9 @@ deployment through the metadata of its resource; what is deployed there is worke
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -15,11 +17,13 @@ from kamado.model.identifiers import new_id
 from kamado.model.records import ResourceRecord, SoftwareConfigRecord, SoftwareDeploymentRecord, StackRecord
 from kamado.orchestrator.context import Objects, OrchestratorSettings, RequestContext, Services
 from kamado.orchestrator.errors import InvalidRestrictedAction, NotFound, Refused, RequestLimitExceeded
-from kamado.plugin import software
+from kamado.plugin import guests, software
 from kamado.plugin.context import Clock
 from kamado.plugin.software import NewConfig, NewDeployment
 from kamado.store.errors import ConfigGone, ConfigInUse
 from kamado.store.store import Store
+
+_LOG = logging.getLogger(__name__)
 
 _LARGEST_SIGNAL = 1024 * 1024
 """Bytes of a signal that are read; a longer one is none."""
@@ -39,6 +43,14 @@ class Keeper(Protocol):
     @property
     def settings(self) -> OrchestratorSettings:
         """How many a project may have."""
+
+    @property
+    def cloud_of(self) -> Callable[[StackRecord], Any]:
+        """The cloud of a stack's owner."""
+
+    @property
+    def users_of(self) -> Callable[[StackRecord], Any]:
+        """The users of a stack."""
 
 
 def _project(context: RequestContext) -> str | None:
@@ -154,6 +166,7 @@ def create_deployment(services: Services, context: RequestContext, wanted: NewDe
         services.store.software_deployments.create(record)
     except ConfigGone as error:
         raise _no_config(wanted.config_id) from error
+    _tell(services, record)
     return record
 
 
@@ -272,13 +285,25 @@ def update_deployment(
         raise NotFound(f"Deployment with id {deployment_id} not found")
     for row in services.store.resources.by_physical_id(found.project_id, found.id):
         services.ring(row.id)
+    if "config_id" in said:
+        _tell(services, found)
     return found
 
 
 def delete_deployment(services: Services, context: RequestContext, deployment_id: str) -> None:
     """Take a config off its server."""
-    _deployment(services, context, deployment_id)
+    found = _deployment(services, context, deployment_id)
     services.store.software_deployments.remove(deployment_id)
+    _tell(services, found)
+
+
+def _tell(services: Services, deployment: SoftwareDeploymentRecord) -> None:
+    """What is done is done, also where the agent's place cannot be reached: the next deployment brings it all."""
+    try:
+        tell_server(services, deployment.project_id, deployment.server_id)
+    except Exception as error:
+        words = {"action": "server_not_told", "deployment": deployment.id, "reason": str(error)}
+        _LOG.warning("a server could not be told of a deployment", extra=words)
 
 
 # --- servers -------------------------------------------------------------------------------------------------------
@@ -307,3 +332,15 @@ def metadata_of(keeper: Keeper, stack: StackRecord, row: ResourceRecord) -> Mapp
     if collect is not None:
         found[software.OS_COLLECT_CONFIG] = collect
     return found
+
+
+def tell_server(keeper: Keeper, project_id: str, server_id: str) -> None:
+    """Put what a server is to have where its agent looks, if that is not with us. Raises CloudError."""
+    for row in keeper.store.resources.by_physical_id(project_id, server_id):
+        if row.data.keys().isdisjoint((guests.OBJECT, guests.QUEUE)):
+            continue
+        stack = keeper.store.stacks.get(row.stack_id)
+        if stack is None:
+            continue
+        users = keeper.users_of(stack)
+        guests.deliver(row.data, metadata_of(keeper, stack, row), partial(keeper.cloud_of, stack), users.cloud)

@@ -12,7 +12,7 @@ from typing import Any
 
 from kamado.model.records import SoftwareConfigRecord, SoftwareDeploymentRecord, StackRecord
 from kamado.orchestrator import software
-from kamado.orchestrator.context import Objects, OrchestratorSettings, Services
+from kamado.orchestrator.context import OrchestratorSettings, Services
 from kamado.orchestrator.errors import HeatError
 from kamado.plugin.context import Clock
 from kamado.plugin.errors import PermanentError
@@ -37,17 +37,13 @@ class StackSoftware:
     store: Store
     clock: Clock
     settings: OrchestratorSettings
-    objects: Callable[[], Objects | None]
-    """The object store as the stack's owner sees it."""
+    cloud_of: Callable[[StackRecord], Any]
+    users_of: Callable[[StackRecord], Any]
 
     @classmethod
     def of(cls, services: Services, stack: StackRecord) -> StackSoftware:
         """With what the use cases work with."""
-
-        def objects() -> Objects | None:
-            return services.clouds.objects_in(services.cloud_of(stack))
-
-        return cls(stack, services.store, services.clock, services.settings, objects)
+        return cls(stack, services.store, services.clock, services.settings, services.cloud_of, services.users_of)
 
     def make_config(self, config_id: str, wanted: NewConfig) -> None:
         """A config; one that is there stays as it is."""
@@ -91,10 +87,13 @@ class StackSoftware:
         """A deployment, None when there is none in the project."""
         return self.store.software_deployments.get(deployment_id, self.stack.project_id)
 
-    def collected(self, deployment_id: str) -> SoftwareDeploymentRecord | None:
-        """The same, after what its server has left in the object store was taken in."""
-        found = self.deployment(deployment_id)
-        return None if found is None else software.collected(self, self.objects, found)
+    def configs_of(self, server_id: str) -> list[SoftwareConfigRecord]:
+        """The configs that a server is to have, by name."""
+        return software.configs_of(self, self.stack.project_id, server_id)
+
+    def tell_server(self, server_id: str) -> None:
+        """Puts what a server is to have where its agent looks, if that is not with us."""
+        software.tell_server(self, self.stack.project_id, server_id)
 
     def signal(self, deployment_id: str, details: Mapping[str, Any]) -> SoftwareDeploymentRecord | None:
         """Takes in what a server tells: the deployment then, None when it waits for nothing (any more)."""

@@ -175,8 +175,11 @@ class Software(Protocol):
     def deployment(self, deployment_id: str) -> SoftwareDeploymentRecord | None:
         """A deployment, None when there is none in the project."""
 
-    def collected(self, deployment_id: str) -> SoftwareDeploymentRecord | None:
-        """The same, after what its server has left in the object store was taken in. Raises CloudError."""
+    def configs_of(self, server_id: str) -> list[SoftwareConfigRecord]:
+        """The configs that a server is to have, by name."""
+
+    def tell_server(self, server_id: str) -> None:
+        """Puts what a server is to have where its agent looks, if that is not with us. Raises CloudError."""
 
     def signal(self, deployment_id: str, details: Mapping[str, Any]) -> SoftwareDeploymentRecord | None:
         """Takes in what a server tells: the deployment then, None when it waits for nothing (any more)."""

@@ -31,6 +31,7 @@ CFN_SIGNAL, TEMP_URL_SIGNAL, HEAT_SIGNAL = "CFN_SIGNAL", "TEMP_URL_SIGNAL", "HEA
 NO_SIGNAL, ZAQAR_SIGNAL, TOKEN_SIGNAL = "NO_SIGNAL", "ZAQAR_SIGNAL", "TOKEN_SIGNAL"
 
 _ARN_IN_URL = re.compile(r"/(arn%3Aopenstack%3Aheat%3A%3A[^?]*)", re.IGNORECASE)
+_STACK_ARN = re.compile(r"arn:openstack:heat::(?P<project>[^:]*):stacks/(?P<name>[^/]+)/(?P<id>[^/]+)")
 _ARN = re.compile(
     r"arn:openstack:heat::(?P<project>[^:]*):stacks/(?P<name>[^/]+)/(?P<id>[^/]+)/resources/(?P<resource>.+)"
 )
@@ -208,6 +209,12 @@ def arn_in_url(url: str) -> str | None:
     """The ARN that a signed URL leads to, None when it is no such URL."""
     found = _ARN_IN_URL.search(urlsplit(url).path)
     return None if found is None else unquote(found.group(1))
+
+
+def parse_stack_arn(arn: str) -> StackIdentity | None:
+    """The stack that an ARN names, None when it is none of a stack."""
+    found = _STACK_ARN.fullmatch(arn)
+    return None if found is None else StackIdentity(unquote(found["project"]), unquote(found["name"]), found["id"])
 
 
 def parse_arn(arn: str) -> tuple[StackIdentity, str] | None:

@@ -14,10 +14,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from kamado.cloud.failures import CloudError
 from kamado.model.records import ResourceRecord, SoftwareConfigRecord
+from kamado.plugin.context import Ports
 from kamado.plugin.declare import LIST, MAP, STRING, Attr, Prop, Properties, resource_type
 from kamado.plugin.errors import NotFoundInCloud, PermanentError
 from kamado.plugin.rules import Finding
@@ -58,7 +61,8 @@ INPUT_KEY = Prop("input_key", STRING, "Key by which the config names an input wh
 VALIDATE_INPUTS = Prop("input_values_validate", STRING, "Whether each input needs a value (STRICT).", default="LAX",
                        allowed=("LAX", "STRICT"))  # fmt: skip
 
-_ROW = "row"
+_ROW, _TOLD = "row", "told"
+_HEARD, _KEPT = "heard", 100
 _VERBS = {CFN_SIGNAL: "POST", TEMP_URL_SIGNAL: "PUT"}
 _KNOWN_TO_SERVER = ("auth_url", "username", "user_id", "password", "project_id", "region_name", "queue_id")
 
@@ -99,17 +103,17 @@ class Deployment(SignalResponder):
         """Deploys."""
         return self._deploy("CREATE")
 
-    def check_create_complete(self, token: Mapping[str, Any] | None) -> bool:  # noqa: ARG002  # what was deployed tells
-        """Whether the server has told that it is well."""
-        return self._is_over()
+    def check_create_complete(self, token: dict[str, Any] | None) -> bool:
+        """Whether the server has told that it is well. After a crash there may be no token."""
+        return self.physical_id is None or self._is_over({} if token is None else token)
 
     def handle_update(self, changes: Mapping[str, Any]) -> dict[str, Any] | None:  # noqa: ARG002  # whatever it is
         """Deploys anew."""
         return self._deploy("UPDATE")
 
-    def check_update_complete(self, token: Mapping[str, Any] | None) -> bool:
+    def check_update_complete(self, token: dict[str, Any] | None) -> bool:
         """Whether the server has told that it is well, if it was to do anything."""
-        return token is None or self._is_over()
+        return token is None or self._is_over(token)
 
     check_suspend_complete = check_update_complete
     check_resume_complete = check_update_complete
@@ -130,13 +134,14 @@ class Deployment(SignalResponder):
         except NotFoundInCloud:
             return None  # without its config there is nothing left to do
 
-    def check_delete_complete(self, token: Mapping[str, Any] | None) -> bool:
+    def check_delete_complete(self, token: dict[str, Any] | None) -> bool:
         """Once the server has told that it is well: deployment, config and user go."""
         with suppress(NotFoundInCloud):  # somebody else has taken it away
-            if token is not None and not self._is_over() and self._server_is_there():
+            if token is not None and not self._is_over(token) and _is_there(str(self.properties["server"]), self.ports):
                 return False
         if self.physical_id is not None:
             self.ports.software().undeploy(self.physical_id)
+            self._tell_server()
         super().handle_delete()
         return True
 
@@ -183,7 +188,7 @@ class Deployment(SignalResponder):
         if action not in _actions(source, self.properties):
             return None
         transport = str(self.properties["signal_transport"])
-        self.prepare(transport)
+        self.prepare(transport, several=False)
         config = self._derived(source, action, transport)
         waits = transport != NO_SIGNAL
         wanted = NewDeployment(
@@ -194,10 +199,13 @@ class Deployment(SignalResponder):
             status=IN_PROGRESS if waits else COMPLETE,
             status_reason="Deploy data available" if waits else "Not waiting for outputs signal",
         )
+        before = None if self.physical_id is None else self.ports.software().deployment(self.physical_id)
+        if before is not None and before.config_id != wanted.config_id:
+            _hear(self)  # what comes late from an action before is no answer to this one
         self.ports.software().deploy(self.physical_id or self.id, wanted, config)
         if self.physical_id is None:
             self.set_physical_id(self.id)
-        return {_ROW: self.id} if waits else None
+        return {_ROW: self.id, _TOLD: False}
 
     def _source(self) -> SoftwareConfigRecord | None:
         named = self.properties.get("config")
@@ -232,25 +240,64 @@ class Deployment(SignalResponder):
         """The config with the inputs in it, where that is done here; else the tool on the server sees to it."""
         return config
 
-    def _server_is_there(self) -> bool:
-        """Whether there is anybody who could answer: a server of a stack that somebody else has made, or one that Nova has."""
-        server = str(self.properties["server"])
-        if self.ports.software().is_deployed_server(server):
-            return True
-        cloud = self.ports.cloud()
-        if not cloud.has("compute"):
-            return False
-        return cloud.service("compute").get(f"/servers/{quote(server, safe='')}", ok=(404,)) is not None
-
-    def _is_over(self) -> bool:
-        if self.physical_id is None:
-            return True
-        found = self.ports.software().collected(self.physical_id)
+    def _is_over(self, token: dict[str, Any]) -> bool:
+        """Whether the server has answered; first of all it is told. Raises PermanentError when it has failed."""
+        if not token.get(_TOLD):
+            self._tell_server()
+            token[_TOLD] = True
+        software, key = self.ports.software(), str(self.physical_id)
+        found = software.deployment(key)
+        if found is not None and found.status == IN_PROGRESS:
+            _hear(self, partial(software.signal, key))
+            found = software.deployment(key)
         if found is None:
-            raise NotFoundInCloud(f"Deployment with id {self.physical_id} not found")
+            raise NotFoundInCloud(f"Deployment with id {key} not found")
         if found.status == FAILED:
             raise PermanentError(f"Deployment to server failed: {found.status_reason}")
         return found.status == COMPLETE
+
+    def _tell_server(self) -> None:
+        try:
+            self.ports.software().tell_server(str(self.properties["server"]))
+        except CloudError as error:
+            if not error.not_found:  # the place goes with the server
+                raise
+
+
+def _hear(deployment: Deployment, take: Callable[[Mapping[str, Any]], Any] | None = None) -> None:
+    """Hands over what the server has left where nobody brings it to us; once, unless the process dies in between."""
+    box = deployment.signal_box()
+    if box is None:
+        return
+    known = list(deployment.data.get(_HEARD) or ())
+    letters = box.unread(known)
+    for letter in letters:
+        body = _read(letter.body)
+        if body is not None and take is not None:
+            take(body)
+    if letters:
+        deployment.set_data(_HEARD, [*known, *(letter.id for letter in letters)][-_KEPT:])
+        box.forget(letters)
+
+
+def _is_there(server: str, ports: Ports) -> bool:
+    """Whether there is anybody who could answer: a server of a stack that somebody else has made, or one that Nova has."""
+    if ports.software().is_deployed_server(server):
+        return True
+    cloud = ports.cloud()
+    if not cloud.has("compute"):
+        return False
+    return cloud.service("compute").get(f"/servers/{quote(server, safe='')}", ok=(404,)) is not None
+
+
+def _read(body: Any) -> Mapping[str, Any] | None:
+    """A signal as it was left: JSON in an object, anything in a queue; None when it is none."""
+    if isinstance(body, bytes):
+        try:
+            body = json.loads(body)
+        except ValueError:
+            return None
+    return body if isinstance(body, Mapping) else None
 
 
 def _actions(source: SoftwareConfigRecord | None, properties: Mapping[str, Any]) -> Collection[str]:
