@@ -107,6 +107,8 @@ def _live(folder: Path, seeds: range, trace: Path | None) -> int:
         except AssertionError as error:
             bad += 1
             print(f"seed {seed}: {str(error)[:1000]}\n  again: python -m tests.simulation live {seed}", flush=True)
+        if (number + 1) % 100 == 0 and not sys.stderr.isatty():
+            print(f"  up to seed {seed}: {bad} bad, {time.monotonic() - began:.0f} s", flush=True)
     _progress("")
     print(f"{len(seeds)} schedules from seed {seeds.start}: {bad} bad, {time.monotonic() - began:.0f} s")
     return min(bad, 1)

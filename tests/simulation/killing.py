@@ -21,7 +21,7 @@ from tests.simulation.simulation import Simulation
 from kamado.store import Store
 
 SEED = 7
-SETTINGS = {"action_retry_limit": 2, "lease_seconds": 10.0, "claim_interval": 2.0}
+SETTINGS = {"action_retry_limit": 2, "lease_seconds": 10.0, "claim_interval": 4.0}
 
 Summary = dict[str, Any]
 

@@ -27,7 +27,7 @@ from kamado.plugin.errors import PermanentError, TemporaryError
 from kamado.template import TemplateInvalid
 
 LEASE = 10.0
-SETTINGS = {"action_retry_limit": 3, "lease_seconds": LEASE, "claim_interval": 2.0, "heartbeat_seconds": 60.0}
+SETTINGS = {"action_retry_limit": 3, "lease_seconds": LEASE, "claim_interval": 4.0, "heartbeat_seconds": 60.0}
 
 Body = dict[str, Any]
 
