@@ -93,9 +93,15 @@ class Client:
 
     async def plan(self, stack_id: str, resources: Mapping[str, Any], **options: Any) -> str:
         """The basis of the plan of an update; `update` can be held to it by ``plan``."""
+        return (await self.whole_plan(stack_id, resources, **options))[1]
+
+    async def whole_plan(
+        self, stack_id: str, resources: Mapping[str, Any], **options: Any
+    ) -> tuple[plans.StackPlan, str]:
+        """The plan of an update, and its basis."""
         shown = await self._stack(plans.update, stack_id, _request(resources, **options))
         assert shown.basis is not None
-        return shown.basis
+        return shown.plan, shown.basis
 
     async def delete(self, stack_id: str) -> None:
         """DELETE."""
