@@ -27,6 +27,10 @@ _OTHER = ("·", "blue")
 
 WORDS: Mapping[str, str] = {"undecided": "decided in the run", "unchanged": "unchanged"}
 LATER = "(known later)"
+WAITS = "waits at a hook"
+"""The reason for which something is shown that is not touched."""
+UNKNOWN_INSIDE = "<unknown>"
+"""What the API says for a part of a value that is only known later."""
 LONGEST = 160
 """Characters of a value that are shown."""
 
@@ -63,13 +67,15 @@ def _is_shown(step: Mapping[str, Any]) -> bool:
     nested = step["nested"]
     if nested is not None and not step["changes"] and not nested["has_changes"] and step["action"] == "update":
         return False
-    return bool(step["action"] != "keep" or step["decided_at_run_time"])
+    return bool(step["action"] != "keep" or step["decided_at_run_time"] or step["reason"] == WAITS)
 
 
 def _step(tree: Tree, step: Mapping[str, Any]) -> None:
     kind = "undecided" if step["decided_at_run_time"] else step["action"]
     mark, colour = MARKS.get(kind, _OTHER)
-    line = Text.assemble((f"{mark} ", f"bold {colour}"), (step["resource"], "bold"), (f"  {step['type']}", "dim"))
+    line = Text.assemble(
+        (f"{mark} ", f"bold {colour}"), (step["resource"], "bold"), (f"  {_type(step['type'])}", "dim")
+    )
     line.append(f"  {step['reason']}", style=colour)
     if step["decided_at_run_time"]:
         line.append(f": {_or(step['may_become'])}", style=colour)
@@ -86,6 +92,11 @@ def _step(tree: Tree, step: Mapping[str, Any]) -> None:
         node.add(Text("what is inside is known later", style="dim italic"))
 
 
+def _type(name: str) -> str:
+    """Of a template as a type only the file's name: clients name files by whole URLs."""
+    return name.rsplit("/", 1)[-1] if "://" in name else name
+
+
 def _or(words: list[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
@@ -98,7 +109,7 @@ def _stays(step: Mapping[str, Any]) -> str:
 
 def _change(change: Mapping[str, Any], step: Mapping[str, Any]) -> Text:
     path = ".".join(str(part) for part in change["path"])
-    new = _value(change["new"])
+    new = _value(change["new"], with_gaps=change["known_later"])
     if change["known_later"] and change["new"] is None:
         new = Text(LATER, style="italic cyan")
     text = Text.assemble((f"{path}: ", "dim"))
@@ -110,8 +121,11 @@ def _change(change: Mapping[str, Any], step: Mapping[str, Any]) -> Text:
     return text
 
 
-def _value(value: Any) -> Text:
+def _value(value: Any, *, with_gaps: bool = False) -> Text:
+    """``with_gaps``: parts of it are only known later."""
     if value is None:
         return Text("none", style="dim")
     text = json.dumps(value, ensure_ascii=False)
+    if with_gaps:
+        text = text.replace(json.dumps(UNKNOWN_INSIDE), LATER)
     return Text(text if len(text) <= LONGEST else f"{text[:LONGEST]}…")

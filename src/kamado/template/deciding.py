@@ -136,6 +136,7 @@ class Decider:
             found.attributes,
             found.parameters,
             found.parent,
+            found.resources,
         )
 
     def _decided(self, resource: Resource, scope: ParameterScope, problems: list[Problem]) -> Definition:

@@ -96,6 +96,8 @@ class Definition:
     attributes: frozenset[AttributeRead] = _NOTHING
     parameters: frozenset[str] = _NOTHING
     reads_parent: bool = False
+    reads: frozenset[str] = _NOTHING
+    """Of ``requires`` those of which a value goes into it; on the others it only waits."""
 
     @cached_property
     def digest(self) -> str:

@@ -148,8 +148,8 @@ def _kept(draft: Draft, definition: Definition, row: ResourceRecord, digest: str
         reason = Reason.DEFINITION_CHANGED
     elif waits_unchanged(draft.request.entries, draft.request.action, row, draft.request.operation_id):
         reason = Reason.HOOKED
-    watch = any(_may_move(draft, name) for name in draft.requires[definition.name])
-    if watch and reason is None:
+    watch = any(_may_move(draft, name) for name in definition.reads)
+    if reason is None and (watch or any(_may_move(draft, name) for name in draft.requires[definition.name])):
         reason = Reason.DEPENDENCY_UPDATED
     return Decision(StepKind.KEEP, reason, row, silent=reason is None, watch=watch, stale=stale)
 
