@@ -127,6 +127,7 @@ class Place:
         )
         for name, where in step.get("keep", {}).items():
             self.known[name] = found = self._found(answer, where)
+            self.known[f"{name}_id"] = found.rpartition("/")[2]
             if found.startswith("http"):
                 self.known[f"{name}_path"] = re.sub(r"^https?://[^/]+", "", found)
         return self._shown(answer)
@@ -170,7 +171,7 @@ class Place:
 
     def _masked(self, text: str) -> str:
         for name, value in self.known.items():
-            if len(value) > 7 and name not in ("soon", "exp"):
+            if len(value) > 7 and name not in ("soon", "exp") and not name.endswith("_id"):
                 text = text.replace(value, f"<{name.removeprefix('demo_').replace('account', 'project')}>")
         text = text.replace(self.base, "<base>").replace(self.auth_url, "<keystone>")
         for pattern, word in _MASKS:

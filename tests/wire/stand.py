@@ -111,7 +111,7 @@ class Stand:
             store_calls=self._store_calls,
             registry=registry,
             cloud=lambda stack, operation: self.factory.for_credential(
-                self.store.credentials.get(operation.credential_id or stack.credential_id)
+                self.store.credentials.get((operation and operation.credential_id) or stack.credential_id)
             ),
             users=lambda stack: assemble.users_of(self.store, self.factory, stack),
             software=lambda stack: StackSoftware.of(self.services, stack),

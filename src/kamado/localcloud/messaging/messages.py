@@ -15,6 +15,7 @@ from kamado.localcloud.messaging.wire import (
     bad,
     bad_body,
     flag,
+    ids_of,
     key_of,
     missing,
     number,
@@ -109,7 +110,7 @@ def _within(value: Any, least: int, most: int, name: str, words: str) -> None:
 def listed(call: Call) -> Obj:
     """GET of messages: some by their ids, or a page of those that this client may see."""
     if "ids" in call.query:
-        return _by_ids(call, call.arg("ids").split(","))
+        return _by_ids(call, ids_of(call))
     most = number(call, "limit", 10, _LIMIT)
     echo, claimed = flag(call, "echo"), flag(call, "include_claimed")
     client, marker = call.header("Client-ID"), call.arg("marker")
@@ -168,7 +169,7 @@ def remove_many(call: Call) -> Answer:
     if not pop and "ids" not in call.query:
         words = 'The request should have either "ids" or "pop" parameter in the request, to be able to delete.'
         raise bad(words)
-    ids = call.arg("ids").split(",")
+    ids = ids_of(call)
     rows = [row for row in live(call) if row["claim_until"] <= call.now]
     rows = rows[:pop] if pop else [row for row in rows if row["id"] in ids]
     for row in rows:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 from kamado.localcloud.errors import Dialect
 from kamado.localcloud.service import NOBODY, Answer, Call, Identity, Refusal
@@ -154,6 +154,12 @@ def number(call: Call, name: str, default: int, words: str) -> int:
     if not 1 <= int(text) <= 20:
         raise bad(words)
     return int(text)
+
+
+def ids_of(call: Call) -> list[str]:
+    """The ids of the query, repeated or with commas between them; a comma that is quoted is part of an id."""
+    pairs = (pair.partition("=") for pair in str(call.headers.get("QUERY_STRING", "")).split("&"))
+    return [unquote(each) for name, _, value in pairs if name == "ids" for each in value.split(",")]
 
 
 def flag(call: Call, name: str) -> bool:
