@@ -33,9 +33,12 @@ from kamado.plugin.errors import NotFoundInCloud, PermanentError, ReplacementNee
 from kamado.plugin.registry import Registry
 from kamado.plugin.resource import Resource
 from kamado.resources.heat import TYPES as HEAT_TYPES
+from kamado.resources.nova.launch_configuration import LaunchConfiguration
 from kamado.store import Journal, Store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+DRAWN = frozenset({"OS::Heat::AutoScalingGroup", "OS::Heat::InstanceGroup", "AWS::AutoScaling::AutoScalingGroup"})
+"""Those whose members have names by lot."""
 NESTED_TYPES = frozenset(
     {
         "one.yaml",
@@ -43,7 +46,8 @@ NESTED_TYPES = frozenset(
         "My::One",
         "OS::Heat::ResourceGroup",
         "OS::Heat::ResourceChain",
-        "OS::Heat::AutoScalingGroup",
+        "OS::Heat::ScaledResource",
+        *DRAWN,
     }
 )
 """Types of tests that stand for nested stacks."""
@@ -179,6 +183,9 @@ class Users:
 
     def make_keys(self, user_id: str, access: str, secret: str) -> None:
         assert user_id in self._cloud.users
+
+    def remove_keys(self, access: str) -> None:
+        assert access
 
     def set_enabled(self, user_id: str, enabled: bool) -> None:
         assert user_id in self._cloud.users
@@ -443,21 +450,28 @@ class Look:
         assert not unfinished, unfinished
         assert not self.live()
 
+    def _drawn_names(self, stack_id: str) -> set[str]:
+        """Names of members that were drawn by lot, so that they are others in each run."""
+        groups = {row.physical_id for row in self.all_rows(stack_id) if row.type in DRAWN}
+        return {row.name for key in groups if key for row in self.store.resources.of_stack(key)}
+
     def summary(self, stack_id: str) -> dict[str, Any]:
         """How the world looks in the end, without what may differ from run to run (ids and times)."""
         rows = self.all_rows(stack_id)
+        drawn = self._drawn_names(stack_id)
+        called = lambda name: "*" if name in drawn else name  # noqa: E731
         names = {row.id: row.name for row in rows}
-        ids = {row.physical_id: f"<{row.name}>" for row in rows if row.physical_id}
+        ids = {row.physical_id: f"<{called(row.name)}>" for row in rows if row.physical_id}
         plain = lambda value: ids.get(value, ids.get(str(value).removeprefix("at "), value))  # noqa: E731
         return {
             "stack": self.state(stack_id),
             "rows": sorted(
                 (
-                    row.name,
+                    called(row.name),
                     row.type,
                     row.action,
                     row.status,
-                    row.reason,
+                    row.reason.replace(row.name, called(row.name)),
                     sorted(names.get(key, "?") for key in row.requires),
                 )
                 for row in rows
@@ -473,7 +487,7 @@ class Look:
                 for line in self.history(s.id)
             ),
             "cloud": sorted(
-                (thing["name"].split("-")[-2], thing["size"], thing["kind"], plain(thing["peer"]))
+                (called(thing["name"].split("-")[-2]), thing["size"], thing["kind"], plain(thing["peer"]))
                 for thing in self.cloud.things.values()
             ),
         }
@@ -562,7 +576,7 @@ class World(Look):
         self.clock = VirtualClock(self)
         self.cloud = Cloud(self.clock.now)
         self.cloud.point = self.point
-        self.registry = Registry((*HEAT_TYPES, Thing, Sturdy, Holder, Named, Clinging))
+        self.registry = Registry((*HEAT_TYPES, LaunchConfiguration, Thing, Sturdy, Holder, Named, Clinging))
         self.settings = EngineSettings(**{"alone": True, **settings})
         self._tasks: list[asyncio.Task[Any]] = []
         self.points: list[str] = []

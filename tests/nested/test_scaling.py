@@ -14,7 +14,7 @@ from kamado.engine.targets import TargetLoader
 from kamado.engine.watching import Nobody
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import StackRecord
-from kamado.orchestrator import signals
+from kamado.orchestrator import health, signals
 from kamado.orchestrator.context import OrchestratorSettings, Services
 from kamado.plugin import lifecycle
 from kamado.plugin.scaling import Adjustment
@@ -93,7 +93,7 @@ def shown(world: World, stack: str, name: str = "g", *attributes: str) -> dict[s
     from kamado.orchestrator.scaling import Resizing
 
     row = world.rows(stack)[name]
-    resource: Any = Resizing(services(world), world.stack(stack), lambda: None)._built(row)  # type: ignore[arg-type,return-value]
+    resource: Any = Resizing(services(world), world.stack(stack), row, lambda: None)._built(row)  # type: ignore[arg-type,return-value]
     return lifecycle.read(resource, attributes)
 
 
@@ -336,7 +336,7 @@ def test_an_unhealthy_member_is_replaced_by_the_next_update(world: World) -> Non
     stack = made(world, scaled(wanted=3))
     before = members(world, stack)
     child = world.child(stack, "g")
-    signals.mark(services(world), child, list(before)[1], True, "sick")
+    health.mark(services(world), child, list(before)[1], True, "sick")
     update(world, stack, scaled(wanted=3))
     after = members(world, stack)
     assert list(after) == list(before)
@@ -346,7 +346,7 @@ def test_an_unhealthy_member_is_replaced_by_the_next_update(world: World) -> Non
 def test_a_failed_member_goes_first_and_does_not_count(world: World) -> None:
     stack = made(world, scaled(wanted=3))
     before = list(members(world, stack))
-    signals.mark(services(world), world.child(stack, "g"), before[2], True, "sick")
+    health.mark(services(world), world.child(stack, "g"), before[2], True, "sick")
     assert shown(world, stack, "g", "current_size", "refs_map")["current_size"] == 2
     signal(world, stack, "down")  # two in order; one is to be left
     world.run()

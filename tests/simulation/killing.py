@@ -35,6 +35,7 @@ class Prepared:
     stack: str = ""
     time: float = 0.0
     things: dict[str, Any] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
     made: int = 0
     wanted: Summary = field(default_factory=dict)
     points: list[str] = field(default_factory=list)
@@ -70,6 +71,7 @@ def prepare(scenario: Scenario, folder: Path) -> Prepared:
             simulation.end()
             prepared.time = simulation.time
             prepared.things = simulation.cloud.things
+            prepared.users = simulation.cloud.users
             prepared.made = simulation.cloud.made
         shutil.copy(path, prepared.path)
     prepared.wanted, prepared.points = _live(prepared, ())
@@ -104,6 +106,7 @@ def _live(
     shutil.copy(prepared.path, path)
     with Simulation(path, SEED, settings=SETTINGS, began=prepared.time, trace_file=trace_file) as simulation:
         simulation.cloud.things = copy.deepcopy(prepared.things)
+        simulation.cloud.users = dict(prepared.users)
         simulation.cloud.made = prepared.made
         simulation.deaths = [(point, stop_for) for point in points]
         stack = ""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from greenlet import getcurrent, greenlet
 from sqlalchemy import Connection
 from sqlalchemy import Engine as Connections
-from tests.engine_world import START, Killed
+from tests.engine_world import START, Killed, Users
 from tests.simulation.loop import SimLoop
 
 from kamado.engine.engine import Engine
@@ -64,6 +64,7 @@ class Process:
             store_calls=self.calls,
             registry=simulation.registry,
             cloud=lambda stack, operation: simulation.cloud,
+            users=lambda stack: Users(simulation.cloud),
             random=simulation.dice,
         )
         self.engine = Engine(ports, settings)

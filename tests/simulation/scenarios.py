@@ -374,6 +374,87 @@ async def nested_cancel(client: Client, stack: str) -> str:
     return stack
 
 
+def scaling(
+    wanted: int | None = 2, rolling: dict[str, int] | None = None, kind: str = "x", **more: Any
+) -> dict[str, Any]:
+    """A group with a policy each way, and what reads its size."""
+    group: dict[str, Any] = {"min_size": 1, "max_size": 9, "resource": {"type": T, "properties": {"kind": kind}}}
+    group |= {"desired_capacity": wanted} if wanted is not None else {}
+    group |= {"rolling_updates": rolling} if rolling is not None else {}
+    of = {"auto_scaling_group_id": {"get_resource": "g"}, "adjustment_type": "change_in_capacity"}
+    return {
+        "g": {"type": "OS::Heat::AutoScalingGroup", "properties": group},
+        "up": {"type": "OS::Heat::ScalingPolicy", "properties": {**of, "scaling_adjustment": 1}},
+        "down": {"type": "OS::Heat::ScalingPolicy", "properties": {**of, "scaling_adjustment": -1}},
+        "v": {"type": "OS::Heat::Value", "properties": {"value": {"get_attr": ["g", "current_size"]}}},
+        **more,
+    }
+
+
+_CAREFUL = {"min_in_service": 3, "max_batch_size": 2, "pause_time": 5}
+
+
+async def _scaling_made(client: Client, _: str) -> str:
+    stack = await client.create(scaling())
+    await client.rest(stack)
+    return stack
+
+
+async def _careful_made(client: Client, _: str) -> str:
+    stack = await client.create(scaling(3, _CAREFUL))
+    await client.rest(stack)
+    return stack
+
+
+async def scaled_up(client: Client, stack: str) -> str:
+    """A signal; the stack itself stays at rest."""
+    _cloud(client).build_seconds = 2
+    await client.signal(stack, "up")
+    return stack
+
+
+async def scaled_down(client: Client, stack: str) -> str:
+    """The oldest one goes."""
+    await client.signal(stack, "down")
+    return stack
+
+
+async def scaled_again_while_it_scales(client: Client, stack: str) -> str:
+    """The second signal comes while the first one's member is being made, and the third takes one back."""
+    _cloud(client).build_seconds = 30
+    await client.signal(stack, "up")
+    await client.until(lambda: len(_cloud(client).things) == 3)
+    await client.signal(stack, "up")
+    await client.until(lambda: len(_cloud(client).things) == 4)
+    await client.signal(stack, "down")
+    return stack
+
+
+async def scaled_while_the_stack_is_updated(client: Client, stack: str) -> str:
+    """Something else in the stack takes long; the group does not wait for it."""
+    _cloud(client).build_seconds = 30
+    await client.update(stack, scaling(slow={"type": T}))
+    await client.until(lambda: len(_cloud(client).things) == 3)
+    await client.signal(stack, "up")
+    return stack
+
+
+async def updated_while_it_scales(client: Client, stack: str) -> str:
+    """The update takes over from the signal, and keeps what that had asked for."""
+    _cloud(client).build_seconds = 30
+    await client.signal(stack, "up")
+    await client.until(lambda: len(_cloud(client).things) == 3)
+    await client.update(stack, scaling(None, kind="y"))
+    return stack
+
+
+async def rolling_update(client: Client, stack: str) -> str:
+    """In batches, with others standing in."""
+    _cloud(client).build_seconds = 2
+    await client.update(stack, scaling(3, _CAREFUL, "y"))
+    return stack
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -409,6 +490,12 @@ SCENARIOS: dict[str, Scenario] = {
             (_made, handed_over, "ADOPT_COMPLETE"),
             (None, nested_create, "CREATE_COMPLETE"),
             (None, nested_creation_rolled_back, "ROLLBACK_COMPLETE"),
+            (_scaling_made, scaled_up, "CREATE_COMPLETE"),
+            (_scaling_made, scaled_down, "CREATE_COMPLETE"),
+            (_scaling_made, scaled_again_while_it_scales, "CREATE_COMPLETE"),
+            (_scaling_made, scaled_while_the_stack_is_updated, "UPDATE_COMPLETE"),
+            (_scaling_made, updated_while_it_scales, "UPDATE_COMPLETE"),
+            (_careful_made, rolling_update, "UPDATE_COMPLETE"),
             (_nested_made, nested_update, "UPDATE_COMPLETE"),
             (_nested_made, nested_update_rolled_back, "ROLLBACK_COMPLETE"),
             (_nested_made, nested_delete, "DELETE_COMPLETE"),

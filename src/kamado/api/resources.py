@@ -7,7 +7,7 @@ from falcon import Response
 from kamado.api import query, views
 from kamado.api.call import Call
 from kamado.api.errors import BadRequest
-from kamado.orchestrator import resources, signals
+from kamado.orchestrator import access, health, resources, signals
 from kamado.orchestrator.resources import ResourceFilter
 
 _TEXTS = views.Texts()
@@ -47,7 +47,9 @@ def get_resource(call: Call, resp: Response) -> None:
 
 def get_metadata(call: Call, resp: Response) -> None:
     """GET …/resources/{name}/metadata."""
-    found = resources.metadata(call.services, call.stack(), call.path["resource_name"])
+    stack, name = call.stack(), call.path["resource_name"]
+    access.refuse_others(call.services, call.context, stack, name)
+    found = resources.metadata(call.services, stack, name)
     resp.media = {"metadata": dict(found)}
 
 
@@ -69,7 +71,7 @@ def mark_unhealthy(call: Call, resp: Response) -> None:
     if _MARK not in body:
         raise BadRequest(f"Missing mandatory ({_MARK}) key from mark unhealthy request")
     unhealthy = query.truth(body[_MARK], _MARK)
-    signals.mark(call.services, call.stack(), call.path["resource_name"], unhealthy, str(body.get(_REASON) or ""))
+    health.mark(call.services, call.stack(), call.path["resource_name"], unhealthy, str(body.get(_REASON) or ""))
     _nothing(resp)
 
 

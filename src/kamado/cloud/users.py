@@ -7,6 +7,7 @@ belong to the stack domain's administrator; a user's token or trust cannot make 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -96,6 +97,12 @@ def make_keys(factory: CloudFactory, user_id: str, project_id: str, access: str,
     factory.stack_domain_admin().service("identity").post("/v3/credentials", json={"credential": body}, ok=(409,))
 
 
+def remove_keys(factory: CloudFactory, access: str) -> None:
+    """Removes EC2 keys; what is gone is fine. Keystone knows them by the digest of the access key."""
+    key = hashlib.sha256(access.encode()).hexdigest()
+    factory.stack_domain_admin().service("identity").delete(f"/v3/credentials/{key}", ok=(404,))
+
+
 class StackUsers:
     """The users of one stack. ``known`` gives the id of their project if there is one, ``remember`` keeps it, durable on return."""
 
@@ -151,6 +158,10 @@ class StackUsers:
     def make_keys(self, user_id: str, access: str, secret: str) -> None:
         """EC2 keys for a user. Raises CloudError."""
         make_keys(self._factory, user_id, self.project_id(), access, secret)
+
+    def remove_keys(self, access: str) -> None:
+        """Removes EC2 keys."""
+        remove_keys(self._factory, access)
 
     def set_enabled(self, user_id: str, enabled: bool) -> None:
         """Locks a user out, or lets it in again."""

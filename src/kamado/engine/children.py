@@ -76,6 +76,7 @@ def child_environment(parent: Mapping[str, Any], resource: str, child: ChildTemp
             registry[child.hides] = (
                 child.hides
             )  # the operator's mapping: a template may use the type that it stands for
+    registry |= child.maps
     kept = {name: parent[name] for name in ("parameter_defaults", "event_sinks") if parent.get(name)}
     return {**kept, "resource_registry": registry, "parameters": dict(child.parameters)}
 
@@ -217,14 +218,14 @@ class ChildStacks(ChildReader):
         self._row = row
         self._most_deep = settings.max_nested_stack_depth
 
-    def create(self, name: str, child: ChildTemplate) -> tuple[str, str]:
+    def create(self, name: str, child: ChildTemplate, key: str | None = None) -> tuple[str, str]:
         """See `kamado.plugin.context.Children`."""
         above = self._parent.stack
         if above.nested_depth >= self._most_deep:
             raise PermanentError(TOO_DEEP.format(self._most_deep), "RequestLimitExceeded")
         target, template = self._target(child)
         now = self._parent.now()
-        stack_id = new_id()
+        stack_id = key or new_id()
         operation = self._operation(stack_id, Action.CREATE, target, now)
         stack = StackRecord(
             id=stack_id,

@@ -82,6 +82,9 @@ class Rows(Protocol):
     def holding(self, stack_id: str, physical_id: str) -> list[ResourceRecord]:
         """The rows of a stack that have this physical id."""
 
+    def known_as(self, stack_id: str, physical_name: str) -> list[ResourceRecord]:
+        """The rows of a stack that have this physical name."""
+
     def change(
         self, key: str, decide: Callable[[ResourceRecord], tuple[Mapping[str, Any], Sequence[EventRecord]]]
     ) -> ResourceRecord | None:

@@ -36,3 +36,7 @@ class Siblings:
     def change(self, row_id: str, decide: Callable[[ResourceRecord], Mapping[str, Any]]) -> None:
         """New metadata or data for one, out of what it has now, together; durable on return."""
         self._rows.change(row_id, lambda row: (dict(decide(row)), ()))
+
+    def known_as(self, name: str) -> ResourceRecord | None:
+        """The one that has this physical name."""
+        return in_use(self._rows.known_as(self._stack_id, name))

@@ -1,4 +1,4 @@
-"""Groups resized by a signal: an operation on the group's nested stack, accepted beside any operation of its stack.
+"""What a signal begins: a group resized by an operation on its nested stack, or resources of the stack replaced.
 
 Behind the port `kamado.plugin.context.Groups`. One transaction takes the signal: the nested stack's operation and new target, the group's
 metadata (its cooldown), the history of both. So it is carried out exactly when it was accepted, whoever dies, and of two signals at once
@@ -9,7 +9,7 @@ works from members that a signal changes under it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,9 +17,11 @@ from typing import Any
 from kamado.engine import events
 from kamado.engine.children import ChildReader, child_target
 from kamado.engine.scope import attributes_read, reference_of
+from kamado.engine.siblings import Siblings
 from kamado.model.identifiers import new_id
-from kamado.model.lifecycle import Action, OperationState, Status
-from kamado.model.records import RESIZE, EventRecord, OperationRecord, ResourceRecord, StackRecord
+from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
+from kamado.model.records import RESIZE, EventRecord, OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.orchestrator import health
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.resources import stack_info, types_of
 from kamado.plugin import lifecycle
@@ -38,10 +40,11 @@ class Moved(Exception):
 
 @dataclass
 class Resizing:
-    """The port of one signal. ``told`` is the signal's line of history, which is written when it changes something."""
+    """The port of one signal, to the resource of ``row``. ``told`` is its line of history, which is written when it changes something."""
 
     services: Services
     stack: StackRecord
+    row: ResourceRecord
     told: Callable[[], EventRecord]
     done: bool = False
     """Whether that line has been written."""
@@ -66,6 +69,33 @@ class Resizing:
             return
         raise PermanentError(f"the group {reference} is too busy")
 
+    def replace(self, row_ids: Collection[str], physical_id: str | None) -> None:
+        """See `kamado.plugin.context.Groups`. Killed in the middle, it leaves marks that the next update heeds."""
+        services, stack = self.services, self.stack
+        rows = in_use(services.store.resources.of_stack(stack.id)).values()
+        meant = {row.id for row in rows if row.id in row_ids or (physical_id and row.physical_id == physical_id)}
+        if not meant or stack.status is Status.IN_PROGRESS or stack.action in REFUSED_AFTER[Action.UPDATE]:
+            raise NoActionRequired
+        others = [row for row in rows if row.id != self.row.id]
+        while found := {row.id for row in others if row.id not in meant and meant & set(row.requires)}:
+            meant |= found
+        for row in others:
+            if row.id in meant:
+                health.mark(services, stack, row.name, True, f"to be replaced: {self.row.name} was signalled")
+        operation = self._operation(stack, stack.target, {})
+        values = self._begun(operation)
+        event = events.stack_event(stack, Action.UPDATE, Status.IN_PROGRESS, values["reason"], operation.created_at)
+
+        def signalled(_: ResourceRecord) -> tuple[Mapping[str, Any], Sequence[EventRecord]]:
+            return {}, (self.told(),)
+
+        try:
+            services.store.stacks.start(operation, values, event, unless=_as_seen(stack), row=(self.row.id, signalled))
+        except (Moved, StackGone) as error:
+            raise NoActionRequired from error  # somebody else has begun something, which heeds the marks
+        self.done = True
+        services.wake()
+
     def _group(self, reference: str) -> ResourceRecord:
         rows = in_use(self.services.store.resources.of_stack(self.stack.id)).values()
         found = next((row for row in rows if row.physical_id and reference_of(row) == reference), None)
@@ -82,7 +112,8 @@ class Resizing:
         children: Any = ChildReader(
             services.store, services.targets, services.clock, lambda: services.cloud_of(stack), region
         )
-        ports = Ports(clock=services.clock, children=children, wanted=wanted)
+        siblings = Siblings(services.store.resources, stack.id)
+        ports = Ports(clock=services.clock, children=children, siblings=siblings, wanted=wanted)
         resource = lifecycle.build(types_of(services, stack), row, stack_info(services, stack), ports)
         if not isinstance(resource, Scalable):
             raise PermanentError(f"{row.name} is no group that can be scaled", "NotFound")
@@ -91,35 +122,9 @@ class Resizing:
     def _begin(self, row: ResourceRecord, child: StackRecord, resize: Resize) -> None:
         services, stack = self.services, self.stack
         target, template = child_target(services.targets, stack.target, row, resize.child)
-        now = services.clock.now()
-        minutes = stack.timeout_mins
-        seconds = minutes * 60.0 if minutes else services.settings.stack_action_timeout
-        operation = OperationRecord(
-            id=new_id(),
-            stack_id=child.id,
-            action=Action.UPDATE,
-            state=OperationState.PENDING,
-            target=target,
-            created_at=now,
-            deadline=now + timedelta(seconds=seconds),
-            credential_id=stack.credential_id or child.credential_id,
-            project_id=stack.project_id,
-            options={RESIZE: dict(resize.told)},
-        )
-        reason = events.started(Action.UPDATE)
-        values = {
-            "action": Action.UPDATE,
-            "status": Status.IN_PROGRESS,
-            "reason": reason,
-            "updated_at": now,
-            "target": target,
-            "description": template.description or "",
-        }
-        event = events.stack_event(child, Action.UPDATE, Status.IN_PROGRESS, reason, now)
-
-        def as_seen(locked: StackRecord, _: Sequence[OperationRecord]) -> None:
-            if locked.operation_id != child.operation_id:
-                raise Moved
+        operation = self._operation(child, target, {RESIZE: dict(resize.told)})
+        values = {**self._begun(operation), "target": target, "description": template.description or ""}
+        event = events.stack_event(child, Action.UPDATE, Status.IN_PROGRESS, values["reason"], operation.created_at)
 
         def scaled(locked: ResourceRecord) -> tuple[Mapping[str, Any], Sequence[EventRecord]]:
             same = (locked.physical_id, locked.metadata, locked.replaced_by)
@@ -127,4 +132,38 @@ class Resizing:
                 raise Moved
             return {"metadata": dict(resize.metadata)}, (self.told(),)
 
-        services.store.stacks.start(operation, values, event, unless=as_seen, row=(row.id, scaled))
+        services.store.stacks.start(operation, values, event, unless=_as_seen(child), row=(row.id, scaled))
+
+    def _operation(self, on: StackRecord, target: Target, options: Mapping[str, Any]) -> OperationRecord:
+        """An update of a stack, with the time and the credential that the signal's stack has."""
+        stack, now = self.stack, self.services.clock.now()
+        seconds = stack.timeout_mins * 60.0 if stack.timeout_mins else self.services.settings.stack_action_timeout
+        return OperationRecord(
+            id=new_id(),
+            stack_id=on.id,
+            action=Action.UPDATE,
+            state=OperationState.PENDING,
+            target=target,
+            created_at=now,
+            previous=on.target if on.owner_id is None else None,
+            deadline=now + timedelta(seconds=seconds),
+            credential_id=stack.credential_id or on.credential_id,
+            project_id=stack.project_id,
+            options=options,
+        )
+
+    def _begun(self, operation: OperationRecord) -> dict[str, Any]:
+        """What its stack says from then on."""
+        reason = events.started(Action.UPDATE)
+        state = {"action": Action.UPDATE, "status": Status.IN_PROGRESS, "reason": reason}
+        return {**state, "updated_at": operation.created_at}
+
+
+def _as_seen(stack: StackRecord) -> Callable[[StackRecord, Sequence[OperationRecord]], None]:
+    """Raises Moved when another operation was accepted since the stack was read."""
+
+    def refuse(locked: StackRecord, _: Sequence[OperationRecord]) -> None:
+        if locked.operation_id != stack.operation_id:
+            raise Moved
+
+    return refuse

@@ -12,18 +12,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from kamado.engine.carried import UNCERTAIN, uncertain
 from kamado.engine.events import REASON_LIMIT, resource_event
 from kamado.engine.hooks import cleared, waits_at
 from kamado.engine.siblings import Siblings
-from kamado.model.lifecycle import Action, Status
+from kamado.model.lifecycle import Action
 from kamado.model.records import EventRecord, ResourceRecord, StackRecord
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import (
-    ActionInProgress,
     InvalidBreakPointHook,
     NotSupported,
-    PhysicalResourceIDAmbiguity,
     ResourceActionNotSupported,
     ResourceNotAvailable,
     ResourceNotFound,
@@ -36,13 +33,12 @@ from kamado.plugin.context import Ports
 from kamado.plugin.errors import NoActionRequired
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
-from kamado.store.resources import Resources, in_use
+from kamado.store.resources import Resources
 from kamado.template.environment import HOOKS
 
 _LOG = logging.getLogger(__name__)
 
 UNSET_HOOK = "unset_hook"
-_MARKED = "state changed by resource_mark_unhealthy api"
 
 _Decision = tuple[Mapping[str, Any], Sequence[EventRecord]]
 
@@ -86,7 +82,7 @@ def signal(
     if row is None:
         definitions = {} if stack.deleted_at else services.targets.desired(stack, stack.target).definitions
         raise ResourceNotAvailable.of(name) if name in definitions else ResourceNotFound.of(name, stack.name)
-    resizing = Resizing(services, stack, lambda: _line(services, row, "SIGNAL", _words(details)))
+    resizing = Resizing(services, stack, row, lambda: _line(services, row, "SIGNAL", _words(details)))
     ports = Ports(
         clock=services.clock,
         cloud=partial(services.cloud_of, stack),
@@ -174,43 +170,3 @@ def _clear_hook(services: Services, stack: StackRecord, resource: Resource, row:
 
     services.store.resources.change(row.id, decide)
     services.wake()
-
-
-def mark(services: Services, stack: StackRecord, name: str, unhealthy: bool, reason: str = "") -> None:
-    """Say that a resource is broken, so that the next update replaces it, or that it is in order after all.
-
-    ``name`` may be the thing's id in the cloud.
-
-    :raises ResourceNotFound, PhysicalResourceIDAmbiguity: nothing, or more than one thing, is called so.
-    :raises ActionInProgress: something is being done to the resource.
-    """
-    row = _find(services, stack, name)
-
-    def decide(now: ResourceRecord) -> _Decision:
-        if now.status is Status.IN_PROGRESS:
-            raise ActionInProgress.of(stack.name, str(stack.action))
-        broken = (now.action, now.status) == (Action.CHECK, Status.FAILED)
-        if now.action is Action.DELETE or (not unhealthy and not broken):
-            return {}, ()
-        values: dict[str, Any] = {
-            "action": Action.CHECK,
-            "status": Status.FAILED if unhealthy else Status.COMPLETE,
-            "reason": reason or _MARKED,
-            "updated_at": services.clock.now(),
-            **({"progress": {**(now.progress or {}), UNCERTAIN: True}} if uncertain(now) else {}),
-        }
-        return values, (resource_event(replace(now, **values), None, services.clock.now()),)
-
-    services.store.resources.change(row.id, decide)
-
-
-def _find(services: Services, stack: StackRecord, name: str) -> ResourceRecord:
-    standing = in_use(services.store.resources.of_stack(stack.id))
-    if name in standing:
-        return standing[name]
-    alike = [row for row in standing.values() if row.physical_id == name]
-    if len(alike) > 1:
-        raise PhysicalResourceIDAmbiguity.of(name)
-    if not alike:
-        raise ResourceNotFound.of(name, stack.name)
-    return alike[0]

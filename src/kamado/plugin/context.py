@@ -6,7 +6,7 @@ that never calls it costs no token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -79,18 +79,23 @@ class Siblings(Protocol):
     def change(self, row_id: str, decide: Callable[[ResourceRecord], Mapping[str, Any]]) -> None:
         """New metadata or data for one, out of what it has now, together; durable on return. Raises what ``decide`` raises."""
 
+    def known_as(self, name: str) -> ResourceRecord | None:
+        """The one that has this physical name."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChildTemplate:
     """What a child stack is made from.
 
     ``template``: the name of one of the stack's files, or a whole template. ``parameters``: values for it. ``hides``: a name that the
-    child's ``resource_registry`` loses, so that a template which stands for a type may use the type that it stands for.
+    child's ``resource_registry`` loses, so that a template which stands for a type may use the type that it stands for. ``maps``: names
+    that mean something in the child only.
     """
 
     template: str | Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     hides: str | None = None
+    maps: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +117,11 @@ class Children(Protocol):
     loop (`Resource.composite`); what reads may be called from any thread.
     """
 
-    def create(self, name: str, child: ChildTemplate) -> tuple[str, str]:
-        """Begins a child stack: its id and the operation's. Raises PermanentError when stacks would nest too deep."""
+    def create(self, name: str, child: ChildTemplate, key: str | None = None) -> tuple[str, str]:
+        """Begins a child stack: its id (``key`` where the caller has drawn one) and the operation's.
+
+        Raises PermanentError when stacks would nest too deep.
+        """
 
     def update(self, stack_id: str, child: ChildTemplate) -> str:
         """Begins an update of a child stack; what runs there is superseded."""
@@ -141,13 +149,18 @@ class Children(Protocol):
 
 
 class Groups(Protocol):
-    """The port through which a signal has a group of its stack resized. Only there while a signal is handled."""
+    """The port through which a signal has something done to its stack. Only there while a signal is handled."""
 
     def adjust(self, reference: str, adjustment: Any) -> None:
         """Begins to bring the group that is known by ``reference`` to another size; durable on return, together with the signal's history.
 
         ``adjustment``: a `kamado.plugin.scaling.Adjustment`. Raises NoActionRequired when there is nothing to do, PermanentError when there
         is no such group.
+        """
+
+    def replace(self, row_ids: Collection[str], physical_id: str | None) -> None:
+        """Begins an update of the stack that replaces these resources (or the one with that physical id) and what depends on them, but
+        for the one that was signalled. Raises NoActionRequired when the stack is busy, or there is nothing of the kind.
         """
 
 

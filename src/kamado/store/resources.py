@@ -337,6 +337,11 @@ class Resources:
         table = schema.resource.c
         return self._records(table.stack_id == stack_id, table.physical_id == physical_id)
 
+    def known_as(self, stack_id: str, physical_name: str) -> list[ResourceRecord]:
+        """The rows of a stack that have this physical name, oldest first."""
+        table = schema.resource.c
+        return self._records(table.stack_id == stack_id, table.physical_name == physical_name)
+
     def physical_ids(self, type_name: str, stack_ids: Collection[str]) -> set[str]:
         """Ids in the cloud that resources of a type in these stacks hold."""
         table = schema.resource.c

@@ -3,6 +3,9 @@
 from kamado.resources.heat.autoscaling_group import AutoScalingGroup
 from kamado.resources.heat.delay import Delay
 from kamado.resources.heat.deployed_server import DeployedServer
+from kamado.resources.heat.ha_restarter import HARestarter
+from kamado.resources.heat.iam import AccessKey, AccessPolicy, User
+from kamado.resources.heat.launched_members import AwsAutoScalingGroup, InstanceGroup
 from kamado.resources.heat.none_resource import NoneResource
 from kamado.resources.heat.random_string import RandomString
 from kamado.resources.heat.remote_stack import RemoteStack
@@ -34,6 +37,12 @@ from kamado.resources.heat.wait_condition_handle import (
 )
 
 TYPES = (
+    InstanceGroup,
+    AwsAutoScalingGroup,
+    User,
+    AccessKey,
+    AccessPolicy,
+    HARestarter,
     RandomString,
     Value,
     NoneResource,

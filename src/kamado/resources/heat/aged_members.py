@@ -57,6 +57,10 @@ class AgedMembers(Members):
             raise PermanentError("the members are not known", "StackValidationFailed")
         return found
 
+    def wanted_members(self) -> Mapping[str, Member]:
+        """As many as at first, under new names."""
+        return dict.fromkeys(_new_names(self.first_size(self.properties) or 0), self.member(""))
+
     def ordered(self, names: Iterable[str]) -> list[str]:
         """By age: as the child's template has them, new ones last."""
         place = {name: number for number, name in enumerate(self.present_members())}

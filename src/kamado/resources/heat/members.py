@@ -146,6 +146,7 @@ class Members(Group):
         return self.children.update(self._stack_id(), self._template(in_order))
 
     def _template(self, members: Mapping[str, Member]) -> ChildTemplate:
+        """A template of these members."""
         return child_template(members, self.outputs_for(list(members), self.ports.wanted), self.record.secret)
 
     def present_members(self) -> dict[str, Member]:
