@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,9 @@ from kamado.api.routes import ROUTES
 from kamado.localcloud.server import LocalCloud
 
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+EXAMPLES = int(os.environ.get("KAMADO_API_EXAMPLES", "5"))
+"""Requests of each route, and with `STORIES` what CI has time for."""
+STORIES = 4 * EXAMPLES
 OPERATIONS = sorted((path, verb.upper()) for path, verbs in description()["paths"].items() for verb in verbs)
 
 
@@ -70,7 +74,61 @@ def described(standing: Stand) -> Any:
             for parameter in operation["parameters"]:
                 if parameter["in"] == "path":
                     parameter["schema"] = {"type": "string", "enum": there[parameter["name"]]}
+            _with_examples(operation)
     return schemathesis.openapi.from_dict(bound)
+
+
+def _with_examples(operation: dict[str, Any], alone: bool = False) -> None:
+    """Have every second body, or with ``alone`` all, made of examples: of what is random, little is a template."""
+    if "requestBody" not in operation:
+        return
+    content = operation["requestBody"]["content"]["application/json"]
+    properties = content["schema"]["properties"]
+    known = {name: {"enum": schema["examples"]} for name, schema in properties.items() if "examples" in schema}
+    if not known:
+        return
+    known |= {"stack_name": properties["stack_name"]} if "stack_name" in properties else {}
+    required = [name for name in ("stack_name", "template") if name in known]
+    good = {"type": "object", "properties": known, "required": required, "additionalProperties": False}
+    content["schema"] = good if alone else {"anyOf": [good, content["schema"]]}
+
+
+def test_what_was_made_leads_to_everything_about_it(standing: Stand) -> None:
+    """Stories: things are made, looked at, changed and removed, in any order that the description's links allow."""
+    project = standing.token("demo")[1]
+    document = copy.deepcopy(description())
+    for verbs in document["paths"].values():
+        for operation in verbs.values():
+            operation["parameters"][0]["schema"] = {"type": "string", "enum": [project]}
+            _with_examples(operation, alone=True)
+    schema = schemathesis.openapi.from_dict(document)
+    schema.config.generation.update(modes=[schemathesis.GenerationMode.POSITIVE])
+    asked: set[tuple[str, int]] = set()
+    headers = {"X-Auth-Token": standing.token("demo")[0], "Accept": "application/json"}
+
+    class Story(schema.as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            return {"base_url": standing.endpoint, "headers": headers, "allow_redirects": False, "timeout": 30}
+
+        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
+            asked.add((f"{case.method} {case.path}", response.status_code))
+            case.validate_response(response, checks=CHECKS)
+
+    Story.run(
+        settings=settings(
+            max_examples=STORIES,
+            stateful_step_count=12,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+    )
+    made = {path for path, status in asked if path.startswith("POST") and status in (200, 201)}
+    deep = {path for path, status in asked if "_id}/" in path.split("{tenant_id}")[1] and status < 300}
+    assert {"POST /v1/{tenant_id}/stacks", "POST /v1/{tenant_id}/software_configs"} <= made, sorted(asked)
+    assert len(deep) >= 3, sorted(asked)
 
 
 def test_every_route_is_described() -> None:
@@ -92,7 +150,7 @@ def test_whatever_is_allowed_is_answered_as_described(standing: Stand, described
     headers = {"X-Auth-Token": standing.token("demo")[0], "Accept": "application/json"}
 
     @settings(
-        max_examples=5,
+        max_examples=EXAMPLES,
         deadline=None,
         database=None,
         derandomize=True,

@@ -17,7 +17,7 @@ from kamado import __version__
 from kamado.api import answers, events, plans, resources, schemas, service, snapshots, software, stacks, types
 from kamado.api.call import Handler
 from kamado.api.errors import EXPLANATIONS
-from kamado.api.routes import ROUTES, Route
+from kamado.api.routes import CONFIG, DEPLOYMENT, ROUTES, SNAPSHOT, STACK, Route
 from kamado.api.schemas import Body, JsonSchema
 
 FLAG: JsonSchema = {"type": "boolean"}
@@ -64,7 +64,9 @@ _EVENTS: dict[str, JsonSchema] = {
 
 DESCRIBED: Mapping[Handler, Described] = {
     stacks.validate_template: Described(
-        answers.MAP, schemas.VALIDATE, {"show_nested": FLAG, "ignore_errors": {"type": "string", "enum": ["99001"]}}
+        answers.VALIDATED,
+        schemas.VALIDATE,
+        {"show_nested": FLAG, "ignore_errors": {"type": "string", "enum": ["99001"]}},
     ),
     stacks.list_stacks: Described(answers.STACKS, query=_STACKS),
     stacks.detail_stacks: Described(answers.STACKS),
@@ -78,13 +80,13 @@ DESCRIBED: Mapping[Handler, Described] = {
     stacks.delete_stack: Described(query={"retain": WORD, "force": FLAG, "plan": WORD}),
     stacks.preview_update: Described(answers.CHANGES, schemas.UPDATE, {"show_nested": FLAG}),
     stacks.preview_update_patch: Described(answers.CHANGES, schemas.PATCH, {"show_nested": FLAG}),
-    stacks.get_template: Described(answers.MAP),
-    stacks.get_environment: Described(answers.MAP),
-    stacks.get_files: Described({"type": "object", "additionalProperties": answers.TEXT}),
+    stacks.get_template: Described(answers.TEMPLATE),
+    stacks.get_environment: Described(answers.ENVIRONMENT),
+    stacks.get_files: Described(answers.FILES),
     stacks.list_outputs: Described(answers.OUTPUTS),
     stacks.get_output: Described(answers.ONE_OUTPUT),
-    stacks.export_stack: Described(answers.MAP),
-    stacks.abandon_stack: Described(answers.MAP),
+    stacks.export_stack: Described(answers.EXPORT),
+    stacks.abandon_stack: Described(answers.EXPORT),
     stacks.act_on_stack: Described(answers.NOTHING, schemas.ACTION),
     plans.plan_create: Described(answers.PLAN, schemas.CREATE),
     plans.plan_change: Described(answers.PLAN, schemas.PLANNED),
@@ -107,7 +109,7 @@ DESCRIBED: Mapping[Handler, Described] = {
     ),
     types.get_type: Described(answers.TYPE),
     types.generate_template: Described(
-        answers.MAP, query={"template_type": {"type": "string", "enum": ["cfn", "hot"]}}
+        answers.TEMPLATE, query={"template_type": {"type": "string", "enum": ["cfn", "hot"]}}
     ),
     types.list_versions: Described(answers.VERSIONS),
     types.list_functions: Described(answers.FUNCTIONS, query={"with_condition_func": FLAG}),
@@ -124,6 +126,21 @@ DESCRIBED: Mapping[Handler, Described] = {
     software.update_deployment: Described(answers.DEPLOYMENT, schemas.DEPLOYMENT_CHANGE),
     software.delete_deployment: Described(),
 }
+
+_LEADS: Mapping[Handler, tuple[str, Mapping[str, str]]] = {
+    stacks.create_stack: (STACK, {"stack_name": "$request.body#/stack_name", "stack_id": "$response.body#/stack/id"}),
+    snapshots.create_snapshot: (
+        SNAPSHOT,
+        {
+            "stack_name": "$request.path.stack_name",
+            "stack_id": "$request.path.stack_id",
+            "snapshot_id": "$response.body#/id",
+        },
+    ),
+    software.create_config: (CONFIG, {"config_id": "$response.body#/software_config/id"}),
+    software.create_deployment: (DEPLOYMENT, {"deployment_id": "$response.body#/software_deployment/id"}),
+}
+"""Where what was made is found: the path, and what of the answer stands in it. Everything below that path is linked."""
 
 _REFUSALS = (400, 403, 404, 405, 406, 409, 412, 415, 503)
 
@@ -142,7 +159,7 @@ def description() -> dict[str, Any]:
         "info": {"title": "Kamado: OpenStack Orchestration, version 1", "version": __version__},
         "paths": paths,
         "components": {
-            "schemas": {"Fault": answers.FAULT, "Unauthenticated": answers.UNAUTHENTICATED, "Page": answers.PAGE},
+            "schemas": answers.COMPONENTS,
             "securitySchemes": {"token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"}},
         },
         "security": [{"token": []}],
@@ -156,16 +173,31 @@ def _operation(route: Route) -> dict[str, Any]:
     ]
     parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in said.query.items()]
     operation: dict[str, Any] = {
-        "operationId": f"{route.handler.__name__}_{route.verb.lower()}_{len(route.path)}",
+        "operationId": _operation_id(route),
         "summary": (route.handler.__doc__ or "").splitlines()[0],
         "parameters": parameters,
-        "responses": {str(route.success): _answer(route.success, said.gives), **_refusals()},
+        "responses": {str(route.success): _answer(route.success, said.gives) | _links(route), **_refusals()},
         "x-policy": list(route.rules),
     }
     if said.body is not None:
         content = {"application/json": {"schema": said.body.schema}}
         operation["requestBody"] = {"required": said.needs_body, "content": content}
     return operation
+
+
+def _operation_id(route: Route) -> str:
+    return f"{route.handler.__name__}_{route.verb.lower()}_{len(route.path)}"
+
+
+def _links(route: Route) -> dict[str, Any]:
+    """What can be asked about the thing that a request has made."""
+    start, values = _LEADS.get(route.handler, ("", {}))
+    followed = [other for other in ROUTES if start and other.path.startswith(start)]
+    parameters = {"tenant_id": "$request.path.tenant_id", **values}
+    links = {
+        _operation_id(other): {"operationId": _operation_id(other), "parameters": parameters} for other in followed
+    }
+    return {"links": links} if links else {}
 
 
 def _answer(status: int, schema: JsonSchema | None) -> dict[str, Any]:

@@ -73,12 +73,26 @@ WHOLE: JsonSchema = {"type": ["integer", "string", "null"], "description": "A wh
 TEMPLATE: JsonSchema = {
     "type": ["string", "object", "null"],
     "description": "HOT or CFN: text in YAML or JSON, or a map.",
+    "examples": [
+        {
+            "heat_template_version": "2018-08-31",
+            "parameters": {"word": {"type": "string", "default": "hello"}},
+            "resources": {"r": {"type": "OS::Heat::TestResource", "properties": {"value": {"get_param": "word"}}}},
+            "outputs": {"o": {"value": {"get_attr": ["r", "output"]}}},
+        },
+        "heat_template_version: 2018-08-31\nparameters: {word: {type: string, default: salt}}\n"
+        "resources: {r: {type: OS::Heat::RandomString, properties: {salt: {get_param: word}}}}\n",
+    ],
 }
 
 _STACK: dict[str, JsonSchema] = {
     "template": TEMPLATE,
     "template_url": {**text(), "description": "Fetched by the server, from hosts that it allows."},
-    "environment": {"type": ["string", "object", "null"]},
+    "environment": {
+        "type": ["string", "object", "null"],
+        "description": "Text in YAML or JSON, or a map.",
+        "examples": [{"parameters": {"word": "bye"}}, "parameter_defaults: {word: bye}"],
+    },
     "environment_files": {
         "type": ["array", "null"],
         "items": {"type": "string"},
@@ -86,7 +100,7 @@ _STACK: dict[str, JsonSchema] = {
     },
     "files": {"type": ["object", "null"], "additionalProperties": {"type": "string"}},
     "files_container": {**text(), "description": "A container of the object store whose objects are files."},
-    "parameters": MAP,
+    "parameters": {**MAP, "examples": [{"word": "there"}]},
     "timeout_mins": WHOLE,
     "disable_rollback": TRUTH,
     "tags": {**text(), "description": "Comma separated, each at most 80 characters."},
