@@ -33,7 +33,7 @@ from kamado.plugin.context import Ports
 from kamado.plugin.errors import NoActionRequired
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
-from kamado.store.resources import Resources
+from kamado.store.resources import Resources, in_use
 from kamado.template.environment import HOOKS
 
 _LOG = logging.getLogger(__name__)
