@@ -44,8 +44,8 @@ format: $(VENV)/.test-installed ## Put the code into its canonical shape
 fuzz: $(VENV)/.test-installed ## Feed the parser changed templates for a while (ARGS="--seconds 1800")
 	$(BIN)/python -m tests.template.fuzz $(ARGS)
 
-bench: $(VENV)/.test-installed ## Measure the budgets of docs/performance.md on this machine
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(VENV)/.test-installed ## Measure the budgets on this machine, on SQLite and on PostgreSQL with two engines (ARGS=--write: into the docs)
+	$(BIN)/python -m benchmarks --both $(ARGS)
 
 test-real: $(VENV)/.test-installed ## Run the walk-through and the three-tier stack against a real OpenStack
 	tests/real/run $(ARGS)
@@ -57,7 +57,7 @@ chaos: $(VENV)/.test-installed ## Kill every scenario at each of its points, liv
 	$(BIN)/python -m tests.simulation $(ARGS)
 
 test-cluster: $(VENV)/.test-installed ## Several APIs and engines over PostgreSQL, MariaDB and RabbitMQ, killed, paused, cut off
-	$(BIN)/python -m pytest -m cluster -n 2 tests/cluster $(ARGS)
+	$(BIN)/python -m pytest -m "cluster or servers" -n 2 tests/cluster $(ARGS)
 
 clean: ## Remove the environment and every cache
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis src/*.egg-info

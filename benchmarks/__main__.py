@@ -6,141 +6,93 @@ import argparse
 import json
 import os
 import platform
-import statistics
+import re
+import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
-from sqlalchemy import make_url
+from tests.brokers import BROKER
 from tests.cluster.cluster import Cluster
+from tests.databases import Servers
 from tests.kamado_process import KamadoProcess
 
-from benchmarks import template, workloads
+from benchmarks import budgets, template, workloads
 from benchmarks.client import Heat
 from benchmarks.measure import Result, Server, rate, timed
 
 STANDARD = [
     "template",
     "start",
+    "idle",
     "flat-1000",
-    "group-1000",
+    "flat-100",
     "chain-300",
     "stacks-200",
+    "group-1000",
     "nested-1000",
+    "servers-200",
     "reads",
-    "idle",
     "flat-10000",
 ]
+_ONE_PROCESS = ("template", "start", "idle", "reads")
 LIMITS = """[DEFAULT]
 max_resources_per_stack = -1
 max_template_size = 33554432
 max_json_body_size = 33554432
 max_stacks_per_tenant = -1
+[kamado]
+api_metrics = true
 """
-
-Run = Mapping[str, Result]
-"""One run's results by the name of the measurement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """One line of design §9 or of the issues: words, unit, what it may be at most, and how the figure comes out of a run."""
-
-    words: str
-    unit: str
-    most: float
-    figure: Callable[[Run], float | None]
-
-
-def _seconds(name: str, factor: float = 1.0) -> Callable[[Run], float | None]:
-    return lambda run: run[name].seconds * factor if name in run and not run[name].error else None
-
-
-def _milliseconds(name: str) -> Callable[[Run], float | None]:
-    return _seconds(name, 1000)
-
-
-def _memory(name: str) -> Callable[[Run], float | None]:
-    return lambda run: run[name].rss_mib if name in run else None
-
-
-def _growth(run: Run) -> float | None:
-    """Cost of one resource of 10,000, measured in that of one of 1,000."""
-    small, huge = run.get("flat-1000:create"), run.get("flat-10000:create")
-    return None if small is None or huge is None else (huge.seconds / huge.n) / (small.seconds / small.n)
-
-
-BUDGETS = (
-    Budget("create 1,000 independent local resources, POST to COMPLETE", "s", 1.0, _seconds("flat-1000:create")),
-    Budget("no-op update of the same", "s", 0.3, _seconds("flat-1000:update-noop")),
-    Budget("in-place update of all of them", "s", 1.0, _seconds("flat-1000:update")),
-    Budget("delete of the same", "s", 1.0, _seconds("flat-1000:delete")),
-    Budget("create 10,000 of them", "s", 10.0, _seconds("flat-10000:create")),
-    Budget("resident memory after that, of all processes together", "MiB", 600.0, _memory("flat-10000:create")),
-    Budget("cost of a resource of 10,000 over that of one of 1,000", "×", 1.5, _growth),
-    Budget("plan of a no-op update of the 10,000, as a request", "s", 1.0, _seconds("flat-10000:plan-noop")),
-    Budget("1,000-member ResourceGroup", "s", 2.0, _seconds("group-1000:create")),
-    Budget("1,000 nested stacks of one resource", "s", 4.0, _seconds("nested-1000:create")),
-    Budget("300-long chain of get_attr", "s", 0.5, _seconds("chain-300:create")),
-    Budget("200 small stacks made by 8 clients", "s", 2.0, _seconds("stacks-200:create")),
-    Budget(
-        "GET /stacks page of 200, p95 with 8 clients",
-        "ms",
-        40.0,
-        lambda run: run["reads:list-200"].more.get("p95_ms") if "reads:list-200" in run else None,
-    ),
-    Budget("parse and validate a 500-resource template (object)", "ms", 50.0, _milliseconds("template-500:object")),
-    Budget("the same as YAML", "ms", 50.0, _milliseconds("template-500:yaml")),
-    Budget("parse and validate a 5,000-resource template (object)", "ms", 600.0, _milliseconds("template-5000:object")),
-    Budget("the same as YAML", "ms", 600.0, _milliseconds("template-5000:yaml")),
-    Budget("resolve the properties of one resource of 5", "µs", 50.0, _milliseconds("template-5:resolve")),
-    Budget("resolve the properties of one resource of 5,000", "µs", 50.0, _milliseconds("template-5000:resolve")),
-    Budget("import of `kamado.template`", "ms", 150.0, _milliseconds("template:import")),
-    Budget("start-up of `kamado up` to the first answered request", "s", 2.0, _seconds("start")),
-    Budget("idle resident memory, everything in one process", "MiB", 180.0, _memory("idle")),
-)
 
 
 def main() -> None:
     args = _arguments()
-    runs: list[list[Result]] = []
+    runs: dict[str, list[list[Result]]] = {"alone": [], "several": []}
     for number in range(args.runs):
         print(f"run {number + 1} of {args.runs}", flush=True)
-        runs.append(_run(args))
+        if not args.both:
+            runs["several" if args.engines else "alone"].append(_run(args))
+            continue
+        runs["alone"].append(_run(args))
+        runs["several"].append(_with_postgresql(args))
     document = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "database": make_url(args.database).get_backend_name() if args.database else "sqlite",
-        "engines": args.engines or "in one process with the API",
-        "command": "python -m benchmarks " + " ".join(args.workloads),
-        "runs": [[result.as_json() for result in run] for run in runs],
+        "command": "python -m benchmarks " + " ".join(sys.argv[1:]),
+        **{name: [[result.as_json() for result in run] for run in found] for name, found in runs.items()},
     }
     if args.out:
         args.out.write_text(json.dumps(document, indent=1) + "\n")
-    print()
-    print(table(runs))
-    if any(result.error for run in runs for result in run):
+    alone, several = ([{one.name: one for one in run} for run in found] for found in runs.values())
+    said = f"Measured {document['at'][:10]} on {document['machine']}, by `make bench`."
+    for page, lines in budgets.PAGES.items():
+        text = f"{budgets.table(alone, several, lines)}\n\n{said}"
+        print(f"\n{page.name}:\n\n{text}")
+        if args.write:
+            budgets.write(page, text)
+    if any(result.error for found in runs.values() for run in found for result in run):
         raise SystemExit(1)
 
 
-def table(runs: list[list[Result]]) -> str:
-    """The budgets with the median of all runs, as Markdown."""
-    lines = ["| work | budget | measured (median) |", "| --- | ---: | ---: |"]
-    by_name = [{result.name: result for result in run} for run in runs]
-    for budget in BUDGETS:
-        found = [value for run in by_name if (value := budget.figure(run)) is not None]
-        if found:
-            median = statistics.median(found)
-            missed = " (missed)" if median > budget.most else ""
-            lines.append(f"| {budget.words} | {budget.most:g} {budget.unit} | {median:.3g} {budget.unit}{missed} |")
-    return "\n".join(lines)
+def _with_postgresql(args: argparse.Namespace) -> list[Result]:
+    """The same workloads on a database of its own, with two engines and RabbitMQ; what is about one process is left out."""
+    with tempfile.TemporaryDirectory(prefix="kamado-bench-") as folder:
+        servers = Servers(Path(folder))
+        try:
+            names = [name for name in args.workloads if name not in _ONE_PROCESS]
+            more = {"database": servers.make("postgresql"), "engines": 2, "bus": BROKER, "workloads": names}
+            return _run(argparse.Namespace(**{**vars(args), **more}))
+        finally:
+            servers.drop()
 
 
 def machine() -> str:
@@ -159,8 +111,14 @@ def _arguments() -> argparse.Namespace:
         "workloads",
         nargs="*",
         default=STANDARD,
-        help=f"default: {' '.join(STANDARD)}; also wide-N, networks-N, nested-N; `template` alone needs no server",
+        help=f"default: {' '.join(STANDARD)}; also wide-N, networks-N; `template` alone needs no server",
     )
+    parser.add_argument(
+        "--both",
+        action="store_true",
+        help="also on PostgreSQL with two engines and RabbitMQ, those of the tests (make bench)",
+    )
+    parser.add_argument("--write", action="store_true", help="write the tables into README.md and docs/performance.md")
     parser.add_argument("--runs", type=int, default=1, help="repeat everything so often; medians are shown")
     parser.add_argument("--database", help="SQLAlchemy URL for the Kamado that is started; default: SQLite")
     parser.add_argument(
@@ -203,6 +161,8 @@ def _measure(args: argparse.Namespace, heat: Heat, server: Server, note: Callabl
         shape, _, size = workload.rpartition("-")
         if workload == "reads":
             _reads(heat, server, tag, note)
+        elif shape == "servers":
+            _servers(heat, server, tag, int(size), note)
         elif workload in ("start", "idle", "template"):
             continue
         else:
@@ -217,14 +177,32 @@ def _measure(args: argparse.Namespace, heat: Heat, server: Server, note: Callabl
 
 
 def _reads(heat: Heat, server: Server, tag: str, note: Callable[[Result], None]) -> None:
-    prefix = f"reads{tag}"
+    prefix, big = f"reads{tag}", f"big{tag}"
     steps = dict(workloads.many(heat, prefix, 200))
     steps["create"]()
     one = next(s for s in heat.call("GET", "/stacks")["stacks"] if s["stack_name"].startswith(prefix))
     where = f"/stacks/{one['stack_name']}/{one['id']}"
-    for name, path in (("list-200", "/stacks?limit=200"), ("show", where), ("resources", f"{where}/resources")):
+    stack_id = heat.create(big, workloads.flat(500))
+    heat.wait(big, stack_id, "CREATE")
+    resources = f"/stacks/{big}/{stack_id}/resources"
+    for name, path in (("list-200", "/stacks?limit=200"), ("show", where), ("resources-500", resources)):
         note(rate(f"reads:{name}", heat, path, 8, 5.0, server))
+    with workloads.always_making(heat, f"busy{tag}", 1000):
+        note(rate("reads:beside-1000", heat, where, 8, 5.0, server))
+    heat.delete(big, stack_id)
+    heat.wait(big, stack_id, "DELETE")
     steps["delete"]()
+
+
+def _servers(heat: Heat, server: Server, tag: str, count: int, note: Callable[[Result], None]) -> None:
+    """How many calls it takes to create servers that take a while; the time is the cloud's."""
+    server.build(10.0)
+    steps = dict(workloads.life(heat, f"servers-{tag}", "servers", count, plans=False))
+    before = server.calls()
+    made = timed(f"servers-{count}:create", count, server, steps["create"])
+    note(replace(made, more={"each": round((server.calls() - before) / count, 2)}))
+    server.build(0.0)
+    note(timed(f"servers-{count}:delete", count, server, steps["delete"]))
 
 
 @contextmanager
@@ -241,7 +219,7 @@ def _own(args: argparse.Namespace, note: Callable[[Result], None]) -> Iterator[t
         heat.call("GET", "/stacks")
         if "start" in args.workloads:
             note(Result("start", 1, round(time.monotonic() - at, 3)))
-        server = Server(process.pid)
+        server = Server(process.pid, calls=lambda: _compute_calls(heat), build=partial(_build, process.auth_url))
         if "idle" in args.workloads:
             time.sleep(2)
             note(timed("idle", 1, server, lambda: time.sleep(3)))
@@ -263,15 +241,35 @@ def _several(args: argparse.Namespace) -> Iterator[tuple[Heat, Server]]:
                 cluster.engine()
             heat = Heat(site.url, site.keystone.get_token(), args.poll)
             heat.call("GET", "/stacks")
-            yield heat, Server(*cluster.pids())
+
+            def calls() -> int:
+                return sum(service == "compute" for service, _, _ in cluster.cloud.log)
+
+            def build(seconds: float) -> None:
+                cluster.cloud.faults.build("compute.servers", seconds=seconds)
+
+            yield heat, Server(*cluster.pids(), calls=calls, build=build)
 
 
-def _keystone(auth_url: str) -> session.Session:
+def _compute_calls(heat: Heat) -> int:
+    """Calls to Nova so far, as the process itself counts them."""
+    found = re.findall(rb'^kamado_cloud_calls_total\{service="compute".*\} (\S+)$', heat.metrics(), re.MULTILINE)
+    return int(sum(map(float, found)))
+
+
+def _build(auth_url: str, seconds: float) -> None:
+    """How long servers of the local cloud take from now on."""
+    admin = _keystone(auth_url, "admin")
+    body = {"build": {"table": "compute.servers", "seconds": seconds}}
+    admin.post(auth_url.removesuffix("/v3") + "/_local/builds", json=body)
+
+
+def _keystone(auth_url: str, name: str = "demo") -> session.Session:
     auth = v3.Password(
         auth_url,
-        username="demo",
-        password="demo",
-        project_name="demo",
+        username=name,
+        password=name,
+        project_name=name,
         user_domain_id="default",
         project_domain_id="default",
     )

@@ -22,8 +22,11 @@ class Http:
         self._token = token
         self._local = threading.local()
 
-    def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
-        """One request: status and body. A connection that the server has closed meanwhile is made anew, once."""
+    def __call__(self, method: str, path: str, body: Any = None, whole: bool = False) -> tuple[int, bytes]:
+        """One request: status and body. ``whole``: the path is not below the base's.
+
+        A connection that the server has closed meanwhile is made anew, once.
+        """
         data = None if body is None else json.dumps(body).encode()
         headers = {"X-Auth-Token": self._token, "Accept": "application/json", "Content-Type": "application/json"}
         for last in (False, True):
@@ -32,7 +35,7 @@ class Http:
                 connection = http.client.HTTPConnection(self._url.hostname or "", self._url.port, timeout=120)
                 self._local.connection = connection
             try:
-                connection.request(method, self._url.path.rstrip("/") + path, data, headers)
+                connection.request(method, path if whole else self._url.path.rstrip("/") + path, data, headers)
                 answer = connection.getresponse()
                 text = answer.read()
                 if answer.will_close:
@@ -59,6 +62,10 @@ class Heat:
         if status not in ok:
             raise Failed(f"{method} {path.split('?')[0][:80]} -> {status} {text[:300].decode('utf8', 'replace')}")
         return json.loads(text) if text[:1] in (b"{", b"[") else None
+
+    def metrics(self) -> bytes:
+        """The process's numbers, where its API shows them."""
+        return self.http("GET", "/metrics", whole=True)[1]
 
     def create(self, name: str, template: Any, files: dict[str, str] | None = None) -> str:
         """POST a stack; its id."""

@@ -34,10 +34,17 @@ class Result:
 
 
 class Server:
-    """The processes that are measured, if they are known."""
+    """The processes that are measured, if they are known.
 
-    def __init__(self, *pids: int) -> None:
+    ``calls``: how often they have called Nova; ``build``: sets the seconds that servers take, where the cloud is the local one.
+    """
+
+    def __init__(
+        self, *pids: int, calls: Callable[[], int] = lambda: 0, build: Callable[[float], None] = lambda _: None
+    ) -> None:
         self.pids = pids
+        self.calls = calls
+        self.build = build
 
     def cpu(self) -> float | None:
         """CPU seconds that they have used."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from benchmarks.client import Failed, Heat
@@ -78,6 +79,12 @@ def nested(count: int, word: str = "a") -> Template:
     return _hot({f"c{i}": {"type": "child.yaml", "properties": {"value": word}} for i in range(count)})
 
 
+def servers(count: int, word: str = "a") -> Template:
+    """``count`` servers without a network."""
+    properties = {"image": "cirros", "flavor": "m1.nano", "networks": [{"allocate_network": "none"}], "name": word}
+    return _hot({f"s{i}": {"type": "OS::Nova::Server", "properties": properties} for i in range(count)})
+
+
 SHAPES: dict[str, Callable[..., Template]] = {
     "flat": flat,
     "flat-random": lambda count, word="a": flat(count, word, "OS::Heat::RandomString"),
@@ -86,6 +93,7 @@ SHAPES: dict[str, Callable[..., Template]] = {
     "networks": networks,
     "group": group,
     "nested": nested,
+    "servers": servers,
 }
 FILES: dict[str, dict[str, str]] = {"nested": {"child.yaml": json.dumps(CHILD)}}
 
@@ -145,6 +153,27 @@ def many(heat: Heat, prefix: str, count: int, clients: int = 8) -> Iterable[tupl
 
     yield "create", create
     yield "delete", delete
+
+
+@contextmanager
+def always_making(heat: Heat, prefix: str, count: int) -> Iterator[None]:
+    """Meanwhile stacks of ``count`` resources are made, one after the other, and removed."""
+    over = threading.Event()
+
+    def run() -> None:
+        number = 0
+        while not over.is_set():
+            number += 1
+            for _, step in list(life(heat, f"{prefix}-{number}", "flat", count, plans=False)):
+                step()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def in_threads(count: int, items: list[Any], work: Callable[[Any], Any]) -> None:

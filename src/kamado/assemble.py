@@ -42,6 +42,7 @@ from kamado.plugin.registry import Registry
 from kamado.processes import EngineThread, WebServer
 from kamado.settings import Settings, SettingsError
 from kamado.store import Journal, Store
+from kamado.store.retry import JOURNAL
 from kamado.telemetry.metrics import CONTENT_TYPE, Metrics, Server
 from kamado.telemetry.traces import Traces, watched, with_metrics
 from kamado.telemetry.watchers import CallWatchers, Watchers
@@ -95,6 +96,16 @@ class Clouds:
 def store(settings: Settings) -> Store:
     """The store of the configured database, its schema brought up to this release."""
     return Store.open(settings.store.url, settings.store.key)
+
+
+def _patient(settings: Settings, store: Store) -> Store:
+    """The database as an engine sees it: a fail-over is waited for as long as the journal does.
+
+    For whoever gave up after seconds would make a resource fail for the database's sake. SQLite has no wire: it is the same there.
+    """
+    if store.dialect == "sqlite":
+        return store
+    return Store(settings.store.url, settings.store.key, patience=JOURNAL)
 
 
 def local_cloud(host: str, identity_port: int, api_port: int, cfn_port: int, keep_path: Path | None) -> LocalCloud:
@@ -166,6 +177,7 @@ class Parts:
         self.settings = settings
         self.random = Random()
         self._swept_at = 0.0
+        self._patient: Store | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -231,8 +243,9 @@ class Parts:
     def engine(self) -> Engine:
         """An engine, not yet running."""
         settings = self.settings.engine
+        store = self._patient = _patient(self.settings, self.store)
         ports = EnginePorts(
-            store=self.store,
+            store=store,
             journal=self.journal,
             clock=SystemClock(),
             calls=ThreadCalls(settings.worker_threads, "handler", settings.calls_per_project),
@@ -240,14 +253,15 @@ class Parts:
             registry=self.registry,
             random=self.random,
             watch=self.watchers,
-            cloud=partial(owners_cloud, self.store, self.clouds),
-            users=partial(users_of, self.store, self.clouds),
-            software=partial(software_of, self.store, self.clouds, self.settings),
+            cloud=partial(owners_cloud, store, self.clouds),
+            users=partial(users_of, store, self.clouds),
+            software=partial(software_of, store, self.clouds, self.settings),
             on_deleted=self._clean_up,
             tidy=self._sweep_credentials,
             tell=self.bus.tell if self.bus else nobody_else,
         )
-        engine = Engine(ports, settings, loader=self.loader)
+        shared = self.loader if store is self.store else None
+        engine = Engine(ports, settings, loader=shared)
         if self.bus:
             self.bus.listen(engine.hear)
         return engine
@@ -307,8 +321,9 @@ class Parts:
             self.journal.close()
         if "clouds" in made:
             self.clouds.close()
-        if "store" in made:
-            self.store.close()
+        for store in (self._patient, made.get("store")):
+            if store:
+                store.close()
 
     def _clean_up(self, stack: StackRecord) -> None:
         """When all resources of a root stack are gone: what the stack itself has made in Keystone goes. May be called more than once."""

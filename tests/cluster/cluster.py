@@ -6,90 +6,21 @@ in the middle (SIGSTOP), asked to end.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import time
+import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, make_url, select
+from tests.cluster.processes import Begin, Process, begun_anew
 from tests.databases import KEY, kill_all_others
-from tests.kamado_process import KAMADO, free_ports
+from tests.kamado_process import free_ports
 from tests.scenarios.site import Site, user
+from tests.wire_cutter import WireCutter
 
 from kamado.localcloud.identity.seeding import SERVICE_PASSWORD
 from kamado.localcloud.server import LocalCloud
 from kamado.store import Store, schema
-
-SECONDS = 120.0
-"""For whatever is waited for: long, for the machine may be busy."""
-
-
-class Process:
-    """One `kamado COMMAND`, with what it says in a file."""
-
-    def __init__(self, command: str, config_files: list[Path], log: Path) -> None:
-        self.log = log
-        words: list[str | Path] = [KAMADO]
-        for path in config_files:
-            words += ["--config-file", path]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}
-        with log.open("ab") as file:
-            self._process = subprocess.Popen([*words, command], stdout=file, stderr=file, env=environment)
-
-    def wait_for(self, text: str) -> Self:
-        """Until it has said ``text``."""
-        until(
-            lambda: text in self.said(), lambda: f"{self.log.name} did not say {text!r}:\n{self.said()[-3000:]}", self
-        )
-        return self
-
-    def said(self) -> str:
-        """All that it has said."""
-        return self.log.read_text()
-
-    @property
-    def runs(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """Its process id."""
-        return self._process.pid
-
-    def kill(self) -> None:
-        """End it at once, as a power cut would."""
-        self._process.kill()
-        self._process.wait()
-
-    def pause(self) -> None:
-        """It sleeps in the middle of whatever it does, and knows nothing of it."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """It wakes up and believes that no time has passed."""
-        self._process.send_signal(signal.SIGCONT)
-
-    def ask_to_end(self) -> None:
-        """SIGTERM."""
-        self._process.send_signal(signal.SIGTERM)
-
-    def ended(self) -> int:
-        """Its exit code, once it has ended."""
-        return self._process.wait(SECONDS)
-
-
-def until(what: Callable[[], bool], otherwise: Callable[[], str], process: Process | None = None) -> None:
-    """Wait for something; an AssertionError with words when it does not come, or when ``process`` ends before."""
-    end = time.monotonic() + SECONDS
-    while not what():
-        if time.monotonic() > end or (process is not None and not process.runs and not what()):
-            raise AssertionError(otherwise())
-        time.sleep(0.02)
 
 
 class Cluster:
@@ -101,9 +32,15 @@ class Cluster:
         database_url: str,
         transport_url: str | None = None,
         config_file: Path | None = None,
+        begin: Begin = begun_anew,
+        database_wire: WireCutter | None = None,
         **kamado: object,
     ) -> None:
-        """``kamado``: options of the group of that name; ``config_file``: whatever else."""
+        """``kamado``: options of the group of that name; ``config_file``: whatever else; ``begin``: how processes do.
+
+        ``database_wire``: by which the processes (not this one) reach the database.
+        """
+        self._begin = begin
         self.folder = folder
         self.store = Store.open(database_url, KEY)
         self.api_ports: list[int] = []
@@ -112,7 +49,8 @@ class Cluster:
         self.cloud.start()
         self._first_port = first
         self._config = folder / "kamado.conf"
-        self._config.write_text(self._text(database_url, transport_url, kamado))
+        theirs = _through(database_url, database_wire) if database_wire else database_url
+        self._config.write_text(self._text(theirs, transport_url, kamado))
         self._files = [self._config, *([config_file] if config_file else [])]
         self._processes: list[Process] = []
 
@@ -159,11 +97,16 @@ class Cluster:
 
     def engine(self) -> Process:
         """Starts one more engine."""
-        count = sum(process.log.name.startswith("engine") for process in self._processes)
-        return self._start("engine", self._files, count + 1).wait_for("at work")
+        return self.engines(1)[0]
+
+    def engines(self, count: int) -> list[Process]:
+        """Starts so many more engines."""
+        first = 1 + sum(process.log.name.startswith("engine") for process in self._processes)
+        begun = [self._start("engine", self._files, first + number) for number in range(count)]
+        return [engine.wait_for("at work") for engine in begun]
 
     def _start(self, command: str, config_files: list[Path], number: int) -> Process:
-        process = Process(command, config_files, self.folder / f"{command}{number}.log")
+        process = Process(self._begin, command, config_files, self.folder / f"{command}{number}.log")
         self._processes.append(process)
         return process
 
@@ -193,11 +136,17 @@ class Cluster:
         names = Counter(row["name"] for row in answer.json()["networks"] if row["project_id"] == project)
         return names - Counter(_SEEDED)
 
-    def at_work(self) -> Counter[int]:
-        """Process id of an engine → how many operations it holds; 0 for what waits for somebody to take it over."""
+    def at_work(self, nested: bool = False) -> Counter[int]:
+        """Process id of an engine → how many operations it holds; 0 for what waits for somebody to take it over.
+
+        ``nested``: of those on nested stacks only.
+        """
         operation, engine = schema.operation.c, schema.engine.c
         pids = dict(self._rows(select(engine.id, engine.pid)))
-        return Counter(pids.get(key, 0) for (key,) in self._rows(select(operation.engine_id).where(_RUNS)))
+        statement = select(operation.engine_id).where(_RUNS)
+        if nested:
+            statement = statement.where(operation.parent_id.is_not(None))
+        return Counter(pids.get(key, 0) for (key,) in self._rows(statement))
 
     def finished(self) -> Counter[str]:
         """State → how many operations have ended in it."""
@@ -218,6 +167,16 @@ _SEEDED = ("private", "heat-net")
 """Networks that the local cloud gives a project."""
 
 _RUNS = schema.operation.c.slot == "RUNNING"
+
+
+def _through(url: str, wire: WireCutter) -> str:
+    return make_url(url).set(host="127.0.0.1", port=wire.port).render_as_string(hide_password=False)
+
+
+def nested(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A template of that many nested stacks of one network each, and its files."""
+    resources = {f"c{number}": {"type": "one.yaml"} for number in range(count)}
+    return {"heat_template_version": "2018-08-31", "resources": resources}, {"one.yaml": json.dumps(networks(1))}
 
 
 def networks(count: int, **properties: object) -> dict[str, Any]:

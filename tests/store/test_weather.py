@@ -53,6 +53,38 @@ def test_a_deadlock_is_run_again(store: Store) -> None:
         assert sorted(stack.description) == ["x", "y"]
 
 
+@pytest.mark.servers
+def test_who_falls_asleep_within_a_transaction_holds_nobody_up(database_url: str) -> None:
+    """As a process that is stopped, or cut off, between two statements: what it had locked is free again, and it begins anew."""
+    store = Store(database_url, KEY, idle_seconds=1)
+    row = accept(store, "a").stack_id
+    table = schema.stack
+    asleep, woken = threading.Event(), threading.Event()
+    tries: list[int] = []
+
+    def append(letter: str, connection: Connection) -> None:
+        connection.execute(table.update().where(table.c.id == row).values(description=table.c.description + letter))
+
+    def sleepy(connection: Connection) -> None:
+        append("x", connection)
+        tries.append(len(tries))
+        asleep.set()
+        woken.wait(60)
+        append("y", connection)
+
+    sleeper = threading.Thread(target=store.write, args=(sleepy,))
+    sleeper.start()
+    assert asleep.wait(60)
+    store.write(lambda connection: append("z", connection))
+    woken.set()
+    sleeper.join(60)
+    stack = store.stacks.get(row)
+    store.close()
+    assert stack is not None
+    assert stack.description == "zxy"
+    assert len(tries) == 2
+
+
 @pytest.mark.timeout(60)
 def test_a_lost_answer_to_commit_is_found_out(store: Store) -> None:
     """The wire breaks around COMMIT, in turn before and after the server did it: all is written, and once."""

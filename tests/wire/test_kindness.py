@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from tests.wire.stand import Stand
 
 from kamado.localcloud.server import LocalCloud
@@ -66,3 +67,30 @@ def test_many_things_that_are_built_are_looked_at_by_one_call(world: tuple[Local
     assert stand.ask("DELETE", path).status_code == 204
     assert stand.settled(path, 60)["stack_status"] == "DELETE_COMPLETE"
     assert calls(cloud, "blockstorage")["DELETE"] == MANY
+
+
+def test_an_update_that_looks_at_what_is_there_reads_a_collection_by_lists(world: tuple[LocalCloud, Stand]) -> None:
+    cloud, stand = world
+    net = {"type": "OS::Neutron::Net", "properties": {"admin_state_up": True}}
+    template = {"heat_template_version": "2018-08-31", "resources": {f"n{number}": net for number in range(120)}}
+    answer = stand.ask("POST", "/stacks", {"stack_name": "drifts", "template": template})
+    path = f"/stacks/drifts/{answer.json()['stack']['id']}"
+    assert stand.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
+    rows = {row["resource_name"]: row for row in stand.ask("GET", f"{path}/resources").json()["resources"]}
+    changed, gone = (f"/v2.0/networks/{rows[name]['physical_resource_id']}" for name in ("n7", "n8"))
+    headers = {"X-Auth-Token": stand.token("demo")[0]}
+    down = {"network": {"admin_state_up": False}}
+    assert requests.put(cloud.urls["network"] + changed, json=down, headers=headers, timeout=60).status_code == 200
+    assert requests.delete(cloud.urls["network"] + gone, headers=headers, timeout=60).status_code == 204
+    cloud.log.clear()
+    assert stand.ask("PUT", path, {"template": template, "converge": True}).status_code == 202
+    assert stand.settled(path, 60)["stack_status"] == "UPDATE_COMPLETE"
+    made = Counter(
+        (method, "?" in where or where == "/v2.0/networks") for name, method, where in cloud.log if name == "network"
+    )
+    # Two lists of a hundred ids each at most, a look at what no list showed, and what had to be done.
+    assert made["GET", True] == 2
+    assert made["GET", False] <= 4
+    assert made["PUT", False] == 1
+    assert made["POST", True] == 1
+    assert made.total() <= 9

@@ -14,13 +14,15 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from kamado.engine.effects import DURABLE, ON_DISK, Call, Enter, Fetch, Look, Routine, Sleep, StepFailed
+from kamado.engine.effects import DURABLE, ON_DISK, Ask, Call, Enter, Fetch, Look, Routine, Sleep, StepFailed
+from kamado.engine.gathering import Gathering
 from kamado.engine.ledger import Ledger
 from kamado.engine.ports import EngineSettings, Rows
 from kamado.engine.waiting import FALLBACK_SECONDS, Bell, Bells
 from kamado.model.lifecycle import Action, Phase
 from kamado.model.records import ResourceRecord
 from kamado.plugin import lifecycle
+from kamado.plugin.context import ChildState
 from kamado.plugin.lifecycle import ErrorKind, Outcome, OutcomeKind
 from kamado.plugin.resource import Resource
 
@@ -94,6 +96,7 @@ class Caller:
     settings: EngineSettings
     rows: Rows
     random: Random
+    children: Gathering[ChildState]
     bells: Bells = field(default_factory=Bells)
     owner: str = ""
     """Whose cloud it is: things of one owner may be looked at by one call."""
@@ -213,7 +216,7 @@ class Caller:
             while True:
                 if not fresh:
                     bell.clear()
-                    yield from self.patiently(resource, resource.refresh)
+                    resource.saw((yield Ask(self.children, stack_id)))
                     before = copy.deepcopy(token)
                     try:
                         if (yield Call(partial(lifecycle.poll, resource, action, token))):

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from kamado.engine import events
+from kamado.engine.gathering import child_states
 from kamado.engine.ledger import Ledger
 from kamado.engine.ports import EngineSettings, StorePort
 from kamado.engine.scope import RowScope, reference_of
@@ -109,15 +110,7 @@ class ChildReader:
 
     def state(self, stack_id: str) -> ChildState | None:
         """See `kamado.plugin.context.Children`."""
-        stack = self._store.stacks.get(stack_id, True)
-        if stack is None:
-            return None
-        working = True
-        if stack.status is Status.IN_PROGRESS and not self._store.operations.live(stack_id):
-            # It may have ended between the two looks, and another one may have begun since.
-            before, stack = stack, self._store.stacks.get(stack_id, True) or stack
-            working = stack.status is not Status.IN_PROGRESS or stack.operation_id != before.operation_id
-        return ChildState(stack.action, stack.status, stack.reason, working, stack.deleted_at is not None)
+        return child_states(self._store, (stack_id,)).get(stack_id)
 
     def outputs(self, stack_id: str) -> Mapping[str, Any]:
         """See `kamado.plugin.context.Children`."""
@@ -262,25 +255,26 @@ class ChildStacks(ChildReader):
 
     def start(self, stack_id: str, action: Action) -> str:
         """See `kamado.plugin.context.Children`."""
-        stack = self._store.stacks.get(stack_id, True)
-        target = self._parent.operation.target if stack is None else stack.target
-        return self._begin(stack_id, action, target, {}, handed_down(self._parent.operation.options, self._row.name))
+        options = handed_down(self._parent.operation.options, self._row.name)
+        return self._begin(stack_id, action, None, {}, options)
 
     def _begin(
         self,
         stack_id: str,
         action: Action,
-        target: Target,
+        target: Target | None,
         values: Mapping[str, Any],
         options: Mapping[str, Any] | None = None,
     ) -> str:
+        """``target``: None for the child's own."""
         now = self._parent.now()
-        operation = replace(self._operation(stack_id, action, target, now), options=options or {})
+        written = target or self._parent.operation.target
+        operation = replace(self._operation(stack_id, action, written, now), options=options or {})
         reason = events.started(action)
         state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
         about = replace(self._parent.stack, id=stack_id, name=self._row.physical_name or self._row.name)
         event = events.stack_event(about, action, Status.IN_PROGRESS, reason, now)
-        self._parent.ledger.note(StartOperation(operation, state, event))
+        self._parent.ledger.note(StartOperation(operation, state, event, as_it_is=target is None))
         return operation.id
 
     def _operation(self, stack_id: str, action: Action, target: Target, now: datetime) -> OperationRecord:

@@ -17,7 +17,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import Any
 
-from kamado.engine.effects import Call, Durable, Effect, Enter, Fetch, Look, Routine, Sleep
+from kamado.engine.effects import Ask, Call, Durable, Effect, Enter, Fetch, Look, Routine, Sleep
 from kamado.engine.ledger import Ledger
 from kamado.engine.looks import together
 from kamado.engine.plan import Plan, Step
@@ -208,6 +208,8 @@ class Driver:
                 result = await self._ports[1].run(effect.function)
             elif isinstance(effect, Look):
                 result = await effect.board.look(effect.key, effect.thing, effect.list_them, self._ports)
+            elif isinstance(effect, Ask):
+                result = await effect.among.get(effect.key)
             elif isinstance(effect, Sleep):
                 await self._sleep(effect)
             elif isinstance(effect, Durable) and (effect.always or not local):
@@ -215,7 +217,7 @@ class Driver:
         except LeaseLost as error:
             raise NotWritten(str(error)) from error
         except Exception as error:
-            if not isinstance(effect, Call | Fetch | Look):
+            if not isinstance(effect, Call | Fetch | Look | Ask):
                 raise
             return _advance(partial(routine.throw, error))
         return _advance(partial(routine.send, result))

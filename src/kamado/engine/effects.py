@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from kamado.engine.gathering import Gathering
 from kamado.engine.looks import ListThem, Looks
 from kamado.plugin.lifecycle import Outcome
 
@@ -71,7 +72,15 @@ class Look:
     list_them: ListThem
 
 
-Effect = Enter | Call | Fetch | Look | Sleep | Durable
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Send back what there is of ``key``, read together with what others ask; see `kamado.engine.gathering`."""
+
+    among: Gathering[Any]
+    key: str
+
+
+Effect = Enter | Call | Fetch | Look | Ask | Sleep | Durable
 Routine = Generator[Effect, Any, T]
 
 DURABLE = Durable()

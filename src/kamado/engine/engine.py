@@ -13,6 +13,7 @@ from functools import partial
 
 from kamado.engine.drive import NotWritten
 from kamado.engine.executor import Execution
+from kamado.engine.gathering import Readings
 from kamado.engine.heartbeat import Heartbeat
 from kamado.engine.leases import Leases
 from kamado.engine.ports import EnginePorts, EngineSettings
@@ -49,7 +50,8 @@ class Engine:
         store = ports.store
         loader = loader or TargetLoader(store, ports.registry, settings.region)
         self._waiting = Waiting(self.wake, ports.tell)
-        self._execution = partial(Execution, ports, settings, loader, waiting=self._waiting)
+        readings = Readings(loader, store, ports.store_calls)
+        self._execution = partial(Execution, ports, settings, waiting=self._waiting, readings=readings)
         self._leases = Leases(self.id, store.operations, ports.clock, ports.store_calls, settings)
         self._heartbeat = Heartbeat(self.id, binary, ports, settings.heartbeat_seconds)
         self._tasks: set[asyncio.Task[None]] = set()

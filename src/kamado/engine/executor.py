@@ -20,6 +20,7 @@ from kamado.engine.acting import act
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
+from kamado.engine.gathering import Readings
 from kamado.engine.hold import Hold
 from kamado.engine.ledger import Ledger
 from kamado.engine.making import make
@@ -30,16 +31,20 @@ from kamado.engine.planner.differences import ATTEMPTED
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.removing import remove
 from kamado.engine.run import Family, Run, ids_of
-from kamado.engine.targets import Desired, TargetLoader
+from kamado.engine.targets import Desired
 from kamado.engine.waiting import Bells, Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
 from kamado.model.records import RESIZE, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.template_resource import TemplateResource
+from kamado.store.retry import Trouble, diagnose
 from kamado.template import TemplateInvalid
 
 LOG = logging.getLogger(__name__)
+
+_FEW = 20
+"""Resources of a stack that is planned in less time than a thread takes to begin."""
 
 _DELETING = frozenset({Action.DELETE})
 
@@ -51,17 +56,17 @@ class Execution:
         self,
         ports: EnginePorts,
         settings: EngineSettings,
-        loader: TargetLoader,
         operation: OperationRecord,
-        waiting: Waiting | None = None,
+        waiting: Waiting,
+        readings: Readings,
     ) -> None:
         self.operation = operation
         self.hold = Hold(ports.clock, settings.lease_seconds, operation)
         self._ports = ports
         self._settings = settings
-        self._loader = loader
         self._running: tuple[Driver, Run] | None = None
         self._bells = Bells(waiting)
+        self._readings = readings
         self._stop = operation.stop
         self._timed_out = False
         self._failure = operation.reason if operation.reason.startswith("Resource ") else ""
@@ -108,13 +113,11 @@ class Execution:
 
     async def run(self) -> None:
         """Executes the operation to its end. Raises what kept it from being written (a lost lease, a database that is gone)."""
-        call = self._ports.store_calls.run
-        store = self._ports.store
         operation = self.operation
-        stack = await call(partial(store.stacks.get, operation.stack_id, True))
-        if stack is None:
+        begun = await self._readings.begun.get(operation.stack_id)
+        if begun is None:
             raise LookupError(f"operation {operation.id} has no stack {operation.stack_id}")
-        rows = await call(partial(store.resources.of_stack, stack.id))
+        stack, rows = begun.stack, begun.rows
         ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._bells.waiting.work)
         ledger.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
         moved = ""
@@ -124,7 +127,10 @@ class Execution:
         cancelled = self._stop is Stop.CANCELLED and not _in_flight(operation, rows)
         if not self._leaves and not cancelled:
             try:
-                moved = await call(partial(holding.what_moved, self._ports, operation, stack, rows))
+                if holding.is_held(operation):
+                    moved = await self._ports.store_calls.run(
+                        partial(holding.what_moved, self._ports, operation, stack, rows)
+                    )
                 if not moved:
                     await self._work(stack, rows, ledger)
             except NotWritten:
@@ -132,6 +138,8 @@ class Execution:
             except (TemplateInvalid, UnknownType) as error:
                 self._failure = f"{getattr(error, 'error_type', 'EntityNotFound')}: {error}"
             except Exception as error:
+                if diagnose(error) is not Trouble.FATAL:
+                    raise  # the database is away: that is not the operation's fault
                 LOG.exception("an operation could not be executed", extra={"operation": operation.id})
                 self._failure = f"{type(error).__name__}: {error}"
         if self._lost:
@@ -145,7 +153,13 @@ class Execution:
         """Plans and runs the plan. The first thing that becomes durable is that the plan it was held to has been checked."""
         for change in holding.checked(self.operation):
             ledger.note(change)
-        desired = await self._ports.store_calls.run(partial(self._desired, stack, rows))
+        # Off the loop, for the plan of a huge stack takes longer than others should have to wait; but for a small new one, for which
+        # nothing has to be read, a thread would cost more than the work.
+        off_loop = self._ports.store_calls.run
+        small = not rows and self._readings.loader.at_hand(self.operation.target, _FEW)
+        desired = self._desired(stack, rows) if small else await off_loop(partial(self._desired, stack, rows))
+        if self.operation.action in _DELETING:
+            desired = replace(desired, snapshots=await self._readings.snapshots(stack.id))
         try:
             seen = await observing.look(self._ports, self._settings, self.operation, stack, desired, rows)
         except observing.Unobserved as error:
@@ -153,17 +167,16 @@ class Execution:
             return
         if self._leaves:
             return
-        # Off the loop: the plan of a huge stack takes longer than others should have to wait.
-        plan_ = await self._ports.store_calls.run(partial(plan, self._request(desired, rows, seen)))
-        family = Family(self._loader, self._bells, self._deadline(stack))
+        request = self._request(desired, rows, seen)
+        plan_ = plan(request) if small else await off_loop(partial(plan, request))
+        family = Family(self._bells, self._readings, self._deadline(stack))
         await self._drive(Run(self._ports, self._settings, self.operation, stack, desired, plan_, ledger, family))
 
     def _desired(self, stack: StackRecord, rows: list[ResourceRecord]) -> Desired:
         if self.operation.action in _DELETING:
-            snapshots = self._ports.store.snapshots.of_stack(stack.id)
-            desired = replace(self._loader.nothing(self.operation.target), snapshots=snapshots)
+            desired = self._readings.loader.nothing(self.operation.target)
         else:
-            desired = self._loader.desired(stack, self.operation.target)
+            desired = self._readings.loader.desired(stack, self.operation.target)
         for row in rows:
             try:
                 desired.types.of(row)
@@ -333,8 +346,7 @@ class Execution:
                 )
                 changes.insert(0, closing.filled(operation, data))
             if operation.action is Action.DELETE:
-                kept = await self._ports.store_calls.run(partial(self._ports.store.snapshots.of_stack, stack.id))
-                changes += [RemoveSnapshot(snapshot.id) for snapshot in kept]
+                changes += [RemoveSnapshot(snapshot.id) for snapshot in await self._readings.snapshots(stack.id)]
         for change in changes:
             ledger.note(change)
         await settled(ledger.flush())

@@ -15,6 +15,12 @@ from kamado.model.changes import Change, UpdateOperation
 from kamado.model.records import PLAN, OperationRecord, ResourceRecord, StackRecord
 
 
+def is_held(operation: OperationRecord) -> bool:
+    """Whether the operation is held to a plan, and that is still to be looked at."""
+    held = operation.options.get(PLAN)
+    return held is not None and not held.get("checked")
+
+
 def what_moved(
     ports: EnginePorts, operation: OperationRecord, stack: StackRecord, rows: Sequence[ResourceRecord]
 ) -> str:
@@ -22,8 +28,7 @@ def what_moved(
 
     ``rows``: those of the stack that the plan to be run is made from.
     """
-    held = operation.options.get(PLAN)
-    shown = None if held is None or held.get("checked") else Basis.parse(held["basis"])
+    shown = Basis.parse(operation.options[PLAN]["basis"]) if is_held(operation) else None
     if shown is None:
         return ""
     store = ports.store

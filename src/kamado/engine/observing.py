@@ -1,7 +1,8 @@
 """Looking around before an update is planned: what is not in order in nested stacks, and, when asked to, what is really in the cloud.
 
-Called by the executor, and for plans that are only shown by the orchestrator. Looking changes nothing: one read for each resource that
-touches a cloud. The trap: what could not be looked at must not count as in order, so the update then ends before it has begun.
+Called by the executor, and for plans that are only shown by the orchestrator. Looking changes nothing: one list call for the things of a
+collection, or one read for each. The trap: what could not be looked at must not count as in order, so the update then ends before it
+has begun.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ async def look(
         return Seen(await ports.store_calls.run(partial(ports.store.stacks.unsound, stack.root_id or stack.id)))
     cloud = cache(partial(ports.cloud, stack, operation))
     resources = to_look_at(desired.types, rows, stack, ports.clock.blocking, cloud)
+    await ports.calls.lane(stack.project_id).run(partial(lifecycle.look_together, resources.values()))
     turn = asyncio.Semaphore(settings.concurrent_steps)
     observed = await asyncio.gather(*(_patiently(ports, settings, turn, one) for one in resources.values()))
     return Seen(nested, dict(zip(resources, observed, strict=True)))

@@ -31,6 +31,9 @@ class Stacks(Protocol):
     def get(self, key: str, show_deleted: bool = False) -> StackRecord | None:
         """The stack, or None when it is gone."""
 
+    def several(self, ids: Collection[str]) -> list[StackRecord]:
+        """Those of ``ids`` that there are, deleted ones too."""
+
     def tree(self, root_id: str) -> list[StackRecord]:
         """A root stack and all that is nested in it, parents first."""
 
@@ -97,8 +100,8 @@ class Rows(Protocol):
 class Snapshots(Protocol):
     """Snapshots of stacks; they are made by the journal."""
 
-    def of_stack(self, stack_id: str) -> list[SnapshotRecord]:
-        """All snapshots of a stack."""
+    def of_stacks(self, stack_ids: Collection[str]) -> Mapping[str, list[SnapshotRecord]]:
+        """All snapshots of several stacks, by stack."""
 
     def going(self) -> list[SnapshotRecord]:
         """All that somebody wants removed and that are still there."""
@@ -134,6 +137,9 @@ class Queue(Protocol):
 
     def live(self, stack_id: str) -> list[OperationRecord]:
         """The operations of a stack that have not ended."""
+
+    def at_work(self, stack_ids: Collection[str]) -> Collection[str]:
+        """Those of ``stack_ids`` on which an operation has not ended."""
 
 
 class Engines(Protocol):

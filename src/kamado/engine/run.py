@@ -14,12 +14,13 @@ from typing import Any
 from kamado.engine import events
 from kamado.engine.calling import Caller, LedgerSaver
 from kamado.engine.children import ChildStacks, Parent, child_environment, stack_info
+from kamado.engine.gathering import Readings
 from kamado.engine.ledger import Ledger
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.scope import RowScope
 from kamado.engine.siblings import Siblings
-from kamado.engine.targets import Desired, TargetLoader
+from kamado.engine.targets import Desired
 from kamado.engine.waiting import Bells
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import FORCE, OperationRecord, ResourceRecord, StackRecord
@@ -33,8 +34,8 @@ from kamado.plugin.resource import Resource
 class Family:
     """What nested stacks of a run need: parsed templates, the bells of the engine, and when the operation runs out of time."""
 
-    loader: TargetLoader
     bells: Bells
+    readings: Readings
     deadline: datetime
 
 
@@ -66,13 +67,20 @@ class Run:
         patience = settings.forced_delete_patience if operation.options.get(FORCE) else None
         owner = operation.credential_id or stack.credential_id or stack.project_id
         self.caller = Caller(
-            ledger, settings, ports.store.resources, ports.random, children.bells, owner=owner, patience=patience
+            ledger,
+            settings,
+            ports.store.resources,
+            ports.random,
+            children.readings.children,
+            children.bells,
+            owner=owner,
+            patience=patience,
         )
         self._cloud: Any = None
         timeout = stack.timeout_mins * 60.0 if stack.timeout_mins else settings.stack_action_timeout
         self.info = stack_info(stack, settings.region, timeout)
         parent = Parent(stack, operation, ledger, children.deadline, ports.clock.now)
-        reader = (ports.store, children.loader, ports.clock.blocking, self.cloud)
+        reader = (ports.store, children.readings.loader, ports.clock.blocking, self.cloud)
         self._children_of = partial(ChildStacks, parent, reader=reader, settings=settings)
 
     def now(self) -> datetime:

@@ -68,16 +68,26 @@ class TargetLoader:
         self._of_files: dict[str, str] = {}  # id of a file that is a template → id of its body
         self._lock = Lock()
 
+    def at_hand(self, target: Target, most: int) -> bool:
+        """Whether `desired` has nothing to read and, with at most so many resources, little to do."""
+        found = self._known(target)
+        return found is not None and not found.reads_parent and len(found.resources) <= most
+
     def template(self, target: Target) -> Template:
         """The parsed template of a target. Raises TemplateInvalid."""
+        found = self._known(target)
+        if found is not None:
+            return found
+        files = {name: self._files.get(file_id) for name, file_id in target.files.items()}
+        return self.keep(target, load(self._templates.get(target.template_id), files=files, limits=_ACCEPTED))
+
+    def _known(self, target: Target) -> Template | None:
         key = (target.template_id, tuple(sorted(target.files.items())))
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
-                return found
-        files = {name: self._files.get(file_id) for name, file_id in target.files.items()}
-        return self.keep(target, load(self._templates.get(target.template_id), files=files, limits=_ACCEPTED))
+            return found
 
     def keep(self, target: Target, template: Template) -> Template:
         """Remembers a template that somebody has parsed already."""

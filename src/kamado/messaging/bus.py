@@ -44,6 +44,7 @@ class Bus:
         self._ended: set[str] = set()
         self._outbox: Outbox[None] = Outbox("bus", self._send, 1, _PAUSE)
         self._server: Any = None
+        self._hear: Hear = lambda _work, _ended: None
         self._listening = threading.Event()
 
     def tell(self, ended: Collection[str] = ()) -> None:
@@ -57,6 +58,7 @@ class Bus:
     def listen(self, hear: Hear) -> None:
         """Has ``hear`` called for what other processes tell. Returns at once; the broker may come later."""
         target = self._messaging.Target(topic=TOPIC, server=socket.gethostname())
+        self._hear = hear
         endpoint = _Endpoint(self._name, hear)
         self._server = self._messaging.get_rpc_server(self._transport, target, [endpoint], executor="threading")
         threading.Thread(target=self._start, name="bus-listener", daemon=True).start()
@@ -81,6 +83,7 @@ class Bus:
             LOG.exception("wake-ups of other processes are not heard; the queue is looked at every few seconds")
             return
         self._listening.set()
+        self._hear(True, ())  # what was told while nobody listened yet
 
     def _send(self, _: Sequence[None]) -> None:
         with self._lock:

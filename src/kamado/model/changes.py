@@ -106,6 +106,8 @@ class StartOperation:
     operation: OperationRecord
     values: Mapping[str, Any]
     event: EventRecord
+    as_it_is: bool = False
+    """The operation's target is the nested stack's own, whatever that is then."""
 
 
 @dataclass(frozen=True, slots=True)

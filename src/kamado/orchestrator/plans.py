@@ -185,6 +185,7 @@ class _Look:
         if self._cloud is None or stack is None:
             return {}
         resources = observing.to_look_at(level.types, rows, stack, self._clock, self._cloud)
+        lifecycle.look_together(resources.values())
         with ThreadPoolExecutor(_SIDE_BY_SIDE) as threads:
             return dict(zip(resources, threads.map(lifecycle.observe, resources.values()), strict=True))
 

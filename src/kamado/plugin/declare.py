@@ -310,7 +310,8 @@ class Rest:
     name and does not say when the first was made, so a create looks first, else a thing of somebody else could be taken
     for ours after a lost answer. ``listing``: the path that lists things whole, where that is not ``path``
     (``/volumes/detail``). ``polled_by_list``: a list shows a thing as GET of the thing itself does, so many that are waited for
-    are looked at by one call; ``lists_since``: the key by which the list can be narrowed to what has changed since a moment.
+    are looked at by one call; ``lists_since``: the key by which the list can be narrowed to what has changed since a moment;
+    ``lists_by``: the key by which it can be narrowed to some ids.
     """
 
     service: str
@@ -332,6 +333,7 @@ class Rest:
     listing: str = ""
     polled_by_list: bool = False
     lists_since: str = ""
+    lists_by: str = ""
 
     @property
     def many(self) -> str:

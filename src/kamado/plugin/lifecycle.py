@@ -183,6 +183,27 @@ def polled_by_list(resource: Resource) -> PollList | None:
     return thing.polled_by_list(resource) if isinstance(resource, thing.RestThing) else None
 
 
+def look_together(resources: Collection[Resource]) -> None:
+    """Looks at things of one collection by one list call, where that costs less; `observe` of each then makes no call.
+
+    What a list does not show, or when it fails, is left to `observe`. Blocks.
+    """
+    groups: dict[tuple[type[Resource], str], list[thing.RestThing]] = {}
+    for resource in resources:
+        if isinstance(resource, thing.RestThing) and (shared := thing.polled_by_list(resource)) is not None:
+            groups.setdefault((type(resource), shared.name), []).append(resource)
+    for several in groups.values():
+        together = thing.observed_by_list(several[0], len(several))
+        if together is None:
+            continue
+        try:
+            found = together.read([str(one.physical_id) for one in several])
+        except CloudError:
+            continue
+        for one in several:
+            one.seen = found.get(str(one.physical_id))
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What a look at reality gave: ``gone``, or the properties that are otherwise there, by name."""

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from kamado.model.identifiers import physical_name
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
-from kamado.plugin.context import Ports, StackInfo
+from kamado.plugin.context import ChildState, Ports, StackInfo
 from kamado.plugin.declare import Attr, Blocker, Prop, Properties, ResourceSchema, SideCall
 from kamado.plugin.kind import Kind
 from kamado.template.schema import SUPPORTED, Support
@@ -62,7 +62,7 @@ class Resource(Kind):
     composite: ClassVar[bool] = False
     """Consists of a child stack: any difference is handed to ``handle_update``, which finds out what there is to do.
 
-    Its handlers run inline, `refresh` and everything that reads in a thread; a wait ends as soon as the child stack does.
+    Its handlers run inline, everything that reads in a thread; a wait ends as soon as the child stack does.
     """
     version: ClassVar[str] = ""
     """What besides its properties makes a composite what it is (templates, mappings), as a digest."""
@@ -148,8 +148,8 @@ class Resource(Kind):
         self.ports.saver.save_metadata(metadata)
         self.metadata = dict(metadata)
 
-    def refresh(self) -> None:
-        """Reads what the next poll looks at; asked of composites only."""
+    def saw(self, child: ChildState | None) -> None:
+        """Is told how its child stack is, before each poll; composites only."""
 
     def asks_again_after(self, token: Any) -> float | None:  # noqa: ARG002
         """Seconds after which it wants to be polled again though nothing has happened (to its child, no signal), None for no such wish."""

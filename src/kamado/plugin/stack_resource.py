@@ -98,9 +98,9 @@ class StackResource(Resource, ABC):
         """Begins to check the child."""
         return self._begin(Action.CHECK)
 
-    def refresh(self) -> None:
-        """Looks at the child."""
-        self._seen = None if self.physical_id is None else self.children.state(self.physical_id)
+    def saw(self, child: ChildState | None) -> None:
+        """Keeps how the child is for the next poll."""
+        self._seen = child
 
     def check_delete_complete(self, token: dict[str, Any] | None) -> bool:
         """Whether the child is gone. Raises ChildFailed."""

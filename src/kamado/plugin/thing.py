@@ -22,6 +22,12 @@ from kamado.plugin.wire import create_body, differing, fill, pick
 
 _FRESH_SECONDS = 2.0
 _EXTENSIONS_SECONDS = 300.0
+_IDS_OF_ONE_CALL = 100
+"""Ids that one list call is narrowed to: an address may have some thousand characters."""
+
+_FEWEST_NARROWED, _FEWEST_WHOLE = 3, 20
+"""So many things at least are looked at by one list that shows no others, and by one that shows the whole project."""
+
 _AT_MOST = timedelta(hours=1)
 """What is waited for for longer is looked at singly where a list goes by the time of the change."""
 LOOKED = "looked_first"
@@ -113,7 +119,7 @@ class RestThing(CloudResource):
 
     def observe(self) -> dict[str, Any]:
         """What the service shows otherwise than it would be sent now; what it does not show at all is not told."""
-        body = self.show(whole=True)
+        body = self.show(whole=True) if self.seen is None else self.seen
         looked_at = [prop for name, prop in type(self).props.items() if name not in self.not_observed | self.handled]
         return differing(looked_at, self.properties, body, self.physical_name, self.find)
 
@@ -257,17 +263,41 @@ def polled_by_list(thing: RestThing) -> PollList | None:
     return PollList(f"{rest.service} {rest.listing or rest.path}", partial(_listed, thing))
 
 
-def _listed(thing: RestThing, ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Things of the collection by id. Raises CloudError."""
+def observed_by_list(thing: RestThing, beside: int) -> PollList | None:
+    """The list that shows all there is to say of the thing and of others ``beside`` it; None when single looks cost less."""
     rest = thing.rest
-    where = thing.list_params()
-    if rest.lists_since:
+    if polled_by_list(thing) is None or beside < (_FEWEST_NARROWED if rest.lists_by else _FEWEST_WHOLE):
+        return None
+    return PollList(f"{rest.service} {rest.listing or rest.path}", partial(_observed, thing))
+
+
+def _listed(thing: RestThing, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Things of the collection by id, of what has changed lately. Raises CloudError."""
+    where: dict[str, Any] = {}
+    if thing.rest.lists_since:
         since = (thing.record.updated_at or thing.record.created_at) - _AT_MOST
-        where = {**where, rest.lists_since: since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    version = {} if thing.microversion is None else {"microversion": thing.microversion}
-    things = thing.service.list(rest.listing or rest.path, rest.many, where, **version)
+        where[thing.rest.lists_since] = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _members(thing, ids, where, thing.microversion)
+
+
+def _observed(thing: RestThing, ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    return _members(thing, ids, {}, thing.rest.shown or thing.microversion)
+
+
+def _members(
+    thing: RestThing, ids: Collection[str], narrowed: Mapping[str, Any], microversion: str | None
+) -> dict[str, dict[str, Any]]:
+    rest = thing.rest
+    where = {**thing.list_params(), **narrowed}
+    version = {} if microversion is None else {"microversion": microversion}
+    wanted = sorted(ids)
+    parts = [wanted[at : at + _IDS_OF_ONE_CALL] for at in range(0, len(wanted), _IDS_OF_ONE_CALL)]
+    calls = [{**where, rest.lists_by: part} for part in parts] if rest.lists_by else [where]
+    things = (
+        body for call in calls for body in thing.service.list(rest.listing or rest.path, rest.many, call, **version)
+    )
     found = {thing.physical_id_of(body): body for body in things}
-    return {key: found[key] for key in found.keys() & set(ids)}
+    return {key: found[key] for key in found.keys() & set(wanted)}
 
 
 def _lacking(cls: type[CloudResource], cloud: Cloud) -> str | None:

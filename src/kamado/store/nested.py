@@ -26,6 +26,7 @@ Row = dict[str, Any]
 
 _PENDING, _RUNNING = str(OperationState.PENDING), str(OperationState.RUNNING)
 _CHUNK = 500
+_TARGET = ("template_id", "files", "environment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Start:
     operation: Row
     values: Row
     event: Row
+    as_it_is: bool
 
 
 def new_stack(change: InsertStack, cipher: Cipher) -> NewStack:
@@ -61,7 +63,8 @@ def new_start(change: StartOperation, cipher: Cipher) -> Start:
     """The rows of a change."""
     values = {**stack_columns(change.values, cipher), "operation_id": change.operation.id}
     operation = change.operation
-    return Start(operation.stack_id, operation_row(operation, cipher), values, event_row(change.event, cipher))
+    row, event = operation_row(operation, cipher), event_row(change.event, cipher)
+    return Start(operation.stack_id, row, values, event, change.as_it_is)
 
 
 def insert(connection: Connection, new: Sequence[NewStack]) -> None:
@@ -88,8 +91,12 @@ def _start_some(connection: Connection, wanted: dict[str, Start]) -> None:
     )
     found = connection.execute(live).all()
     stack = schema.stack.c
-    there = select(stack.id).where(stack.id.in_(list(wanted)), stack.deleted_at == 0).with_for_update(key_share=True)
-    alive = set(connection.scalars(there))
+    there = (
+        select(stack.id, *(stack[name] for name in _TARGET))
+        .where(stack.id.in_(list(wanted)), stack.deleted_at == 0)
+        .with_for_update(key_share=True)
+    )
+    alive = {key: dict(zip(_TARGET, target, strict=True)) for key, *target in connection.execute(there)}
     stopped: dict[str, Row] = {}
     for key, stack_id, slot in found:
         if stack_id in alive:
@@ -97,7 +104,8 @@ def _start_some(connection: Connection, wanted: dict[str, Start]) -> None:
             stopped[key] = {**ended, "stop": str(Stop.SUPERSEDED)}
     bulk.update(connection, schema.operation, stopped)
     chosen = [item for key, item in wanted.items() if key in alive]
-    bulk.insert(connection, schema.operation, [item.operation for item in chosen])
+    rows = [{**item.operation, **(alive[item.stack_id] if item.as_it_is else {})} for item in chosen]
+    bulk.insert(connection, schema.operation, rows)
     bulk.update(connection, schema.stack, {item.stack_id: item.values for item in chosen})
     bulk.insert(connection, schema.event, [item.event for item in chosen])
 

@@ -400,6 +400,12 @@ class Operations:
         table = schema.operation.c
         return self._records(table.stack_id == stack_id, table.slot.is_not(None))
 
+    def at_work(self, stack_ids: Collection[str]) -> set[str]:
+        """Those of ``stack_ids`` on which an operation has not ended. 1 query."""
+        table = schema.operation.c
+        statement = select(table.stack_id).where(table.stack_id.in_(list(stack_ids)), table.slot.is_not(None))
+        return self._store.read(lambda connection: set(connection.scalars(statement)))
+
     def children(self, parent_id: str, live: bool = False) -> list[OperationRecord]:
         """The operations on nested stacks that an operation started, oldest first; with ``live`` only those not ended."""
         table = schema.operation.c

@@ -23,8 +23,10 @@ _MYSQL_LOST = frozenset(
 _POSTGRES_CONFLICTS = frozenset({"40001", "40P01", "55P03"})
 """Serialization failure, deadlock, lock not available."""
 
-_POSTGRES_LOST = frozenset({"25006", "53300", "57P01", "57P02", "57P03", "57P05"})
-"""Read-only during a fail-over, too many connections, shutting down, crashed, starting up, idle session ended."""
+_POSTGRES_LOST = frozenset({"25006", "25P03", "53300", "57P01", "57P02", "57P03", "57P05"})
+"""Read-only during a fail-over, silent for too long within a transaction, too many connections, shutting down, crashed, starting up, idle
+session ended.
+"""
 
 _SQLITE_CONFLICTS = frozenset({5, 6})
 """SQLITE_BUSY and SQLITE_LOCKED."""

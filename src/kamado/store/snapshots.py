@@ -6,7 +6,7 @@ holds parameters and what resources keep, so it is always encrypted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, func, select
@@ -86,6 +86,13 @@ class Snapshots:
         """All that somebody wants removed, oldest first."""
         table = schema.snapshot.c
         return self._records(table.action == str(Action.DELETE), table.status == str(Status.IN_PROGRESS))
+
+    def of_stacks(self, stack_ids: Collection[str]) -> dict[str, list[SnapshotRecord]]:
+        """All snapshots of several stacks, by stack, oldest first; a stack without any is missing."""
+        found: dict[str, list[SnapshotRecord]] = {}
+        for record in self._records(schema.snapshot.c.stack_id.in_(list(stack_ids))):
+            found.setdefault(record.stack_id, []).append(record)
+        return found
 
     def count(self, stack_id: str) -> int:
         """How many a stack has."""

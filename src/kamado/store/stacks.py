@@ -281,7 +281,7 @@ class Stacks:
             # Either the name, or our own rows: written by a first try whose COMMIT answer was lost.
             if self._store.operations.get(operation.id) is not None:
                 return
-            if row["live_name"] is not None and self._taken(stack.project_id, row["live_name"]):
+            if row["live_name"] is not None and _taken(self._store, stack.project_id, row["live_name"]):
                 raise NameTaken(stack.project_id, stack.name) from None
             raise
 
@@ -344,6 +344,12 @@ class Stacks:
         row = self._store.read(lambda connection: connection.execute(_BY_ID, {"key": key}).first())
         record = None if row is None else stack_record(row, self._store.cipher)
         return record if record is None or show_deleted or record.deleted_at is None else None
+
+    def several(self, ids: Collection[str]) -> list[StackRecord]:
+        """Those of ``ids`` that there are, deleted ones too, parents first. 1 query for each 500."""
+        keys = list(ids)
+        parts = (keys[begin : begin + 500] for begin in range(0, len(keys), 500))
+        return [stack for part in parts for stack in self._many(schema.stack.c.id.in_(part), show_deleted=True)]
 
     def keep_user_project(self, ids: Collection[str], user_project_id: str) -> None:
         """Write down the project of the users of stacks. Outside of any operation: whoever finds none for a tree makes the same one."""
@@ -478,11 +484,6 @@ class Stacks:
         cipher = self._store.cipher
         return self._store.read(lambda connection: [stack_record(row, cipher) for row in connection.execute(statement)])
 
-    def _taken(self, project_id: str, name: str) -> bool:
-        table = schema.stack.c
-        statement = select(table.id).where(table.project_id == project_id, table.live_name == name)
-        return self._store.read(lambda connection: connection.execute(statement).first()) is not None
-
     def _locked(self, connection: Connection, key: str) -> StackRecord:
         statement = (
             select(*_WHOLE)
@@ -493,6 +494,12 @@ class Stacks:
         if row is None:
             raise StackGone(key)
         return stack_record(row, self._store.cipher)
+
+
+def _taken(store: Store, project_id: str, name: str) -> bool:
+    table = schema.stack.c
+    statement = select(table.id).where(table.project_id == project_id, table.live_name == name)
+    return store.read(lambda connection: connection.execute(statement).first()) is not None
 
 
 def check_fence(connection: Connection, fence: Fence | None) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -51,10 +52,20 @@ class Store:
 
     ``url`` is SQLAlchemy's (``sqlite:////path``, ``postgresql://…``, ``mysql://…``; a driver may be named and is otherwise
     chosen). ``key`` is the text that secrets are encrypted with. ``durable=False`` lets SQLite answer before data is on
-    disk, for tests only. Raises ValueError for a database that is not one of the three.
+    disk, for tests only. ``idle_seconds``: a server ends transactions whose process has not been heard of for so long: it sleeps, or
+    its machine is cut off, and what it has locked must not be locked until it is back. ``patience``: how long a database that is away
+    is waited for. Raises ValueError for a database that is not one of the three.
     """
 
-    def __init__(self, url: str, key: str, *, durable: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        durable: bool = True,
+        idle_seconds: int = 10,
+        patience: retry.Patience = retry.REQUEST,
+    ) -> None:
         self.url = _normal(url)
         self.cipher = Cipher(key)
         self._write_lock = threading.Lock() if self.dialect == "sqlite" else None
@@ -65,7 +76,8 @@ class Store:
         if self.dialect == "sqlite":
             self.writer, self.reader = _sqlite_engines(self.url, durable)
         else:
-            self.writer, self.reader = _server_engines(self.url)
+            self.writer, self.reader = _server_engines(self.url, idle_seconds)
+        self._patience = patience
         self.stacks = Stacks(self)
         self.resources = Resources(self)
         self.events = Events(self)
@@ -73,12 +85,16 @@ class Store:
         self.files = Files(self)
         self.operations = Operations(self)
         self.credentials = Credentials(self)
-        self.engines = Engines(self)
 
     @property
     def dialect(self) -> str:
         """The kind of database: ``sqlite``, ``postgresql`` or ``mysql``."""
         return self.url.get_backend_name()
+
+    @property
+    def engines(self) -> Engines:
+        """The engines that there are."""
+        return Engines(self)
 
     @property
     def snapshots(self) -> Snapshots:
@@ -122,14 +138,14 @@ class Store:
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` reads on a connection in autocommit; run again when the connection was lost."""
-        return _again(lambda: self._read(work), retry.REQUEST)
+        return _again(lambda: self._read(work), self._patience)
 
-    def write(self, work: Callable[[Connection], T], patience: retry.Patience = retry.REQUEST) -> T:
+    def write(self, work: Callable[[Connection], T], patience: retry.Patience | None = None) -> T:
         """What ``work`` returns, run in one transaction; run again from the start after conflicts and lost connections.
 
         ``work`` may thus run several times and, after a connection lost during COMMIT, even after having been committed.
         """
-        return _again(lambda: self._write(work), patience)
+        return _again(lambda: self._write(work), patience or self._patience)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._read_turn, self.reader.connect() as connection:
@@ -173,13 +189,14 @@ def _normal(text: str) -> URL:
     return url.set(drivername=driver)
 
 
-def _server_engines(url: URL) -> tuple[Engine, Engine]:
+def _server_engines(url: URL, idle_seconds: int) -> tuple[Engine, Engine]:
     arguments: dict[str, Any] = {"connect_timeout": 10}
     if url.get_backend_name() == "mysql":
         arguments["sql_mode"] = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
     writer = create_engine(
         url, isolation_level="READ COMMITTED", paramstyle="format", connect_args=arguments, pool_size=5, max_overflow=20
     )
+    event.listen(writer, "connect", partial(_end_when_idle, idle_seconds))
     reader = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -190,6 +207,18 @@ def _server_engines(url: URL) -> tuple[Engine, Engine]:
         pool_reset_on_return=None,
     )
     return writer, reader
+
+
+def _end_when_idle(seconds: int, connection: Any, _: ConnectionPoolEntry) -> None:
+    if hasattr(connection, "pgconn"):
+        connection.autocommit = True  # no transaction, whose end the setting would have to live through
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{seconds}s'")
+        connection.autocommit = False
+        return
+    # MySQL knows none for transactions alone; a new connection after a pause costs little.
+    name = "idle_transaction_timeout" if "MariaDB" in connection.get_server_info() else "wait_timeout"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION {name} = {seconds}")
 
 
 def _sqlite_engines(url: URL, durable: bool) -> tuple[Engine, Engine]:

@@ -18,7 +18,14 @@ _ROUTER = After("OS::Neutron::Router", {"external_gateway_info.network": "floati
 class FloatingIP(RestResource):
     """A public address that can be given to a port."""
 
-    rest = Rest("network", path="/v2.0/floatingips", envelope="floatingip", find_by=("description",))
+    rest = Rest(
+        "network",
+        path="/v2.0/floatingips",
+        envelope="floatingip",
+        find_by=("description",),
+        polled_by_list=True,
+        lists_by="id",
+    )
     properties = Properties(
         Prop("floating_network_id", STRING, "Old name of floating_network.", since="5.0.0", status="HIDDEN",
              instead="floating_network", refers="neutron.network"),

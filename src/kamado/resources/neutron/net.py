@@ -30,7 +30,7 @@ DHCP_AGENTS = Members(
 class Net(RestResource):
     """A virtual isolated layer-2 broadcast domain."""
 
-    rest = Rest("network", path="/v2.0/networks", envelope="network")
+    rest = Rest("network", path="/v2.0/networks", envelope="network", polled_by_list=True, lists_by="id")
     ready = READY
     blocked_by = (ports_with(network_id="{id}"),)
     properties = Properties(

@@ -42,7 +42,7 @@ def _subnets(port: Port) -> list[Any]:
 class Port(RestResource):
     """An attachment point on a network, with addresses."""
 
-    rest = Rest("network", path="/v2.0/ports", envelope="port")
+    rest = Rest("network", path="/v2.0/ports", envelope="port", polled_by_list=True, lists_by="id")
     ready = READY
     handled = {"no_fixed_ips", "replacement_policy"}
     properties = Properties(

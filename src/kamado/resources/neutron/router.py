@@ -44,7 +44,9 @@ _AGENTS_AND_DISTRIBUTED = (
 class Router(RestResource):
     """A router between networks, perhaps with a way out."""
 
-    rest = Rest("network", path="/v2.0/routers", envelope="router", extension=("router",))
+    rest = Rest(
+        "network", path="/v2.0/routers", envelope="router", extension=("router",), polled_by_list=True, lists_by="id"
+    )
     ready = READY
     blocked_by = (ports_with(device_id="{id}"),)
     properties = Properties(

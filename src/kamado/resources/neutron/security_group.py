@@ -93,7 +93,14 @@ def reconcile_rules(group: SecurityGroup) -> None:
 class SecurityGroup(RestResource):
     """A set of rules on which traffic may pass."""
 
-    rest = Rest("network", path="/v2.0/security-groups", envelope="security_group", extension=("security-group",))
+    rest = Rest(
+        "network",
+        path="/v2.0/security-groups",
+        envelope="security_group",
+        extension=("security-group",),
+        polled_by_list=True,
+        lists_by="id",
+    )
     blocked_by = (ports_with(security_groups="{id}"),)
     properties = Properties(
         NAME,

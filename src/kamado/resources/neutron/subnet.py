@@ -20,7 +20,7 @@ _MODES = ("dhcpv6-stateful", "dhcpv6-stateless", "slaac")
 class Subnet(RestResource):
     """A range of addresses on a network."""
 
-    rest = Rest("network", path="/v2.0/subnets", envelope="subnet")
+    rest = Rest("network", path="/v2.0/subnets", envelope="subnet", polled_by_list=True, lists_by="id")
     blocked_by = (ports_with(fixed_ips="subnet_id={id}"),)
     properties = Properties(
         Prop("network_id", STRING, "Old name of network.", since="5.0.0", status="HIDDEN", instead="network",
