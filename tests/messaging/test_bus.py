@@ -54,6 +54,7 @@ def _listening(bus: Bus) -> Ear:
     ear = Ear()
     bus.listen(ear)
     assert bus.wait_until_listening(60)
+    assert ear.next() == (True, ())  # who begins to listen may have missed something
     return ear
 
 

@@ -18,6 +18,7 @@ from kamado.model.records import ADOPT_DATA, OperationRecord, Target
 from kamado.store import schema
 from kamado.store.crypt import Cipher
 from kamado.store.encoding import at, clean, clean_optional, decode_time, encode_map, encode_time
+from kamado.store.errors import LeaseLost
 from kamado.store.shares import Room, lot, shares
 
 if TYPE_CHECKING:
@@ -190,6 +191,24 @@ def operation_record(row: Sequence[Any], cipher: Cipher) -> OperationRecord:
         cipher.open_map(options),
         project_id,
     )
+
+
+Fence = tuple[str, int]
+"""Operation id and epoch whose lease must still be held."""
+
+
+def check_fence(connection: Connection, fence: Fence | None) -> None:
+    """Lock the operation of ``fence``. Raises `LeaseLost` when its lease is not held."""
+    if fence is None:
+        return
+    table = schema.operation.c
+    statement = (
+        select(table.id)
+        .where(table.id == fence[0], table.epoch == fence[1], table.slot == _RUNNING, table.engine_id.is_not(None))
+        .with_for_update()
+    )
+    if connection.execute(statement).first() is None:
+        raise LeaseLost(*fence)
 
 
 def live_operations(connection: Connection, stack_id: str, cipher: Cipher) -> list[OperationRecord]:

@@ -27,9 +27,9 @@ from kamado.store.encoding import (
     encode_list,
     encode_time,
 )
-from kamado.store.errors import LeaseLost, NameTaken, StackGone
+from kamado.store.errors import NameTaken, StackGone
 from kamado.store.events import beyond, event_row
-from kamado.store.operations import live_operations, operation_row, target_columns
+from kamado.store.operations import Fence, check_fence, live_operations, operation_row, target_columns
 from kamado.store.resources import Decide, change_row, lock_row
 from kamado.store.snapshots import fail_snapshot, snapshot_row
 
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 Unless = Callable[[StackRecord, Sequence[OperationRecord]], None]
 """Called with the locked stack and its live operations before anything is written; raises to refuse."""
-
-Fence = tuple[str, int]
-"""Operation id and epoch whose lease must still be held."""
 
 _ENCODERS: dict[str, Callable[[Any], Any]] = {
     "name": clean,
@@ -500,20 +497,6 @@ def _taken(store: Store, project_id: str, name: str) -> bool:
     table = schema.stack.c
     statement = select(table.id).where(table.project_id == project_id, table.live_name == name)
     return store.read(lambda connection: connection.execute(statement).first()) is not None
-
-
-def check_fence(connection: Connection, fence: Fence | None) -> None:
-    """Lock the operation of ``fence``. Raises `LeaseLost` when its lease is not held."""
-    if fence is None:
-        return
-    table = schema.operation.c
-    statement = (
-        select(table.id)
-        .where(table.id == fence[0], table.epoch == fence[1], table.slot == "RUNNING", table.engine_id.is_not(None))
-        .with_for_update()
-    )
-    if connection.execute(statement).first() is None:
-        raise LeaseLost(*fence)
 
 
 def supersede(connection: Connection, live: Sequence[OperationRecord], now: datetime) -> None:
