@@ -34,6 +34,8 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
     "check": ("POST", "/actions", {"check": None}),
     "cancel_update": ("POST", "/actions", {"cancel_update": None}),
     "cancel_without_rollback": ("POST", "/actions", {"cancel_without_rollback": None}),
+    "retry": ("POST", "/actions", {"retry": None}),
+    "rollback": ("POST", "/actions", {"rollback": None}),
     "snapshot": ("POST", "/snapshots", {}),
     "abandon": ("DELETE", "/abandon", None),
 }
@@ -62,6 +64,13 @@ def expected(request: str, state: str) -> Outcome:
         return (200, "ROLLBACK_IN_PROGRESS") if state == "UPDATE_IN_PROGRESS" else NOT_SUPPORTED
     if request == "cancel_without_rollback":
         return (200, state) if busy else NOT_SUPPORTED
+    if request in ("retry", "rollback") and state == "DELETE_COMPLETE":
+        return GONE
+    if request == "retry":
+        return (200, f"{action}_IN_PROGRESS") if status == "FAILED" else NOT_SUPPORTED
+    if request == "rollback":
+        changing = action in ("CREATE", "UPDATE", "ROLLBACK", "ADOPT", "RESTORE")
+        return (200, "ROLLBACK_IN_PROGRESS") if changing and status != "COMPLETE" else NOT_SUPPORTED
     if state == "DELETE_COMPLETE" or (action == "DELETE" and request != "snapshot"):
         return NOT_SUPPORTED
     if busy:
