@@ -6,8 +6,11 @@ from typing import Any
 
 from tests.engine_world import World
 
+from kamado.engine.children import ChildReader
 from kamado.engine.engine import Engine
+from kamado.engine.targets import TargetLoader
 from kamado.model.lifecycle import Action, Status
+from kamado.store import Store, schema
 
 THING = "Test::Thing"
 
@@ -359,3 +362,38 @@ def test_what_failed_deep_inside_is_repaired_by_the_next_update(world: World) ->
     others = (world.child(stack, "d").id, world.child(middle, "other").id)
     assert [len(world.store.operations.of_stack(key)) for key in others] == [1, 1]
     world.check(stack)
+
+
+class _EndsMeanwhile:
+    """A store in which the operation on a nested stack ends just before somebody asks whether there is one."""
+
+    def __init__(self, store: Store) -> None:
+        self.stacks = store.stacks
+        self.operations = self
+        self._store = store
+
+    def live(self, stack_id: str) -> list[Any]:
+        said(self._store, stack_id, "COMPLETE")
+        return self._store.operations.live(stack_id)
+
+
+def said(store: Store, stack_id: str, status: str) -> None:
+    table = schema.stack
+    store.write(
+        lambda connection: connection.execute(table.update().where(table.c.id == stack_id).values(status=status))
+    )
+
+
+def test_a_nested_stack_that_ends_between_two_looks_is_not_begun_again(world: World) -> None:
+    stack = world.accept({"c": one(size=1)}, files=FILES)
+    world.run()
+    key = world.child(stack, "c").id
+    loader = TargetLoader(world.store, world.registry)
+    said(world.store, key, "IN_PROGRESS")
+    forsaken = ChildReader(world.store, loader, world.clock, lambda: world.cloud).state(key)
+    assert forsaken is not None
+    assert (forsaken.status, forsaken.working) == (Status.IN_PROGRESS, False)
+    store: Any = _EndsMeanwhile(world.store)
+    ended = ChildReader(store, loader, world.clock, lambda: world.cloud).state(key)
+    assert ended is not None
+    assert (ended.status, ended.working) == (Status.COMPLETE, True)

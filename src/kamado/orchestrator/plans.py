@@ -15,7 +15,7 @@ from typing import Any
 
 from kamado.engine import observing
 from kamado.engine.basis import Tree
-from kamado.engine.plan import MASKED, Plan, PropertyDifference, Step, StepKind
+from kamado.engine.plan import MASKED, Plan, PropertyDifference, Reason, Step, StepKind
 from kamado.engine.planner import PlanRequest, look
 from kamado.engine.planner.compare import DraftScope
 from kamado.engine.planner.differences import differences
@@ -231,7 +231,8 @@ class _Look:
 
 def _filled(level: Level, scope: DraftScope, step: Step, definition: Definition) -> Step:
     """A step that makes something new, with what is written of it: its properties as far as they are known."""
-    if step.kind not in (StepKind.CREATE, StepKind.REPLACE) or step.changes or step.row_id is not None:
+    begun = step.row_id is not None and step.reason is not Reason.NEW
+    if step.kind not in (StepKind.CREATE, StepKind.REPLACE) or step.changes or begun:
         return step
     schema = level.types.get(definition.type, definition.name).schema
     try:
