@@ -256,6 +256,23 @@ def test_what_sleeps_stays_known_to_sleep(world: World, between: Action) -> None
     assert all(row.progress is None for row in world.rows(stack).values())
 
 
+def test_what_failed_is_not_put_to_sleep(world: World) -> None:
+    stack = world.accept({"a": {"type": T}, "b": {"type": T}})
+    world.run()
+    row = world.rows(stack)["b"]
+    world.store.resources.change(row.id, lambda now: ({"action": Action.CHECK, "status": Status.FAILED}, ()))
+    world.accept({}, Action.SUSPEND, stack)
+    world.run()
+    said = "Resource SUSPEND failed: Error: resources.b: State ('CHECK', 'FAILED') invalid for suspend"
+    assert (world.state(stack), world.stack(stack).reason) == ("SUSPEND_FAILED", said)
+    assert world.states(stack)["b"] == "CHECK_FAILED"
+    row = world.rows(stack)["b"]
+    world.store.resources.change(row.id, lambda now: ({"action": Action.RESUME}, ()))
+    world.accept({}, Action.SUSPEND, stack)
+    world.run()
+    assert world.states(stack) == {"a": "SUSPEND_COMPLETE", "b": "SUSPEND_COMPLETE"}
+
+
 @pytest.mark.parametrize("action", [Action.SUSPEND, Action.CHECK, Action.RESUME])
 def test_what_is_in_the_middle_of_something_else_stays_what_it_is(world: World, action: Action) -> None:
     """As in Heat; and that an update may have changed something is not forgotten."""

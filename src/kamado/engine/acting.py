@@ -27,6 +27,9 @@ _RESUMABLE = {
 _GIVES_WAY = frozenset({Action.CHECK, Action.SNAPSHOT, Action.RESUME})
 """What an operation that was cancelled or failed may have left in the middle without harm to what comes next."""
 
+_TURNS = frozenset({Action.SUSPEND, Action.RESUME})
+"""Of what failed only these may be put to sleep: one that had not got there, or had not got back."""
+
 
 def act(run: Run, step: Step) -> Routine[None]:
     """Carries out one step. Raises StepFailed."""
@@ -87,8 +90,10 @@ def _refusal(action: Action, row: ResourceRecord) -> str | None:
     """Why the action does not fit the state that the resource is in, None when it does. The resource then stays as it is, as in Heat."""
     if action is Action.RESUME:
         fits = (row.action, row.status) in _RESUMABLE or asleep(row)
+    elif row.status is Status.IN_PROGRESS:
+        fits = row.action in _GIVES_WAY
     else:
-        fits = row.status is not Status.IN_PROGRESS or row.action in _GIVES_WAY
+        fits = action is not Action.SUSPEND or row.status is Status.COMPLETE or row.action in _TURNS
     if fits:
         return None
     return f"Error: resources.{row.name}: State ('{row.action}', '{row.status}') invalid for {action.lower()}"
