@@ -74,12 +74,12 @@ class Queue(CloudResource):
         return {} if wanted is None or now == wanted else {"metadata": now}
 
     def attribute(self, name: str) -> Any:
-        """Its id; its address, which has no host in it."""
+        """Its id, its address, its metadata."""
         if self.physical_id is None:
             return None
         if name == "href":
-            return f"/v2/queues/{self.physical_id}"
-        return (self._queue.call("GET", "") or {}) if name == "show" else self.physical_id
+            return f"{self.service.base.rstrip('/')}/v2/queues/{self.physical_id}"
+        return {"metadata": self._queue.call("GET", "") or {}} if name == "show" else self.physical_id
 
 
 @resource_type("OS::Zaqar::SignedQueueURL", since="8.0.0")
@@ -103,8 +103,8 @@ class SignedQueueURL(CloudResource):
     attributes = (
         Attr("signature", None, "The signature."),
         Attr("expires", None, "When it ends."),
-        Attr("paths", None, "Paths that it is for, with commas between them."),
-        Attr("methods", None, "Methods that it is for, with commas between them."),
+        Attr("paths", None, "Paths that it is for."),
+        Attr("methods", None, "Methods that it is for."),
         Attr("project", None, "Project of the queue."),
         Attr("query_str", None, "All of it as a query, for a URL."),
     )
@@ -127,13 +127,10 @@ class SignedQueueURL(CloudResource):
         """Nobody knows of it."""
 
     def attribute(self, name: str) -> Any:
-        """As the service has signed it."""
+        """As the service has signed it; the query is what Zaqar's page for browsers reads."""
         signed = self.data.get("signed")
-        if signed is None:
-            return None
-        told = {key: ",".join(value) if isinstance(value, list) else value for key, value in signed.items()}
-        if name != "query_str":
-            return told.get(name)
-        return urlencode(
-            {key: told[key] for key in ("signature", "expires", "paths", "methods", "project") if key in told}
-        )
+        if signed is None or name != "query_str":
+            return None if signed is None else signed.get(name)
+        told = {key: ",".join(signed[key]) if isinstance(signed[key], list) else signed[key] for key in signed}
+        pairs = {key: told[key] for key in ("signature", "expires", "paths", "methods")}
+        return urlencode({**pairs, "project_id": told["project"], "queue_name": self.properties["queue"]})
