@@ -13,7 +13,7 @@ from kamado.engine.hooks import waits_at
 from kamado.engine.targets import TargetLoader
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import StackRecord
-from kamado.orchestrator import actions, plans, signals, snapshots, stacks
+from kamado.orchestrator import actions, health, plans, signals, snapshots, stacks
 from kamado.orchestrator.context import OrchestratorSettings, RequestContext, Services
 from kamado.orchestrator.requests import StackRequest
 from kamado.template import Environment
@@ -160,7 +160,7 @@ class Client:
         """Say that a resource is broken."""
 
         def work(services: Services) -> None:
-            signals.mark(services, self._of(stack_id), name, True, "marked")
+            health.mark(services, self._of(stack_id), name, True, "marked")
 
         await self._ask(work)
 
