@@ -234,6 +234,10 @@ def collected(
     values = {one["name"]: one.get("value") for one in config.inputs}
     if values.get("deploy_signal_transport") != "TEMP_URL_SIGNAL":
         return deployment
+    if keeper.store.resources.by_physical_id(deployment.project_id, deployment.id):
+        return (
+            deployment  # its resource listens by itself, and tells an old signal from a new one within the same second
+        )
     place = urlsplit(str(values.get("deploy_signal_id") or "")).path.split("/")[-2:]
     store = objects() if len(place) == 2 else None
     signal = store.read(unquote(place[0]), unquote(place[1]), _LARGEST_SIGNAL) if store is not None else None
