@@ -77,9 +77,10 @@ def going(template: Template, definition: Definition, schema: TypeSchema) -> Ite
     if word is not None:
         text = f"The type {schema.name} is {word}{_reason(schema.support.message)}"
         yield template.source.problem("KT404", text, (*base, "type" if hot else "Type"), severity="warning")
-    if schema.any_properties or not schema.has_going or not isinstance(definition.properties, Mapping):
+    if schema.any_properties or not schema.going or not isinstance(definition.properties, (dict, Mapping)):
         return
-    for path, name, status, message in _old(schema.properties, definition.properties):
+    given = {name: value for name, value in definition.properties.items() if name in schema.going}
+    for path, name, status, message in _old(schema.properties, given):
         text = f'The property "{name}" of {schema.name} is {GOING[status]}{_reason(message)}'
         hint = f'use "{schema.aliases[name]}"' if not path[1:] and name in schema.aliases else ""
         at = (*base, "properties" if hot else "Properties", *path)

@@ -30,7 +30,7 @@ class Compiler:
         self._made: list[Function] = []
 
     def taken(self) -> list[Function]:
-        """Every call that was compiled since the last time this was asked, in no order that counts."""
+        """The calls that decide (`Function.decides`) among those compiled since this was last asked, in no order that counts."""
         made, self._made = self._made, []
         return made
 
@@ -102,7 +102,8 @@ class Compiler:
         except CallInvalid as refused:
             self.problem("KT110", f"{dotted(inside)}: : {refused}", inside)
             return None
-        self._made.append(node)
+        if made.decides:
+            self._made.append(node)
         return node
 
     def _macro(self, made: type[Function], name: str, args: Any, path: Path) -> Any:

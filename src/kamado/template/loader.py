@@ -248,7 +248,7 @@ class Loader:
     def _resource(self, section: str, name: str, body: Any) -> Resource | None:
         words = self.dialect.words
         path = (section, name)
-        if not isinstance(body, Mapping):
+        if not isinstance(body, _MAP):
             text = words.type_missing
             if body is not None:
                 text = f'"{section}" must contain a map of resource maps. Found a [{type(body)}] instead'
@@ -269,7 +269,11 @@ class Loader:
             return None
         for field_name, (what, accepted) in _FIELD_TYPES.items():
             spelling = keys.get(field_name)
-            if spelling in body and not accepted(body[spelling]) and not self._is_call(body[spelling], field_name):
+            if (
+                spelling in body
+                and not isinstance(body[spelling], accepted)
+                and not self._is_call(body[spelling], field_name)
+            ):
                 self._note("KT133", f"Resource {name} {spelling} type must be {what}", (*path, spelling))
                 return None
         return self._compiled(path, name, kind, body)
@@ -474,22 +478,16 @@ def _undecided(call: Function) -> bool:
     return isinstance(args, Function)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_map(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-_FIELD_TYPES: Mapping[str, tuple[str, Any]] = {
-    "type": ("string", _is_text),
-    "properties": ("object", _is_map),
-    "metadata": ("object", _is_map),
-    "depends_on": ("list or string", lambda value: isinstance(value, list | str)),
-    "deletion_policy": ("string", _is_text),
-    "update_policy": ("object", _is_map),
-    "description": ("string", _is_text),
-    "external_id": ("string", _is_text),
-    "condition": ("string_or_boolean", lambda value: isinstance(value, str | bool)),
+_MAP = (dict, Mapping)
+_FIELD_TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "type": ("string", (str,)),
+    "properties": ("object", _MAP),
+    "metadata": ("object", _MAP),
+    "depends_on": ("list or string", (list, str)),
+    "deletion_policy": ("string", (str,)),
+    "update_policy": ("object", _MAP),
+    "description": ("string", (str,)),
+    "external_id": ("string", (str,)),
+    "condition": ("string_or_boolean", (str, bool)),
 }
+"""What each key of a resource has to be, in Heat's word and as types; a call may stand where a value may be computed."""

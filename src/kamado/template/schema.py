@@ -368,7 +368,7 @@ def _to_map(schema: Schema, value: Any) -> Any:
         value = schema.default if schema.default is not None else {}
     if schema.allow_conversion and isinstance(value, str | list):
         return value if isinstance(value, list) else _json_map(value)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)):
         raise TypeError(f'"{value}" is not a map')
     return value
 
@@ -431,7 +431,7 @@ def _coerce(schema: Schema, value: Any, path: Path, custom: CustomCheck | None, 
         item_schema = schema.items
         if item_schema is not None:
             result = [_coerce(item_schema, item, (*path, i), custom, found) for i, item in enumerate(result)]
-    elif kind is PropertyType.MAP and isinstance(result, Mapping):
+    elif kind is PropertyType.MAP and isinstance(result, (dict, Mapping)):
         if schema.fields is not None:
             result = _coerce_fields(schema.fields, result, path, custom, found)
         elif schema.items is not None:
@@ -537,9 +537,9 @@ class TypeSchema:
         return self.heat_class or self.name.rsplit("::", 1)[-1]
 
     @cached_property
-    def has_going(self) -> bool:
-        """Whether any property, at any depth, is on its way out."""
-        return any(_has_going(schema) for schema in self.properties.values())
+    def going(self) -> frozenset[str]:
+        """The properties that are on their way out, or have something inside that is."""
+        return frozenset(name for name, schema in self.properties.items() if _has_going(schema))
 
 
 def _has_going(schema: Schema) -> bool:

@@ -38,6 +38,8 @@ class Unknown:
 
 
 UNKNOWN: Final = Unknown()
+SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+"""The types of values with nothing inside; asked for by the exact type, which is what nearly all values of a template have."""
 
 
 def is_unknown(value: object) -> bool:
@@ -47,15 +49,13 @@ def is_unknown(value: object) -> bool:
 
 def contains_unknown(value: object) -> bool:
     """Whether the value, or anything inside it, is not yet known."""
-    if not isinstance(value, dict | list | tuple):
-        return value is UNKNOWN
     stack: list[object] = [value]
     while stack:
         item = stack.pop()
         if item is UNKNOWN:
             return True
         if isinstance(item, dict):
-            stack.extend(item.values())
-        elif isinstance(item, list | tuple):
-            stack.extend(item)
+            stack += [inside for inside in item.values() if type(inside) not in SCALARS]
+        elif isinstance(item, (list, tuple)):
+            stack += [inside for inside in item if type(inside) not in SCALARS]
     return False

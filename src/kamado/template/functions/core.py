@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 from kamado.template.limits import Limits
 from kamado.template.problems import Path
-from kamado.template.unknown import UNKNOWN, contains_unknown
+from kamado.template.unknown import SCALARS, UNKNOWN, contains_unknown
 
 
 class DynMap(dict[str, Any]):
@@ -104,6 +104,8 @@ class Function:
     """Whether `evaluate` can work with unknown values inside its arguments."""
     literal: ClassVar[bool] = False
     """Whether its argument has to be written out, so that a call in its place is for `check` to refuse."""
+    decides: ClassVar[bool] = False
+    """Whether what a definition depends on is asked of it: it reads something, or picks what is read."""
 
     def __init__(self, name: str, args: Any, path: Path, context: CallContext) -> None:
         self.name = name
@@ -146,15 +148,15 @@ def resolve_inside(value: Any, scope: Scope) -> Any:
     if kind is DynMap:
         made = {}
         for key, item in value.items():
-            item_kind = type(item)
-            if item_kind is DynMap or item_kind is DynList or isinstance(item, Function):
+            if type(item) not in SCALARS:
                 item = resolve_inside(item, scope)
                 if item is ABSENT:
                     continue
             made[key] = item
         return made
     if kind is DynList:
-        return [item for item in (resolve_inside(item, scope) for item in value) if item is not ABSENT]
+        items = [item if type(item) in SCALARS else resolve_inside(item, scope) for item in value]
+        return [item for item in items if item is not ABSENT]
     if isinstance(value, Function):
         return _call(value, scope)
     return value

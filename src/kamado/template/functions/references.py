@@ -17,6 +17,7 @@ class GetParam(Function):
     """`get_param: name` or `[name, key, …]`: a parameter's value, or what lies at a path inside it ("" when nothing does)."""
 
     __slots__ = ()
+    decides = True
 
     @property
     def parameter(self) -> str | None:
@@ -64,6 +65,7 @@ class GetResource(Function):
     """`get_resource: name`: the identity of a resource."""
 
     __slots__ = ()
+    decides = True
 
     def check(self, args: Any) -> None:
         """A list or map names no resource."""
@@ -88,6 +90,7 @@ class GetAttr(Function):
     """`get_attr: [resource, attribute, key, …]`: an attribute, or what lies inside it."""
 
     __slots__ = ()
+    decides = True
 
     def check(self, args: Any) -> None:
         """At least a resource and an attribute."""
@@ -250,6 +253,7 @@ class ResourceFacade(Function):
     """`resource_facade: metadata | deletion_policy | update_policy`: a field of this stack's resource in the parent stack."""
 
     __slots__ = ()
+    decides = True
     literal = True
     words: Mapping[str, str] = {
         "metadata": "metadata",
@@ -286,6 +290,7 @@ class If(Function):
 
     __slots__ = ("branch_problems", "condition")
     macro = True
+    decides = True
     nullable = False
 
     def __init__(self, name: str, args: Any, path: Any, context: Any) -> None:
