@@ -17,7 +17,7 @@ from typing import Any
 
 import requests
 from tests.real.comparison import PLACE, SECONDS, Account
-from tests.template.tables import FILES, PROJECT, around, circle
+from tests.template.tables import FILES, PROJECT, around, orderly
 
 Answer = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -153,7 +153,7 @@ def _read(account: Account, answer: requests.Response, envelope: str | None) -> 
     if answer.status_code == 200:
         return {"value": _common(account, body[envelope] if envelope else body)}
     error = body["error"]
-    sentence = circle(_common(account, PLACE.sub("", str(error.get("message")))))
+    sentence = orderly(_common(account, PLACE.sub("", str(error.get("message")))))
     return {"refused": sentence, "type": error["type"], "status": answer.status_code}
 
 

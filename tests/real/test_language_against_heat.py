@@ -21,9 +21,9 @@ from tests.template.tables import (
     around_parameter,
     by_version,
     cases,
-    circle,
     differs,
     environment_request,
+    orderly,
 )
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(900)]
@@ -85,7 +85,7 @@ def _faults(
 def _recorded(row: Mapping[str, Any], value: str) -> Answer | None:
     """What the table says that Heat says; ``value`` is the key under which a row keeps what is no refusal."""
     if "refused" in row:
-        words = {} if row["refused"] == "*" else {"refused": circle(row["refused"])}
+        words = {} if row["refused"] == "*" else {"refused": orderly(row["refused"])}
         return {"type": row.get("type", "StackValidationFailed"), **words}
     return {"value": row[value]} if value in row else None
 

@@ -63,8 +63,10 @@ def by_version(row: Mapping[str, Any], question: str) -> dict[str, dict[str, Any
     return found
 
 
-def circle(sentence: str) -> str:
-    """The sentence about a circle with its entries in order; other sentences as they are. Heat takes them from a set."""
+def orderly(sentence: str) -> str:
+    """A sentence with what Heat takes from a set in order: the entries of a circle, the versions of a template."""
+    if found := re.fullmatch(r"(.*Ambiguous versions) \((.*)\)", sentence, re.DOTALL):
+        return f"{found[1]} ({', '.join(sorted(found[2].split(', ')))})"
     if not sentence.startswith("Circular Dependency Found: "):
         return sentence
     entries = re.findall(r'(\w+ "[^"]*"): \{([^}]*)\}', sentence)

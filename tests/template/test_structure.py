@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.template.tables import circle, differs
+from tests.template.tables import differs, orderly
 
 from kamado.template import Environment, PseudoParameters, TemplateInvalid, check, load
 
@@ -31,7 +31,7 @@ def test_as_heat(case: dict[str, Any], catalog: Any) -> None:
         assert problem is None, problem
     else:
         assert problem is not None
-        assert (problem.error_type, circle(problem.message)) == (case["type"], circle(case["refused"]))
+        assert (problem.error_type, orderly(problem.message)) == (case["type"], orderly(case["refused"]))
 
 
 def test_a_circle_is_named_whole(catalog: Any) -> None:

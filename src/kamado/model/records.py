@@ -120,6 +120,13 @@ class ResourceRecord:
     secret: bool = False
     implementation: str | None = None
 
+    @classmethod
+    def unmade(
+        cls, stack_id: str, name: str, type_name: str, at: datetime, physical_id: str | None = None
+    ) -> ResourceRecord:
+        """What stands for a resource that has no row because nothing was begun for it: shown, asked, never stored."""
+        return cls("", stack_id, name, type_name, Action.INIT, Status.COMPLETE, "", at, physical_id=physical_id)
+
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from kamado.engine.children import stack_info
-from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.plugin import finders, lifecycle
@@ -87,17 +86,7 @@ def missing_from_outside(
         wanted = definition.external_id
         if not isinstance(wanted, str):
             continue
-        row = ResourceRecord(
-            id="",
-            stack_id=stack.id,
-            name=definition.name,
-            type=definition.type,
-            action=Action.INIT,
-            status=Status.COMPLETE,
-            reason="",
-            created_at=services.clock.now(),
-            physical_id=wanted,
-        )
+        row = ResourceRecord.unmade(stack.id, definition.name, definition.type, services.clock.now(), wanted)
         if not is_there(lifecycle.build(types, row, stack_info(stack, services.settings.region_name), ports)):
             yield template.source.problem(
                 "KO003",

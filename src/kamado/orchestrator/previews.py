@@ -12,7 +12,7 @@ from typing import Any
 
 from kamado.engine.plan import Plan, StepKind
 from kamado.engine.planner import PlanRequest, plan
-from kamado.model.lifecycle import Action, Status
+from kamado.model.lifecycle import Action
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import outputs, stacks, templates
 from kamado.orchestrator.context import RequestContext, Services
@@ -217,16 +217,7 @@ def _to_be(
 ) -> ResourceDetail:
     """A resource that does not exist yet, as previews show it."""
     cls = types.get(definition.type, definition.name)
-    row = ResourceRecord(
-        id="",
-        stack_id=stack.id,
-        name=definition.name,
-        type=definition.type,
-        action=Action.INIT,
-        status=Status.COMPLETE,
-        reason="",
-        created_at=services.clock.now(),
-    )
+    row = ResourceRecord.unmade(stack.id, definition.name, definition.type, services.clock.now())
     attributes = dict.fromkeys(name for name in cls.schema.attributes if name != "show")
     return ResourceDetail(row, users.get(definition.name, ()), "", attributes, stack=stack)
 

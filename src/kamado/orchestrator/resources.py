@@ -193,15 +193,8 @@ def _standing(
     for definition in definitions.values():
         if definition.name in standing:
             continue
-        standing[definition.name] = ResourceRecord(
-            id="",
-            stack_id=stack.id,
-            name=definition.name,
-            type=definition.type,
-            action=Action.INIT,
-            status=Status.COMPLETE,
-            reason="",
-            created_at=stack.updated_at or stack.created_at,
+        standing[definition.name] = ResourceRecord.unmade(
+            stack.id, definition.name, definition.type, stack.updated_at or stack.created_at
         )
         for needed in sorted(definition.requires):
             users.setdefault(needed, []).append(definition.name)

@@ -83,10 +83,12 @@ class _Reader:
         self.loader = _Loader(text)
         self.left = limits.max_nodes
         self.path: list[str | int] = []
-        self.anchors: dict[str, tuple[Any, int | None]] = {}
-        """name → value and what writing it out costs (None: it is still being read)"""
+        self.anchors: dict[str, tuple[Any, int | None, Any]] = {}
+        """name → value, what writing it out costs (None: it is still being read), where it stands"""
         self.plain: dict[str, Any] = {}
         """what was written without quotes → what it means"""
+        self.stray: list[Any] = []
+        """where a `<<` stands that no map has taken as its key yet"""
         self.problems: list[Problem] = []
 
     def document(self) -> Any:
@@ -95,24 +97,26 @@ class _Reader:
         get_event()  # the stream's start
         if type(get_event()) is StreamEndEvent:
             return None
-        event = get_event()
+        first = get_event()
         if self.marks is not None:
-            self.marks[0] = {"": _where(event)}
-        value = self._scalar(event) if type(event) is ScalarEvent else self._other(event)
+            self.marks[0] = {"": _where(first)}
+        value = self._scalar(first) if type(first) is ScalarEvent else self._other(first)
         get_event()  # the document's end
         event = get_event()
         if type(event) is not StreamEndEvent:
-            self._refuse(event, "expected a single document in the stream")
+            self._refuse(event, "but found another document", first, "expected a single document in the stream")
+        if self.stray:
+            self._refuse(self.stray[0], f"could not determine a constructor for the tag '{_MERGE}'")
         return value
 
-    def _map(self) -> dict[str, Any]:
+    def _map(self, start: Any) -> dict[str, Any]:
         get_event, scalar, marks = self.loader.get_event, self._scalar, self.marks
         made: dict[str, Any] = {}
         merged: list[Mapping[str, Any]] = []
         here: dict[str | int, tuple[int, int]] = {}
         while type(event := get_event()) is not MappingEndEvent:
-            key = scalar(event) if type(event) is ScalarEvent else self._key(event)
-            if type(key) is not str or key in made or key == "<<":
+            key = scalar(event) if type(event) is ScalarEvent else self._key(event, start)
+            if type(key) is not str or key in made or key is _MERGE:
                 key = self._odd_key(event, key, made)
             if marks is not None:
                 here[key] = _where(event)
@@ -124,7 +128,7 @@ class _Reader:
                 value = self._other(event)
                 self.path.pop()
             if key is _MERGE:
-                merged.extend(self._to_merge(event, value))
+                merged.extend(self._to_merge(event, value, start))
             else:
                 made[key] = value
         if merged:
@@ -158,13 +162,21 @@ class _Reader:
         if event.implicit[0]:
             value = self.plain.get(text, _UNREAD)
             if value is _UNREAD:
-                value = self.plain[text] = self._typed(event, _implied(text))
+                value = self._plain(event, text)
         elif event.tag is None:
             value = text
         else:
             value = self._typed(event, event.tag)
         if event.anchor:
-            self.anchors[event.anchor] = (value, 1)
+            self._anchor(event, value, 1)
+        return value
+
+    def _plain(self, event: Any, text: str) -> Any:
+        """The meaning of what is written without a tag and without quotes, remembered; `<<` is for a map to take as a key."""
+        if text == "<<":
+            self.stray.append(event)
+            return _MERGE
+        value = self.plain[text] = self._typed(event, _implied(text))
         return value
 
     def _other(self, event: Any) -> Any:
@@ -181,10 +193,10 @@ class _Reader:
             line, column = _where(event)
             raise TemplateInvalid(replace(too_deep(self.file, self.limits), line=line, column=column))
         if event.anchor:
-            self.anchors[event.anchor] = (None, None)
-        value = self._map() if type(event) is MappingStartEvent else self._list()
+            self._anchor(event, None, None)
+        value = self._map(event) if type(event) is MappingStartEvent else self._list()
         if event.anchor:
-            self.anchors[event.anchor] = (value, before - self.left)
+            self.anchors[event.anchor] = (value, before - self.left, event.start_mark)
         return value
 
     def _charge(self, event: Any, cost: int) -> None:
@@ -195,37 +207,49 @@ class _Reader:
     def _too_big(self, event: Any) -> NoReturn:
         raise TemplateInvalid(too_big(self.file, self.limits, *_where(event)))
 
+    def _anchor(self, event: Any, value: Any, cost: int | None) -> None:
+        known = self.anchors.get(event.anchor)
+        if known is not None:
+            first = f"found duplicate anchor '{event.anchor}'; first occurrence\n{self._shown(known[2])}"
+            self._refuse(event, f"{first}\nsecond occurrence")
+        self.anchors[event.anchor] = (value, cost, event.start_mark)
+
     def _alias(self, event: Any) -> tuple[Any, int]:
         """The value that an alias stands for, and what writing it out would cost."""
-        value, cost = self.anchors.get(event.anchor, (_UNREAD, 0))
+        value, cost, _ = self.anchors.get(event.anchor, (_UNREAD, 0, None))
         if value is _UNREAD:
             self._refuse(event, f"found undefined alias '{event.anchor}'")
         if cost is None:
             self._refuse(event, f"the alias '{event.anchor}' stands inside its own anchor")
         return value, cost
 
-    def _key(self, event: Any) -> Any:
+    def _key(self, event: Any, start: Any) -> Any:
         """A key that is not written as a scalar: an alias of one."""
         if type(event) is AliasEvent:
             value, cost = self._alias(event)
             if not isinstance(value, dict | list):
                 self._charge(event, cost)
                 return value
-        return self._refuse(event, "found unhashable key")
+        return self._refuse(event, "found unhashable key", start)
 
     def _odd_key(self, event: Any, value: Any, made: Mapping[str, Any]) -> str:
         """A key that is no text, is written twice, or says that its value is to be merged in."""
-        if value == "<<" and type(event) is ScalarEvent and event.implicit[0]:
-            return _MERGE
         key = key_text(value)
+        if key is _MERGE:
+            if type(event) is ScalarEvent:
+                self.stray.pop()
+            return key
         if key in made:
             self.problems.append(duplicate(self.file, key, tuple(self.path), *_where(event)))
         return key
 
-    def _to_merge(self, event: Any, value: Any) -> list[Any]:
+    def _to_merge(self, event: Any, value: Any, start: Any) -> list[Any]:
         parts = value if isinstance(value, list) else [value]
-        if not all(isinstance(part, dict) for part in parts):
-            self._refuse(event, "expected a mapping or list of mappings for merging")
+        for part in parts:
+            if not isinstance(part, dict):
+                what = "a mapping" if isinstance(value, list) else "a mapping or list of mappings"
+                found = "sequence" if isinstance(part, list) else "scalar"
+                self._refuse(event, f"expected {what} for merging, but found {found}", start)
         return parts
 
     def _typed(self, event: Any, tag: str) -> Any:
@@ -240,11 +264,19 @@ class _Reader:
         except (ValueError, KeyError, IndexError):
             self._refuse(event, f"'{event.value}' is not a {tag.removeprefix(_TAG)}")
 
-    def _refuse(self, event: Any, text: str) -> NoReturn:
-        mark = event.start_mark
-        shown = yaml.Mark("<unicode string>", mark.index, mark.line, mark.column, self.text + "\0", mark.index)
-        problem = unreadable(f"{text}\n{shown}", self.file, self.what, mark.line + 1, mark.column + 1)
+    def _refuse(
+        self, event: Any, text: str, start: Any = None, context: str = "while constructing a mapping"
+    ) -> NoReturn:
+        """``start``: the event of the larger thing that was being made when ``event`` came, and ``context`` what is said of it."""
+        if start is not None:
+            text = f"{context}\n{self._shown(start.start_mark)}\n{text}"
+        line, column = _where(event)
+        problem = unreadable(f"{text}\n{self._shown(event.start_mark)}", self.file, self.what, line, column)
         raise TemplateInvalid([*self.problems, problem])
+
+    def _shown(self, mark: Any) -> str:
+        """A position as the parser in Python shows it: with the line of the text."""
+        return str(yaml.Mark("<unicode string>", mark.index, mark.line, mark.column, self.text + "\0", mark.index))
 
 
 _CONSTRUCTOR = SafeConstructor()
