@@ -78,7 +78,6 @@ class AsHeat(yaml.CSafeLoader):
 MERGE = "tag:yaml.org,2002:merge"
 AsHeat.add_constructor("tag:yaml.org,2002:map", AsHeat.as_map)
 AsHeat.add_constructor("tag:yaml.org,2002:timestamp", AsHeat.construct_yaml_str)
-AsHeat.add_constructor("tag:yaml.org,2002:value", AsHeat.construct_yaml_str)
 for kind in ("binary", "omap", "pairs", "set"):
     AsHeat.add_constructor(f"tag:yaml.org,2002:{kind}", AsHeat.construct_undefined)
 
@@ -134,6 +133,11 @@ def test_what_is_read_of_changed_templates(seed: int) -> None:
             "a: <<\n",
             "could not determine a constructor for the tag 'tag:yaml.org,2002:merge'\n"
             '  in "<unicode string>", line 1, column 4:\n    a: <<\n       ^',
+        ),
+        (
+            "a: =\n",
+            "could not determine a constructor for the tag 'tag:yaml.org,2002:value'\n"
+            '  in "<unicode string>", line 1, column 4:\n    a: =\n       ^',
         ),
         (
             "a: 1\n<<: x\n",

@@ -24,7 +24,7 @@ from kamado.template.refusals import duplicate, too_big, too_deep, unreadable
 _Loader: Any = getattr(yaml, "CLoader", yaml.Loader)
 
 _TAG = "tag:yaml.org,2002:"
-_TEXT_TAGS = frozenset({_TAG + "str", _TAG + "timestamp", _TAG + "value", "!"})
+_TEXT_TAGS = frozenset({_TAG + "str", _TAG + "timestamp", "!"})
 _CONTAINER_TAGS = frozenset({_TAG + "map", _TAG + "seq", "!"})
 _MAKERS: Mapping[str, Callable[[Any, Any], Any]] = {
     _TAG + "int": SafeConstructor.construct_yaml_int,
@@ -286,7 +286,7 @@ def _implied(text: str) -> str:
     """The tag of what is written without one and without quotes."""
     for tag, pattern in Resolver.yaml_implicit_resolvers.get(text[:1], ()):
         if pattern.match(text):
-            return tag if tag in _MAKERS else _TAG + "str"
+            return str(tag)
     return _TAG + "str"
 
 
