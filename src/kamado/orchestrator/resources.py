@@ -92,9 +92,13 @@ def listing(
     depth: int = 0,
 ) -> list[ResourceDetail]:
     """The stack's resources, and those of stacks nested in it down to ``depth``; with ``detail`` descriptions and attributes too."""
-    found = _of_one(services, context, stack, wanted, detail)
-    for nested in nested_in(services, stack, depth):
-        found += [replace(item, stack=nested) for item in _of_one(services, context, nested, wanted, detail)]
+    below = nested_in(services, stack, depth)
+    read = services.store.resources.of_stacks if detail else services.store.resources.listed
+    rows = read([one.id for one in (stack, *below)])
+    found = _of_one(services, context, stack, rows[stack.id], wanted, detail)
+    for nested in below:
+        inside = _of_one(services, context, nested, rows[nested.id], wanted, detail)
+        found += [replace(item, stack=nested) for item in inside]
     return found
 
 
@@ -120,10 +124,13 @@ def _is_nested(types: Registry, row: ResourceRecord) -> bool:
 
 
 def _of_one(
-    services: Services, context: RequestContext, stack: StackRecord, wanted: ResourceFilter, detail: bool
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    rows: Sequence[ResourceRecord],
+    wanted: ResourceFilter,
+    detail: bool,
 ) -> list[ResourceDetail]:
-    resources = services.store.resources
-    rows = resources.of_stack(stack.id) if detail else resources.listed(stack.id)
     standing, users = _standing(services, stack, rows)
     kept = [row for row in standing.values() if wanted.lets_through(row)]
     types = types_of(services, stack)

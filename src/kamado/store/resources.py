@@ -127,9 +127,11 @@ _KEY: BindParameter[str] = bindparam("key")
 _OF_STACK = select(*_COLUMNS).where(schema.resource.c.stack_id == _KEY).order_by(
     schema.resource.c.created_at, schema.resource.c.id
 )  # fmt: skip
-_LISTED_OF_STACK = select(*_LISTED).where(schema.resource.c.stack_id == _KEY).order_by(
-    schema.resource.c.created_at, schema.resource.c.id
-)  # fmt: skip
+_LISTED_OF_STACKS = (
+    select(*_LISTED)
+    .where(schema.resource.c.stack_id.in_(bindparam("keys", expanding=True)))
+    .order_by(schema.resource.c.created_at, schema.resource.c.id)
+)
 _NAMED = _OF_STACK.where(schema.resource.c.name.in_(bindparam("names", expanding=True)))
 """Built once: to put a statement together costs more than to run it."""
 
@@ -276,13 +278,16 @@ class Resources:
         """All rows of a stack, those being replaced too, oldest first."""
         return self._read(_OF_STACK, {"key": stack_id})
 
-    def listed(self, stack_id: str) -> list[ResourceRecord]:
-        """The same with what lists show: no properties, attributes, metadata, data, progress.
+    def listed(self, stack_ids: Collection[str]) -> dict[str, list[ResourceRecord]]:
+        """As `of_stacks` with what lists show: no properties, attributes, metadata, data, progress.
 
         A row that is still the same gives the record made before, for lists are read over and over.
         """
-        rows = self._store.read(lambda connection: connection.execute(_LISTED_OF_STACK, {"key": stack_id}).all())
-        return [self._listed(row) for row in rows]
+        found: dict[str, list[ResourceRecord]] = {stack_id: [] for stack_id in stack_ids}
+        rows = self._store.read(lambda connection: connection.execute(_LISTED_OF_STACKS, {"keys": list(found)}).all())
+        for row in rows:
+            found[row[1]].append(self._listed(row))
+        return found
 
     def _listed(self, row: Row[Any]) -> ResourceRecord:
         kept = self._remembered.get(row[0])
