@@ -73,7 +73,10 @@ body = {"template": template, "files": {**files, **more}, "environment": environ
 
 # What would be made, and what is.
 previewed = heat.stacks.preview(stack_name="life", **body)
-assert {one["resource_name"] for one in previewed.resources} == {"r", "child"}, previewed.resources
+# A nested stack is the list of what is in it.
+(inner,) = [one for one in previewed.resources if isinstance(one, list)]
+assert [one["parent_resource"] for one in inner] == ["child"] * len(inner) != [], inner
+assert [one["resource_name"] for one in previewed.resources if one is not inner] == ["r"], previewed.resources
 assert heat.stacks.validate(**body)["Parameters"]["p"]["Type"] == "String"
 made = heat.stacks.create(stack_name="life", tags="a,b", disable_rollback=True, timeout_mins=5, **body)
 stack_id = made["stack"]["id"]
