@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -14,8 +15,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
+from kamado.engine.system import ThreadCalls
 from kamado.telemetry.metrics import Metrics
-from kamado.telemetry.traces import Traces, watched, with_metrics
+from kamado.telemetry.traces import TRACE_OF_REQUEST, Traces, watched, with_metrics
+from kamado.telemetry.watchers import CallWatchers, Watchers
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 PAGE = Path(__file__).parents[2] / "docs" / "monitoring.md"
@@ -88,6 +91,45 @@ def test_a_span_has_the_time_that_it_took() -> None:
     assert span.end_time is not None
     assert span.start_time is not None
     assert span.end_time - span.start_time == 2_500_000_000
+
+
+def test_an_operation_belongs_to_the_request_that_asked_for_it_and_steps_and_calls_to_the_operation() -> None:
+    """In one process the request, in another (the trace goes through the database) the operation, its step, and a call in a thread."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    kept: list[str] = []
+
+    def accepts(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        kept.append(environ[TRACE_OF_REQUEST])
+        start_response("201 Created", [])
+        return []
+
+    metrics = Metrics()
+    list(watched(accepts, metrics.request_answered, Traces(provider))({"REQUEST_METHOD": "POST"}, lambda *_: None))
+    traces = Traces(provider)
+    watch, calls = Watchers(metrics, traces, None), CallWatchers(metrics, traces)
+
+    async def engine() -> None:
+        watch.operation_began("CREATE", kept[0])
+        threads = ThreadCalls(1)
+        await threads.run(lambda: calls.call_ended("network", 201, 0.1))
+        watch.step_ended("OS::Neutron::Net", "create", True, 0.2)
+        watch.operation_ended("CREATE", "done", 0.3)
+        watch.operation_left()
+        threads.close()
+
+    asyncio.run(engine())
+    spans = {span.name: span for span in exporter.get_finished_spans()}
+    above = {name: span.parent and span.parent.span_id for name, span in spans.items()}
+    ids = {name: span.context.span_id for name, span in spans.items()}
+    assert above == {
+        "api POST": None,
+        "operation CREATE": ids["api POST"],
+        "step create": ids["operation CREATE"],
+        "cloud network": ids["operation CREATE"],
+    }
+    assert len({span.context.trace_id for span in spans.values()}) == 1
 
 
 def test_only_get_of_metrics_is_answered_beside_the_application() -> None:

@@ -55,6 +55,7 @@ def caller(req: Request, path_project: str | None, rules: AdminRule) -> RequestC
         is_admin=is_admin,
         is_admin_project=admin_project,
         request_id=get("openstack.request_id", ""),
+        trace=get("kamado.traceparent", ""),
         user_domain_id=get("HTTP_X_USER_DOMAIN_ID", ""),
         project_domain_id=get("HTTP_X_PROJECT_DOMAIN_ID", ""),
         project_name=get("HTTP_X_PROJECT_NAME", ""),

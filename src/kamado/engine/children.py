@@ -26,6 +26,7 @@ from kamado.model.records import (
     CONVERGE,
     FORCE,
     RETAIN,
+    TRACE,
     OperationRecord,
     ResourceRecord,
     StackRecord,
@@ -269,7 +270,8 @@ class ChildStacks(ChildReader):
         """``target``: None for the child's own."""
         now = self._parent.now()
         written = target or self._parent.operation.target
-        operation = replace(self._operation(stack_id, action, written, now), options=options or {})
+        operation = self._operation(stack_id, action, written, now)
+        operation = replace(operation, options={**operation.options, **(options or {})})
         reason = events.started(action)
         state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
         about = replace(self._parent.stack, id=stack_id, name=self._row.physical_name or self._row.name)
@@ -291,6 +293,7 @@ class ChildStacks(ChildReader):
             credential_id=above.credential_id or self._parent.stack.credential_id,
             request_id=above.request_id,
             project_id=self._parent.stack.project_id,
+            options={TRACE: above.options[TRACE]} if TRACE in above.options else {},
         )
 
     def _target(self, child: ChildTemplate) -> tuple[Target, Template]:

@@ -21,7 +21,7 @@ from kamado.engine.targets import TargetLoader
 from kamado.engine.tidying import Tidying
 from kamado.engine.waiting import Waiting
 from kamado.model.identifiers import new_id
-from kamado.model.records import OperationRecord
+from kamado.model.records import TRACE, OperationRecord
 from kamado.store.errors import LeaseLost
 
 LOG = logging.getLogger(__name__)
@@ -156,6 +156,7 @@ class Engine:
             "request": operation.request_id,
         }
         LOG.info("operation taken", extra={"action": operation.action.value, **ids})
+        self._ports.watch.operation_began(operation.action.value, str(operation.options.get(TRACE, "")))
         try:
             await execution.run()
         except NotWritten as error:
@@ -168,6 +169,7 @@ class Engine:
             LOG.exception("an operation was interrupted and is given back", extra=ids)
             await self._give_back_later(operation.id)
         finally:
+            self._ports.watch.operation_left()
             self._leases.held.pop(operation.id, None)
             self._look.set()
         if execution.paused:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -61,12 +62,14 @@ class _Job:
     function: Callable[[], Any]
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    """That of whoever asked: what it belongs to, for whoever traces."""
 
     def run(self) -> None:
         if self.future.cancelled():
             return
         try:
-            tell: Any = partial(self._result, self.function())
+            tell: Any = partial(self._result, self.context.run(self.function))
         except BaseException as error:
             tell = partial(self._error, error)
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

@@ -31,6 +31,15 @@ class Watch(Protocol):
     def step_ended(self, type_name: str, action: str, good: bool, seconds: float) -> None:
         """A step has ended. ``type_name`` is that of a class, never a name that a template gave."""
 
+    def operation_began(self, action: str, trace: str) -> None:
+        """This engine begins to work on an operation: what follows in this task, and in calls that it makes, belongs to it.
+
+        ``trace``: the ``traceparent`` of the request that asked for it, "" for none.
+        """
+
+    def operation_left(self) -> None:
+        """The engine is done with it, be it ended or left to another."""
+
     def operation_ended(self, action: str, outcome: str, seconds: float) -> None:
         """An operation has ended; ``seconds`` since it was accepted."""
 
@@ -48,6 +57,12 @@ class Nobody:
         """Nothing."""
 
     def step_ended(self, type_name: str, action: str, good: bool, seconds: float) -> None:
+        """Nothing."""
+
+    def operation_began(self, action: str, trace: str) -> None:
+        """Nothing."""
+
+    def operation_left(self) -> None:
         """Nothing."""
 
     def operation_ended(self, action: str, outcome: str, seconds: float) -> None:

@@ -30,6 +30,8 @@ PLAN = "plan"
 """Option of an operation that is held to a plan: its ``basis``, the stack as it was ``before``, and whether it is ``checked``."""
 RESIZE = "resize"
 """Option of an UPDATE operation on a group's nested stack that a signal asked for: what notifications say of it."""
+TRACE = "trace"
+"""Option of any operation: the ``traceparent`` of the request that asked for it, for whoever traces."""
 SNAPSHOT_ID = "snapshot_id"
 """Option of a SNAPSHOT operation: the snapshot that it fills."""
 

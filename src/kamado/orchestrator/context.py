@@ -37,6 +37,8 @@ class RequestContext:
     is_admin: bool = False
     is_admin_project: bool = True
     request_id: str = ""
+    trace: str = ""
+    """The ``traceparent`` of the request, for whoever traces."""
     user_domain_id: str = ""
     project_domain_id: str = ""
     project_name: str = ""

@@ -19,6 +19,7 @@ from kamado.model.records import (
     ABANDON,
     ADOPT_DATA,
     CONVERGE,
+    TRACE,
     EventRecord,
     OperationRecord,
     SnapshotRecord,
@@ -180,7 +181,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
         _operation(services, context, stack, stack.action, target, now),
         credential_id=credential,
         rollback=not stack.disable_rollback,
-        options={} if request.adopt is None else {ADOPT_DATA: dict(request.adopt)},
+        options=_options(context, {} if request.adopt is None else {ADOPT_DATA: dict(request.adopt)}),
     )
     stack = replace(
         stack,
@@ -268,6 +269,11 @@ def _operation(
     )
 
 
+def _options(context: RequestContext, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An operation's options with the trace of the request that asks for it, where there is one."""
+    return {**options, TRACE: context.trace} if context.trace else options
+
+
 def _started(stack: StackRecord, action: Action, now: datetime) -> EventRecord:
     return EventRecord(
         id=new_id(),
@@ -344,7 +350,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
         _operation(services, context, changed, Action.UPDATE, target, now),
         previous=last_reached(services, stack),
         rollback=not changed.disable_rollback,
-        options=options,
+        options=_options(context, options),
     )
     values = {
         "target": target,
@@ -410,6 +416,7 @@ def begin(
         fields["credential_id"] = credentials.renewed(services, context, stack)
     now = services.clock.now()
     operation = _operation(services, context, stack, action, fields.pop("target", stack.target), now)
+    fields["options"] = _options(context, fields.get("options", {}))
     values = {"credential_id": fields["credential_id"], **(values or {})}
     return _start(services, stack, replace(operation, **fields), values, now, snapshot, as_seen)
 

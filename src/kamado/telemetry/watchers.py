@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from kamado.model.lifecycle import Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.telemetry.metrics import Metrics
-from kamado.telemetry.traces import Traces
+from kamado.telemetry.traces import TRACEPARENT, Traces
 
 LOG = logging.getLogger("kamado.states")
 
@@ -67,12 +67,18 @@ class Watchers:
         self._metrics.step_ended(type_name, action, good, seconds)
         self._traces.ended(f"step {action}", seconds, {"kamado.type": type_name, "kamado.action": action}, good)
 
+    def operation_began(self, action: str, trace: str) -> None:
+        """See `kamado.engine.watching.Watch`."""
+        self._traces.begin(f"operation {action}", {TRACEPARENT: trace} if trace else {})
+
+    def operation_left(self) -> None:
+        """See `kamado.engine.watching.Watch`."""
+        self._traces.end({"kamado.outcome": "left"}, True)
+
     def operation_ended(self, action: str, outcome: str, seconds: float) -> None:
         """See `kamado.engine.watching.Watch`."""
         self._metrics.operation_ended(action, outcome, seconds)
-        self._traces.ended(
-            f"operation {action}", seconds, {"kamado.action": action, "kamado.outcome": outcome}, outcome == "done"
-        )
+        self._traces.end({"kamado.action": action, "kamado.outcome": outcome}, outcome == "done")
 
 
 class CallWatchers:
