@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from tests.types.rig import Rig
 
+from kamado.cloud.failures import CloudError
 from kamado.cloud.session import CloudFactory, CloudSettings, ServiceUser
 from kamado.model.lifecycle import Action
 from kamado.plugin import lifecycle
@@ -91,9 +92,21 @@ def test_what_a_real_heat_refuses_is_told(rig: Rig) -> None:
 
 def _through(remote: Any, action: Action, changes: dict[str, Any] | None = None) -> None:
     """The action from start to end, as long as a real service takes."""
-    token = lifecycle.start(remote, action, changes)
+    token = _patiently(lambda: lifecycle.start(remote, action, changes))
     for _ in range(600):
-        if lifecycle.poll(remote, action, token):
+        if _patiently(lambda: lifecycle.poll(remote, action, token)):
             return
         time.sleep(0.5)
     raise AssertionError(f"{remote} is not done with {action}")
+
+
+def _patiently(call: Callable[[], Any]) -> Any:
+    """A call, as the engine makes it: again when the answer was lost on the way."""
+    for left in (3, 2, 1, 0):
+        try:
+            return call()
+        except CloudError as error:
+            if not error.passing or not left:
+                raise
+            time.sleep(1)
+    raise AssertionError("the loop returns or raises")
