@@ -450,7 +450,8 @@ def _apply(wanted: Wanted, row: ResourceRecord, changes: PropertyChanges) -> Rou
     row = _begin(wanted, row, changes.values)
     resource = wanted.resource(row)
     try:
-        if changes.values or again or wanted.kind.composite:
+        told = wanted.kind.tells_metadata and wanted.metadata != dict(before.metadata)
+        if changes.values or again or wanted.kind.composite or told:
             yield from run.caller.carry_out(resource, Action.UPDATE, changes.values, resume=again)
     except StepFailed as failed:
         if failed.outcome.kind is not OutcomeKind.REPLACE:

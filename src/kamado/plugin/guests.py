@@ -58,6 +58,7 @@ class Guest(SignalResponder):
     """A server with an agent."""
 
     secret = False
+    tells_metadata = True
     first_collectors: ClassVar[tuple[str, ...]] = ()
     """Collectors of the agent that come before that of the transport."""
 
@@ -77,6 +78,13 @@ class Guest(SignalResponder):
         if transport != ZAQAR_MESSAGE:
             self._drop_queue()
         self.deliver_metadata()
+
+    def bring_transport(self, changes: Mapping[str, Any]) -> None:
+        """What an update means for the agent: another transport, or other metadata where they are not asked of us."""
+        if {"software_config_transport", "deployment_swift_data"}.isdisjoint(changes):
+            self.deliver_metadata()
+        else:
+            self.open_transport()
 
     def close_transport(self) -> None:
         """Takes away what was made for the agent, its user last; may be called again."""

@@ -79,6 +79,8 @@ class Resource(Kind):
     """Key of its token: the id of the row whose signals it waits for. A signal there has it polled at once."""
     always_new: ClassVar[bool] = False
     """Each update of the stack replaces it."""
+    tells_metadata: ClassVar[bool] = False
+    """Somebody has to be told of other metadata: ``handle_update`` is called for them too, without changed properties."""
     keeps_metadata: ClassVar[bool] = False
     """The metadata belongs to the resource once it is made (signals are kept in it): an update leaves it alone."""
     takes_keys: ClassVar[frozenset[str]] = frozenset()

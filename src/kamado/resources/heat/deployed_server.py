@@ -39,8 +39,7 @@ class DeployedServer(Guest):
 
     def handle_update(self, changes: Mapping[str, Any]) -> None:
         """Another transport, where one is wanted."""
-        if not {"software_config_transport", "deployment_swift_data"}.isdisjoint(changes):
-            self.open_transport()
+        self.bring_transport(changes)
 
     def attribute(self, name: str) -> Any:
         """The name, and what the agent is to be told."""

@@ -178,8 +178,8 @@ class Server(ServerCards, Guest):
             self.call("PUT", f"{self.item_path()}/metadata", json={"metadata": wanted})
         if "tags" in changes:
             self._put_tags()
-        if self._has_agent and not {"software_config_transport", "deployment_swift_data"}.isdisjoint(changes):
-            self.open_transport()
+        if self._has_agent:
+            self.bring_transport(changes)
         todo: list[steps.Step] = []
         if "networks" in changes:
             todo += self.network_steps()
