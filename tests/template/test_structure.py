@@ -272,3 +272,13 @@ resources: {v: {type: OS::Heat::Value, properties: {value: {get_param: [{get_par
     definition = template.definitions(template.bind())["v"]
     assert definition.parameters == {"which", "secret"}, "a change of any of them must be seen"
     assert definition.secret_properties(frozenset({"secret"})) == {"value"}, "and a hidden one must not be shown"
+
+
+def test_a_wrong_attribute_does_not_hide_a_wrong_property_beside_it(catalog: Any) -> None:
+    properties = {"lenght": 4, "salt": {"get_attr": ["b", "nope"]}}
+    resources = {"a": {"type": "OS::Heat::RandomString", "properties": properties}, "b": {"type": "OS::Heat::Value"}}
+    found = check(load({"heat_template_version": "2021-04-16", "resources": resources}), None, catalog)
+    assert [(problem.code, problem.path[-1]) for problem in found if problem.severity == "error"][-2:] == [
+        ("KT407", "get_attr"),
+        ("KT405", "lenght"),
+    ]

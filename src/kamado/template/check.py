@@ -198,14 +198,12 @@ class _Checker:
         schema = self.schema(definition)
         if schema is None:
             return
-        before = len(self.problems)
         if not all(self._has_attribute(*target) for target in definition.attributes):
             values = (definition.properties, definition.metadata, definition.update_policy)
             for key, value in zip(self.keys, values, strict=True):
                 self._attributes(value, (*base, key))
-        if len(self.problems) == before:
-            self._properties(definition, schema, (*base, self.keys[0]))
-            self._update_policy(definition, schema, (*base, self.keys[2]))
+        self._properties(definition, schema, (*base, self.keys[0]))
+        self._update_policy(definition, schema, (*base, self.keys[2]))
 
     def _properties(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
         values = definition.properties
