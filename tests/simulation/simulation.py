@@ -78,6 +78,7 @@ class Simulation(Look):
         self.lines: list[tuple[str, EventRecord]] = []
         self.trespasses: list[str] = []
         self._begun = 0
+        self._ending = False
 
     def __enter__(self) -> Simulation:
         self._log = _Errors(self)
@@ -110,6 +111,8 @@ class Simulation(Look):
         self.processes.append(process)
         process.start_engine(self.settings)
         self.note(process, "begins")
+        if self._ending and process.engine is not None:
+            process.engine.stop()
         return process
 
     def run(self, script: Script | None = None, seconds: float = 20_000.0) -> None:
@@ -130,7 +133,8 @@ class Simulation(Look):
         self.raise_errors()
 
     def end(self) -> None:
-        """All engines say goodbye."""
+        """All engines say goodbye, also those that only come when all is over."""
+        self._ending = True
         with ids_drawn_from(self._ids):
             for process in self.engines:
                 assert process.engine is not None
