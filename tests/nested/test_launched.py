@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,6 +168,9 @@ def test_a_user_has_keys_and_sees_what_its_policies_name(world: World) -> None:
     access.refuse_others(services(world), somebody, world.stack(stack), "v")
     with pytest.raises(Forbidden, match="not authorized"):
         access.refuse_others(services(world), somebody, world.stack(stack), "w")
+    for one in ("", "x"):  # no user of the template's, so no policy speaks for it
+        with pytest.raises(Forbidden, match="not authorized"):
+            access.refuse_others(services(world), replace(somebody, user_id=one), world.stack(stack), "v")
     owner = RequestContext("p", "me", "me", ("member",))
     access.refuse_others(services(world), owner, world.stack(stack), "w")
 

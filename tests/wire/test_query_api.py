@@ -106,21 +106,25 @@ def test_a_resource_is_described_with_its_metadata(life: Life, verb: str) -> Non
 
 
 def test_the_same_as_json(life: Life) -> None:
-    answer = describe(keys_of(life), "asked", "other", ContentType="JSON")
+    answer = describe(keys_of(life), "asked", "server", ContentType="JSON")
     assert answer.headers["Content-Type"] == "application/json"
     detail = answer.json()["DescribeStackResourceResponse"]["DescribeStackResourceResult"]["StackResourceDetail"]
-    assert detail["Metadata"] == {"a": [1]}
+    assert detail["Metadata"] == life.metadata()
 
 
 def test_a_stack_is_named_by_its_id_or_its_arn_as_well(life: Life) -> None:
     _, project = life.stand.token("demo")
     for name in (life.id, f"arn:openstack:heat::{project}:stacks/asked/{life.id}"):
-        assert describe(keys_of(life), name, "other").status_code == 200
+        assert describe(keys_of(life), name, "server").status_code == 200
+
+
+def test_a_server_sees_itself_only(life: Life) -> None:
+    for name in ("other", "nothing"):
+        assert refusal(describe(keys_of(life), "asked", name)) == (403, "AccessDenied")
 
 
 def test_what_is_not_there_or_not_asked_well_is_refused(life: Life) -> None:
     keys = keys_of(life)
-    assert refusal(describe(keys, "asked", "nothing")) == (400, "InvalidParameterValue")
     assert refusal(describe(keys, "nothing", "server")) == (400, "InvalidParameterValue")
     assert refusal(ask(keys, Action="DescribeStackResource", StackName="asked")) == (400, "MissingParameter")
     assert refusal(ask(keys, Action="DescribeNothing")) == (400, "InvalidAction")

@@ -23,7 +23,7 @@ OPEN = {"stacks:lookup", "resource:metadata", "resource:signal", "software_deplo
 HANDLE = {"type": "OS::Heat::WaitConditionHandle", "properties": {"signal_transport": "TOKEN_SIGNAL"}}
 TEMPLATE = {
     **GOOD,
-    "resources": {"h": HANDLE, "r": {"type": "OS::Heat::TestResource", "metadata": {"a": 1}}},
+    "resources": {"h": HANDLE, "other_h": HANDLE, "r": {"type": "OS::Heat::TestResource", "metadata": {"a": 1}}},
     "outputs": {name: {"value": {"get_attr": ["h", name]}} for name in ("token", "endpoint")},
 }
 
@@ -93,6 +93,25 @@ def test_a_stack_user_reaches_what_is_meant_for_it_and_nothing_else(user: User, 
     else:
         assert answer.status_code == 403, answer.text
         assert answer.json()["error"]["type"] == "Forbidden"
+
+
+def test_the_metadata_of_other_resources_of_its_stack_are_not_for_it(user: User) -> None:
+    base = f"{user.stand.endpoint}/v1/{user.project}/stacks/mine/{user.stacks['mine']}/resources"
+    assert user.ask("GET", f"{base}/h/metadata").status_code == 200
+    for name in ("other_h", "r", "nothing"):
+        answer = user.ask("GET", f"{base}/{name}/metadata")
+        assert (answer.status_code, answer.json()["error"]["type"]) == (403, "Forbidden"), name
+    shown = user.stand.ask("GET", f"/stacks/mine/{user.stacks['mine']}/resources/r/metadata")
+    assert shown.json() == {"metadata": {"a": 1}}
+
+
+def test_any_resource_of_its_stack_takes_its_signals_as_in_heat(user: User) -> None:
+    path = f"/stacks/mine/{user.stacks['mine']}/resources"
+    url = f"{user.stand.endpoint}/v1/{user.project}{path}"
+    assert user.ask("POST", f"{url}/other_h/signal", {"id": "7"}).status_code == 200
+    assert "7" in user.stand.ask("GET", f"{path}/other_h/metadata").json()["metadata"]
+    refused = user.ask("POST", f"{url}/nothing/signal", {})
+    assert (refused.status_code, refused.json()["error"]["type"]) == (404, "ResourceNotFound")
 
 
 @pytest.mark.parametrize("route", [r for r in ROUTES if "{stack_name}" in r.path], ids=lambda r: f"{r.verb} {r.path}")

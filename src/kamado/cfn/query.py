@@ -15,7 +15,7 @@ from kamado.cfn.ec2 import Signer
 from kamado.cfn.errors import CfnError
 from kamado.model.identifiers import StackIdentity
 from kamado.model.records import StackRecord
-from kamado.orchestrator import resources, stacks
+from kamado.orchestrator import access, resources, stacks
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.plugin.signals import parse_stack_arn
 
@@ -47,7 +47,9 @@ def answer(services: Services, who: Signer, params: Params) -> tuple[str, Any]:
 
 def _describe_stack_resource(services: Services, context: RequestContext, params: Params) -> dict[str, Any]:
     stack = _stack(services, context, params["StackName"])
-    found = resources.described(services, stack, params["LogicalResourceId"])
+    name = params["LogicalResourceId"]
+    access.refuse_others(services, context, stack, name)
+    found = resources.described(services, stack, name)
     row = found.record
     return {
         "StackResourceDetail": {
