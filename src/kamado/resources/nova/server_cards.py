@@ -5,6 +5,7 @@ Base of `server.py`'s class. The trap: internal ports are made before the server
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kamado.plugin.errors import TemporaryError
@@ -25,6 +26,11 @@ _NAMED = {
 class ServerCards(ServerLife):
     """What a server does with its entries of ``networks``."""
 
+    @classmethod
+    def entries(cls, properties: Mapping[str, Any]) -> Any:
+        """The network entries that properties come to."""
+        return properties.get("networks")
+
     def nets_with_ids(self, nets: Any) -> list[dict[str, Any]]:
         """Entries with ids for names and a network for each subnet."""
         resolved = []
@@ -44,7 +50,7 @@ class ServerCards(ServerLife):
 
     def network_steps(self) -> list[steps.Step]:
         """What has to be done to go from the entries last applied to those that are wanted."""
-        old = self.nets_with_ids((self.record.properties or {}).get("networks"))
+        old = self.nets_with_ids(self.entries(self.record.properties or {}))
         new = self.nets_with_ids(self.properties.get("networks"))
         there = interfaces.interfaces(self)
         changes = networks.plan(old, new, there, interfaces.internal_ports(self))
@@ -93,7 +99,7 @@ class ServerCards(ServerLife):
             return
         wanted = self.data.get(_LENT)
         if wanted is None:
-            nets = self.nets_with_ids((self.record.properties or {}).get("networks"))
+            nets = self.nets_with_ids(self.entries(self.record.properties or {}))
             ports = networks.assign(nets, interfaces.interfaces(self))
             wanted = [port for place, port in ports.items() if nets[place].get("port") or nets[place].get("fixed_ip")]
             self.set_data(_LENT, wanted)  # durable first: a port that is out cannot be told from others any more
@@ -107,7 +113,7 @@ class ServerCards(ServerLife):
         """Puts back the cards that its entries name and that it does not have."""
         if self._present() is None:
             return
-        nets = self.nets_with_ids((self.record.properties or {}).get("networks"))
+        nets = self.nets_with_ids(self.entries(self.record.properties or {}))
         there = interfaces.interfaces(self)
         before = [card.port_id for card in there]
         assigned = networks.assign(nets, there)
