@@ -127,7 +127,7 @@ PROPERTIES = Properties(
 HANDLED = frozenset(prop.name for prop in PROPERTIES if prop.body is NOT_SENT)
 """What the type's own handlers see to."""
 
-ATTRIBUTES = (
+ATTRIBUTES: tuple[Attr, ...] = (
     Attr("name", STRING, "Name of the server."),
     Attr("addresses", MAP, "Addresses with their ports, subnets and network, by name and by ID of the network.",
          since="11.0.0"),
