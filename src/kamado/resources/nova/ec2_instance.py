@@ -148,6 +148,7 @@ class Instance(Server):
 
     def handle_update(self, changes: Mapping[str, Any]) -> Any:
         """What the server does when what the properties come to there has changed."""
+        self.properties = {**self.properties, **translated(self.properties)}
         meant = {"Tags": "metadata", "InstanceType": "flavor", "NetworkInterfaces": "networks", "SubnetId": "networks"}
         names = {meant[name] for name in changes if name in meant}
         return super().handle_update({name: self.properties.get(name) for name in names})
@@ -176,10 +177,11 @@ def translated(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _in_place(cards: list[Any]) -> list[str]:
     """Ids of network interfaces: those with a place by it, others in the order in which they are given."""
-    placed = [
-        (int(card.get("DeviceIndex") or place), card["NetworkInterfaceId"])
-        if isinstance(card, Mapping)
-        else (place, card)
-        for place, card in enumerate(cards)
-    ]
-    return [str(port) for _, port in sorted(placed, key=lambda one: one[0])]
+    placed: list[tuple[int, str]] = []
+    for place, card in enumerate(cards):
+        if isinstance(card, Mapping):
+            index = card.get("DeviceIndex")
+            placed.append((place if index is None else int(index), str(card["NetworkInterfaceId"])))
+        else:
+            placed.append((place, str(card)))
+    return [port for _, port in sorted(placed, key=lambda one: one[0])]
