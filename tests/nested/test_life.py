@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from tests.engine_world import World
@@ -372,9 +373,10 @@ class _EndsMeanwhile:
         self.operations = self
         self._store = store
 
-    def live(self, stack_id: str) -> list[Any]:
-        said(self._store, stack_id, "COMPLETE")
-        return self._store.operations.live(stack_id)
+    def at_work(self, stack_ids: Collection[str]) -> set[str]:
+        for stack_id in stack_ids:
+            said(self._store, stack_id, "COMPLETE")
+        return self._store.operations.at_work(stack_ids)
 
 
 def said(store: Store, stack_id: str, status: str) -> None:

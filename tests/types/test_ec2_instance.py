@@ -71,6 +71,8 @@ def test_an_instance_in_a_subnet_with_all_that_can_be_said_of_it(rig: Rig, subne
 
 def test_tags_flavor_and_subnet_are_changed_in_place(rig: Rig, subnet: str) -> None:
     assert rig.cloud is not None
+    net = rig.make("OS::Neutron::Net", {}, name="net2")
+    other = rig.make("OS::Neutron::Subnet", {"network": net.physical_id, "cidr": "10.94.0.0/24"}, name="subnet2")
     made = instance(rig, SubnetId=subnet, Tags=[{"Key": "role", "Value": "web"}])
     before = made.physical_id
     change(rig, made, Tags=[{"Key": "role", "Value": "db"}])
@@ -78,8 +80,6 @@ def test_tags_flavor_and_subnet_are_changed_in_place(rig: Rig, subnet: str) -> N
     change(rig, made, InstanceType="m1.small")
     flavors = {one["id"]: one["name"] for one in rig.cloud.service("compute").get("/flavors")["flavors"]}
     assert flavors[shown(rig, made)["flavor"]["id"]] == "m1.small"
-    net = rig.make("OS::Neutron::Net", {}, name="net2")
-    other = rig.make("OS::Neutron::Subnet", {"network": net.physical_id, "cidr": "10.94.0.0/24"}, name="subnet2")
     change(rig, made, SubnetId=str(other.physical_id))
     ports = rig.cloud.service("network").list("/v2.0/ports", "ports", {"device_id": made.physical_id})
     assert [port["fixed_ips"][0]["subnet_id"] for port in ports] == [other.physical_id]
