@@ -301,7 +301,7 @@ class Parts:
         """The CloudFormation API; ``engine`` as in `api`."""
         limit = self.settings.api.limits.max_json_body_size
         app: WsgiApp = cfn_app.build(self._services(engine), lambda: self.clouds.admin().service("identity"), limit)
-        return app
+        return watched(app, self.metrics.request_answered, self.traces)
 
     def api(self, engine: Engine | None = None) -> WsgiApp:
         """The REST API; ``engine``: that of the same process, which is told of work at once."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.types.make_facts import compact, facts
 
-from kamado.plugin.registry import Registry
+from kamado.plugin.registry import WITHDRAWN, Registry
 from kamado.template.schema import AttributeSchema, Schema
 
 IMPLEMENTED = tuple((Path(__file__).parent / "data" / "implemented.txt").read_text().split())
@@ -151,3 +151,8 @@ def test_a_difference_would_be_seen() -> None:
     shape = {"type": "String", "constraints": [{"allowed_values": ["a"]}]}
     assert list(differences({**shape, "default": ""}, shape, "p")) == ["p.default: is '', should not be there"]
     assert len(list(differences({**shape, "constraints": [{"allowed_values": ["b"]}]}, shape, "p"))) == 1
+
+
+def test_the_types_that_were_given_up_are_those_that_heat_hides_and_we_do_not_have() -> None:
+    hidden = {name for name, entry in FACTS.items() if (entry.get("support") or {}).get("status") == "HIDDEN"}
+    assert hidden - set(REGISTRY.names()) == WITHDRAWN

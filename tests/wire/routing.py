@@ -31,7 +31,6 @@ NOT_HERE: Mapping[tuple[str, str, int], str] = {
     ("GET", "/stacks/{stack_name}/{stack_id}/export", 400): "an option of the service: tests/wire/test_limits.py",
     ("DELETE", f"{_SNAPSHOT}", 400): "local types have no snapshot that takes time: tests/wire/test_limits.py",
     ("POST", f"{_SNAPSHOT}/restore", 400): "local types have no snapshot that takes time: tests/wire/test_limits.py",
-    ("GET", "/resource_types/{type_name}", 400): "hidden types are not there yet, and the cloud has every service",
     **{
         (verb, "/stacks/{stack_name:arn:.*}", 404): "an ARN leads to a URL without any look-up"
         for verb in ("POST", "PUT", "PATCH", "DELETE")

@@ -35,6 +35,7 @@ from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin.registry import Registry
 from kamado.store import Journal, Store
 from kamado.streams import StreamingServer
+from kamado.telemetry.traces import Traces, watched
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -79,10 +80,11 @@ class Stand:
         deferred_auth_method: str = "trusts",
         tokens: Mapping[str, Any] | None = None,
         endpoints: Mapping[str, str] | None = None,
+        traces: Traces | None = None,
     ) -> None:
         """``working`` False: no engine, accepted operations stay where they are. ``types``: more of them, for tests.
         ``tokens``: what keystonemiddleware is given, in place of the service user's password.
-        ``endpoints``: service type → URL, beside the catalog."""
+        ``endpoints``: service type → URL, beside the catalog. ``traces``: where the requests of both APIs are spans."""
         self.cloud = cloud
         self.store = Store.open(f"sqlite:///{folder / 'kamado.sqlite'}", KEY, durable=False)
         self.journal = Journal(self.store)
@@ -148,11 +150,15 @@ class Stand:
             **(options or {}),
         }
         application = api_app.build(self.services, keystone=tokens or keystone, settings=api or ApiSettings())
+        if traces is not None:
+            application = watched(application, lambda *_: None, traces)
         self._server = StreamingServer(("127.0.0.1", 0), application, numthreads=10)
         self._server.prepare()
         self.endpoint = f"http://127.0.0.1:{self._server.bind_addr[1]}"
         identity = self.factory.admin
         cfn = cfn_app.build(self.services, lambda: identity().service("identity"))
+        if traces is not None:
+            cfn = watched(cfn, lambda *_: None, traces)
         self._cfn = StreamingServer(("127.0.0.1", 0), cfn, numthreads=4)
         self._cfn.prepare()
         self.cfn_endpoint = f"http://127.0.0.1:{self._cfn.bind_addr[1]}/v1"

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import requests
+from opentelemetry.sdk.trace import TracerProvider
 from tests.wire.stand import Stand
 
+from kamado.localcloud.identity import announce
 from kamado.localcloud.server import LocalCloud
+from kamado.model.records import TRACE
 from kamado.plugin.declare import STRING, Prop, resource_type
 from kamado.plugin.errors import NoActionRequired, PermanentError
 from kamado.plugin.resource import Resource
+from kamado.telemetry.traces import Traces
 
 
 @resource_type("Test::Bell")
@@ -76,3 +81,48 @@ def test_a_signal_is_handled_told_and_kept_through_updates(cloud: LocalCloud, tm
         assert stand.ask("GET", metadata).json() == {"metadata": {"of": "brass", "rung": 4}}
     finally:
         stand.close()
+
+
+def test_what_a_signal_begins_belongs_to_the_trace_of_who_signals(tmp_path: Path) -> None:
+    group = {
+        "min_size": 0,
+        "max_size": 9,
+        "desired_capacity": 1,
+        "resource": {"type": "OS::Heat::Value", "properties": {"value": 1}},
+    }
+    policy = {
+        "auto_scaling_group_id": {"get_resource": "group"},
+        "scaling_adjustment": 1,
+        "adjustment_type": "change_in_capacity",
+    }
+    template = {
+        "heat_template_version": "2018-08-31",
+        "resources": {
+            "group": {"type": "OS::Heat::AutoScalingGroup", "properties": group},
+            "up": {"type": "OS::Heat::ScalingPolicy", "properties": policy},
+        },
+        "outputs": {"alarm": {"value": {"get_attr": ["up", "alarm_url"]}}},
+    }
+    with LocalCloud(identity_port=0) as cloud:
+        stand = Stand(tmp_path, cloud, traces=Traces(TracerProvider()))
+        try:
+            cloud.external["orchestration"] = f"{stand.endpoint}/v1/%(project_id)s"
+            cloud.external["cloudformation"] = stand.cfn_endpoint
+            with cloud.state.lock:
+                announce(cloud)
+                cloud.state.commit()
+            made = stand.ask("POST", "/stacks", {"stack_name": "grown", "template": template}).json()["stack"]
+            path = f"/stacks/grown/{made['id']}"
+            assert stand.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
+            alarm = stand.ask("GET", f"{path}/outputs/alarm").json()["output"]["output_value"]
+            nested = stand.ask("GET", f"{path}/resources/group").json()["resource"]["physical_resource_id"]
+            by_rest, by_alarm = "1" * 32, "2" * 32
+            answer = stand.ask("POST", f"{path}/resources/up/signal", traceparent=f"00-{by_rest}-b7ad6b7169203331-01")
+            assert answer.status_code == 200, answer.text
+            headers = {"traceparent": f"00-{by_alarm}-b7ad6b7169203331-01"}
+            assert requests.post(alarm, headers=headers, timeout=30).status_code == 200
+            traces = [str(operation.options.get(TRACE, "")) for operation in stand.store.operations.of_stack(nested)]
+            assert [by_rest in trace for trace in traces].count(True) == 1
+            assert [by_alarm in trace for trace in traces].count(True) == 1
+        finally:
+            stand.close()

@@ -55,7 +55,8 @@ def get_metadata(call: Call, resp: Response) -> None:
 
 def signal(call: Call, resp: Response) -> None:
     """POST …/resources/{name}/signal: whatever the body says is the type's matter, except for hooks."""
-    signals.signal(call.services, call.stack(), call.path["resource_name"], call.body(), call.context.user_id)
+    who = call.context
+    signals.signal(call.services, call.stack(), call.path["resource_name"], call.body(), who.user_id, who.trace)
     _nothing(resp)
 
 

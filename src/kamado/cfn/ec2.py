@@ -20,11 +20,12 @@ from kamado.cloud.failures import CloudError
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Whose keys signed a request, and the project that they are for."""
+    """Whose keys signed a request, and the project that they are for. ``trace``: the ``traceparent`` of the request, for whoever traces."""
 
     user_id: str
     project_id: str
     roles: tuple[str, ...]
+    trace: str = ""
 
 
 class Identity(Protocol):
@@ -70,7 +71,8 @@ def signer(req: Request, identity: Identity, body: bytes, form: Mapping[str, str
     except CloudError as error:
         raise _refused(error) from error
     roles = tuple(role["name"] for role in token.get("roles", ()))
-    return Signer(str(token["user"]["id"]), str((token.get("project") or {}).get("id", "")), roles)
+    project_id = str((token.get("project") or {}).get("id", ""))
+    return Signer(str(token["user"]["id"]), project_id, roles, req.env.get("kamado.traceparent", ""))
 
 
 def parameters(req: Request, form: Mapping[str, str] | None = None) -> dict[str, str]:

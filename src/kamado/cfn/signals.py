@@ -22,7 +22,7 @@ def deliver(
     CfnError, and what `kamado.orchestrator.signals.signal` raises.
     """
     stack, name = _found(services, who, arn)
-    signals.signal(services, stack, name, details, who.user_id)
+    signals.signal(services, stack, name, details, who.user_id, who.trace)
     row = services.store.resources.get(stack.id, name)
     return name, row.metadata if row is not None else {}
 

@@ -31,6 +31,7 @@ from kamado.model.records import (
     ResourceRecord,
     StackRecord,
     Target,
+    traced,
 )
 from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildState, ChildTemplate, Clock, Ports, StackInfo
@@ -293,7 +294,7 @@ class ChildStacks(ChildReader):
             credential_id=above.credential_id or self._parent.stack.credential_id,
             request_id=above.request_id,
             project_id=self._parent.stack.project_id,
-            options={TRACE: above.options[TRACE]} if TRACE in above.options else {},
+            options=traced({}, above.options.get(TRACE)),
         )
 
     def _target(self, child: ChildTemplate) -> tuple[Target, Template]:

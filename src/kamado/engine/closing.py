@@ -23,7 +23,17 @@ from kamado.model.changes import (
 )
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, OperationState, Phase, Status, Stop
-from kamado.model.records import ABANDON, PLAN, SNAPSHOT_ID, TRACE, OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import (
+    ABANDON,
+    PLAN,
+    SNAPSHOT_ID,
+    TRACE,
+    OperationRecord,
+    ResourceRecord,
+    StackRecord,
+    Target,
+    traced,
+)
 
 
 def completed(stack: StackRecord, operation: OperationRecord, now: datetime, besides: str = "") -> list[Change]:
@@ -170,10 +180,8 @@ def rollback(stack: StackRecord, operation: OperationRecord, target: Target, now
         credential_id=operation.credential_id,
         request_id=operation.request_id,
         project_id=stack.project_id,
-        options={
-            **({TRACE: operation.options[TRACE]} if TRACE in operation.options else {}),
-            **({ABANDON: True} if operation.action is Action.ADOPT else {}),  # what was taken over is given back
-        },
+        # What was taken over is given back.
+        options=traced({ABANDON: True} if operation.action is Action.ADOPT else {}, operation.options.get(TRACE)),
     )
     reason = events.started(Action.ROLLBACK)
     values = {

@@ -36,6 +36,11 @@ SNAPSHOT_ID = "snapshot_id"
 """Option of a SNAPSHOT operation: the snapshot that it fills."""
 
 
+def traced(options: JsonMap, trace: Any) -> JsonMap:
+    """An operation's options with the trace of what asks for it, where there is one."""
+    return {**options, TRACE: trace} if trace else options
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a stack should be: a template, its files and the environment, the bodies content-addressed.

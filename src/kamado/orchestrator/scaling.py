@@ -20,7 +20,7 @@ from kamado.engine.scope import attributes_read, reference_of
 from kamado.engine.siblings import Siblings
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import REFUSED_AFTER, Action, OperationState, Status
-from kamado.model.records import RESIZE, EventRecord, OperationRecord, ResourceRecord, StackRecord, Target
+from kamado.model.records import RESIZE, EventRecord, OperationRecord, ResourceRecord, StackRecord, Target, traced
 from kamado.orchestrator import health
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.resources import stack_info, types_of
@@ -40,12 +40,15 @@ class Moved(Exception):
 
 @dataclass
 class Resizing:
-    """The port of one signal, to the resource of ``row``. ``told`` is its line of history, which is written when it changes something."""
+    """The port of one signal, to the resource of ``row``. ``told`` is its line of history, which is written when it changes something;
+    ``trace`` the ``traceparent`` of the request that brought it.
+    """
 
     services: Services
     stack: StackRecord
     row: ResourceRecord
     told: Callable[[], EventRecord]
+    trace: str = ""
     done: bool = False
     """Whether that line has been written."""
 
@@ -149,7 +152,7 @@ class Resizing:
             deadline=now + timedelta(seconds=seconds),
             credential_id=stack.credential_id or on.credential_id,
             project_id=stack.project_id,
-            options=options,
+            options=traced(options, self.trace),
         )
 
     def _begun(self, operation: OperationRecord) -> dict[str, Any]:

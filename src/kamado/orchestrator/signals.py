@@ -67,11 +67,17 @@ class _RowSaver:
 
 
 def signal(
-    services: Services, stack: StackRecord, name: str, details: Mapping[str, Any] | None, user_id: str = ""
+    services: Services,
+    stack: StackRecord,
+    name: str,
+    details: Mapping[str, Any] | None,
+    user_id: str = "",
+    trace: str = "",
 ) -> None:
     """Hand a signal to a resource, or clear the hook that it waits at.
 
     ``user_id``: who signals. While a resource is being replaced there are two of its name: a user of one of them means that one.
+    ``trace``: the ``traceparent`` of the request, for what the signal begins.
 
     :raises ResourceNotFound, ResourceNotAvailable: there is no such resource, or not yet.
     :raises NotSupported: it is suspended or being deleted; its history tells of the attempt.
@@ -82,7 +88,7 @@ def signal(
     if row is None:
         definitions = {} if stack.deleted_at else services.targets.desired(stack, stack.target).definitions
         raise ResourceNotAvailable.of(name) if name in definitions else ResourceNotFound.of(name, stack.name)
-    resizing = Resizing(services, stack, row, lambda: _line(services, row, "SIGNAL", _words(details)))
+    resizing = Resizing(services, stack, row, lambda: _line(services, row, "SIGNAL", _words(details)), trace)
     ports = Ports(
         clock=services.clock,
         cloud=partial(services.cloud_of, stack),

@@ -19,12 +19,12 @@ from kamado.model.records import (
     ABANDON,
     ADOPT_DATA,
     CONVERGE,
-    TRACE,
     EventRecord,
     OperationRecord,
     SnapshotRecord,
     StackRecord,
     Target,
+    traced,
 )
 from kamado.orchestrator import binding, credentials, outputs, templates
 from kamado.orchestrator.context import RequestContext, Services
@@ -181,7 +181,7 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
         _operation(services, context, stack, stack.action, target, now),
         credential_id=credential,
         rollback=not stack.disable_rollback,
-        options=_options(context, {} if request.adopt is None else {ADOPT_DATA: dict(request.adopt)}),
+        options=traced({} if request.adopt is None else {ADOPT_DATA: dict(request.adopt)}, context.trace),
     )
     stack = replace(
         stack,
@@ -269,11 +269,6 @@ def _operation(
     )
 
 
-def _options(context: RequestContext, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An operation's options with the trace of the request that asks for it, where there is one."""
-    return {**options, TRACE: context.trace} if context.trace else options
-
-
 def _started(stack: StackRecord, action: Action, now: datetime) -> EventRecord:
     return EventRecord(
         id=new_id(),
@@ -350,7 +345,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
         _operation(services, context, changed, Action.UPDATE, target, now),
         previous=last_reached(services, stack),
         rollback=not changed.disable_rollback,
-        options=_options(context, options),
+        options=traced(options, context.trace),
     )
     values = {
         "target": target,
@@ -416,7 +411,7 @@ def begin(
         fields["credential_id"] = credentials.renewed(services, context, stack)
     now = services.clock.now()
     operation = _operation(services, context, stack, action, fields.pop("target", stack.target), now)
-    fields["options"] = _options(context, fields.get("options", {}))
+    fields["options"] = traced(fields.get("options", {}), context.trace)
     values = {"credential_id": fields["credential_id"], **(values or {})}
     return _start(services, stack, replace(operation, **fields), values, now, snapshot, as_seen)
 

@@ -12,7 +12,7 @@ from typing import Any
 from kamado.orchestrator import templates
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import EntityNotFound, Forbidden, Invalid, NotSupported
-from kamado.plugin.registry import UnknownType
+from kamado.plugin.registry import WITHDRAWN, UnknownType
 from kamado.plugin.resource import Resource
 from kamado.template.schema import PropertyType, Schema, Support, describe
 
@@ -70,10 +70,17 @@ def listing(
 
 
 def find(services: Services, context: RequestContext, type_name: str) -> type[Resource]:
-    """A type that may be shown to the caller."""
+    """A type that may be shown to the caller.
+
+    :raises EntityNotFound: there is none.
+    :raises NotSupported: it is hidden, or was given up.
+    :raises Forbidden: it is not for the caller.
+    """
     try:
         cls = services.registry.get(type_name, "")
     except UnknownType as error:
+        if type_name in WITHDRAWN:
+            raise NotSupported.of(type_name) from error
         raise EntityNotFound.of("Resource Type", type_name) from error
     if cls.support.status == "HIDDEN":
         raise NotSupported.of(type_name)
