@@ -331,6 +331,35 @@ async def handed_over(client: Client, stack: str) -> str:
     return await client.create(data["template"], name="heir", adopt=data["resources"])
 
 
+def with_group() -> dict[str, Any]:
+    """Stacks in it, one of them a group of stacks whose members have names by lot."""
+    group = {"min_size": 1, "max_size": 3, "desired_capacity": 2, "resource": one_inside()}
+    return nested(g={"type": "OS::Heat::AutoScalingGroup", "properties": group})
+
+
+def one_inside() -> dict[str, Any]:
+    """A template as a type."""
+    return {"type": "one.yaml", "properties": {"size": 1, "kind": "x", "broken": False}}
+
+
+async def _with_group_made(client: Client, _: str) -> str:
+    stack = await client.create(with_group(), files=FILES)
+    await client.rest(stack)
+    return stack
+
+
+async def nested_handed_over(client: Client, stack: str) -> str:
+    """The same with stacks in it: nothing is made, nothing goes."""
+    things = set(_cloud(client).things)
+    data = await client.abandon(stack)
+    assert await client.rest(stack) == "DELETE_COMPLETE"
+    assert not client.simulation.tree(stack)
+    heir = await client.create(data["template"], files=data["files"], name="heir", adopt=data["resources"])
+    assert await client.rest(heir) == "ADOPT_COMPLETE"
+    assert set(_cloud(client).things) == things
+    return heir
+
+
 async def nested_create(client: Client, _: str) -> str:
     """Two levels of stacks."""
     _cloud(client).build_seconds = 2
@@ -496,6 +525,7 @@ SCENARIOS: dict[str, Scenario] = {
             (_scaling_made, scaled_while_the_stack_is_updated, "UPDATE_COMPLETE"),
             (_scaling_made, updated_while_it_scales, "UPDATE_COMPLETE"),
             (_careful_made, rolling_update, "UPDATE_COMPLETE"),
+            (_with_group_made, nested_handed_over, "ADOPT_COMPLETE"),
             (_nested_made, nested_update, "UPDATE_COMPLETE"),
             (_nested_made, nested_update_rolled_back, "ROLLBACK_COMPLETE"),
             (_nested_made, nested_delete, "DELETE_COMPLETE"),

@@ -197,7 +197,8 @@ _KEPT = shape(
     metadata=MAP,
     resource_data=MAP,
 )
-EXPORT = shape(
+_EXPORT = shape(
+    {"resource_data": MAP},
     name=TEXT,
     id=TEXT,
     action=_ACTION,
@@ -205,11 +206,12 @@ EXPORT = shape(
     template=TEMPLATE,
     environment=MAP,
     files=FILES,
-    resources=each(_KEPT),
+    resources=each({"anyOf": [_KEPT, component("Export")]}),
     project_id=TEXT,
     stack_user_project_id=TEXT_OR_NULL,
     tags=several(TEXT),
 )
+EXPORT = component("Export")
 ONE_SNAPSHOT = shape(
     id=TEXT,
     name=TEXT_OR_NULL,
@@ -347,6 +349,7 @@ COMPONENTS: dict[str, JsonSchema] = {
     "PlannedResource": _PLANNED,
     "Planned": several({"anyOf": [component("PlannedResource"), component("Planned")]}),
     "StackPlan": shape(**_STACK_PLAN),
+    "Export": _EXPORT,
     "Property": _PROPERTY,
     "Support": _SUPPORT,
     "NestedParameters": shape(_WANTED_TOO, Type=TEXT, **_WANTED),

@@ -172,6 +172,10 @@ def _template(body: Mapping[str, Any], needed: bool) -> str | Mapping[str, Any] 
     return None
 
 
+_MAPS_OF_ADOPTED = ("resources", "environment", "template", "files", "resource_data")
+"""What is a map in the data of a stack, and of a resource, which may be one."""
+
+
 def _adopted(body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The data of a stack that was abandoned or exported: as text, JSON or YAML."""
     source = body["adopt_stack_data"]
@@ -183,9 +187,16 @@ def _adopted(body: Mapping[str, Any]) -> Mapping[str, Any]:
         raise BadRequest("Invalid adopt data: The template is not a JSON object or YAML mapping.")
     if "template" not in found:
         raise BadRequest("Invalid adopt data: 'template'")
-    for key in ("resources", "environment"):
-        if not isinstance(found.get(key) or {}, Mapping):
-            raise BadRequest(f"Invalid adopt data: '{key}'")
+    inside: list[Any] = [found]
+    while inside:
+        stack = inside.pop()
+        for key in _MAPS_OF_ADOPTED:
+            if not isinstance(stack.get(key) or {}, Mapping):
+                raise BadRequest(f"Invalid adopt data: '{key}'")
+        for name, resource in (stack.get("resources") or {}).items():
+            if not isinstance(resource, Mapping):
+                raise BadRequest(f"Invalid adopt data: '{name}'")
+            inside.append(resource)
     return found
 
 

@@ -22,6 +22,8 @@ from kamado.model.changes import InsertStack, StartOperation
 from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, OperationState, Status
 from kamado.model.records import (
+    ABANDON,
+    ADOPT_DATA,
     AFTER_SUSPEND,
     CONVERGE,
     FORCE,
@@ -182,7 +184,7 @@ def _value(value: Any, scope: RowScope) -> Any:
 
 def handed_down(options: Mapping[str, Any], resource: str) -> dict[str, Any]:
     """What of an operation's options holds for the same action on the nested stack of a resource."""
-    found = {name: options[name] for name in (FORCE, AFTER_SUSPEND, CONVERGE) if options.get(name)}
+    found = {name: options[name] for name in (FORCE, AFTER_SUSPEND, CONVERGE, ABANDON) if options.get(name)}
     inside = [path.removeprefix(f"{resource}/") for path in options.get(RETAIN, ()) if path.startswith(f"{resource}/")]
     return {**found, RETAIN: inside} if inside else found
 
@@ -215,20 +217,29 @@ class ChildStacks(ChildReader):
 
     def create(self, name: str, child: ChildTemplate, key: str | None = None) -> tuple[str, str]:
         """See `kamado.plugin.context.Children`."""
+        return self._insert(key or new_id(), name, child, Action.CREATE, {})
+
+    def adopt(self, name: str, child: ChildTemplate) -> tuple[str, str]:
+        """See `kamado.plugin.context.Children`."""
+        above = (self._parent.operation.options.get(ADOPT_DATA) or {}).get(self._row.name) or {}
+        return self._insert(new_id(), name, child, Action.ADOPT, {ADOPT_DATA: above.get("resources") or {}})
+
+    def _insert(
+        self, stack_id: str, name: str, child: ChildTemplate, action: Action, options: Mapping[str, Any]
+    ) -> tuple[str, str]:
         above = self._parent.stack
         if above.nested_depth >= self._most_deep:
             raise PermanentError(TOO_DEEP.format(self._most_deep), "RequestLimitExceeded")
         target, template = self._target(child)
         now = self._parent.now()
-        stack_id = key or new_id()
-        operation = self._operation(stack_id, Action.CREATE, target, now)
+        operation = self._operation(stack_id, action, target, now, options)
         stack = StackRecord(
             id=stack_id,
             name=name,
             project_id=above.project_id,
-            action=Action.CREATE,
+            action=action,
             status=Status.IN_PROGRESS,
-            reason=events.started(Action.CREATE),
+            reason=events.started(action),
             target=target,
             created_at=now,
             owner_id=above.id,
@@ -244,7 +255,7 @@ class ChildStacks(ChildReader):
             stack_user_project_id=above.stack_user_project_id,
             operation_id=operation.id,
         )
-        event = events.stack_event(stack, Action.CREATE, Status.IN_PROGRESS, stack.reason, now)
+        event = events.stack_event(stack, action, Status.IN_PROGRESS, stack.reason, now)
         self._parent.ledger.note(InsertStack(stack, operation, event))
         return stack_id, operation.id
 
@@ -258,7 +269,14 @@ class ChildStacks(ChildReader):
     def start(self, stack_id: str, action: Action) -> str:
         """See `kamado.plugin.context.Children`."""
         options = handed_down(self._parent.operation.options, self._row.name)
+        if action is Action.ADOPT:  # goes on: what it was told when it was begun holds
+            options[ADOPT_DATA] = self._adopted(stack_id)
         return self._begin(stack_id, action, None, {}, options)
+
+    def _adopted(self, stack_id: str) -> Mapping[str, Any]:
+        stack = self._store.stacks.get(stack_id)
+        last = None if stack is None else self._store.operations.get(stack.operation_id or "")
+        return {} if last is None else last.options.get(ADOPT_DATA) or {}
 
     def _begin(
         self,
@@ -266,13 +284,12 @@ class ChildStacks(ChildReader):
         action: Action,
         target: Target | None,
         values: Mapping[str, Any],
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any],
     ) -> str:
         """``target``: None for the child's own."""
         now = self._parent.now()
         written = target or self._parent.operation.target
-        operation = self._operation(stack_id, action, written, now)
-        operation = replace(operation, options={**operation.options, **(options or {})})
+        operation = self._operation(stack_id, action, written, now, options)
         reason = events.started(action)
         state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
         about = replace(self._parent.stack, id=stack_id, name=self._row.physical_name or self._row.name)
@@ -280,7 +297,9 @@ class ChildStacks(ChildReader):
         self._parent.ledger.note(StartOperation(operation, state, event, as_it_is=target is None))
         return operation.id
 
-    def _operation(self, stack_id: str, action: Action, target: Target, now: datetime) -> OperationRecord:
+    def _operation(
+        self, stack_id: str, action: Action, target: Target, now: datetime, options: Mapping[str, Any]
+    ) -> OperationRecord:
         above = self._parent.operation
         return OperationRecord(
             id=new_id(),
@@ -294,7 +313,7 @@ class ChildStacks(ChildReader):
             credential_id=above.credential_id or self._parent.stack.credential_id,
             request_id=above.request_id,
             project_id=self._parent.stack.project_id,
-            options=traced({}, above.options.get(TRACE)),
+            options=traced(options, above.options.get(TRACE)),
         )
 
     def _target(self, child: ChildTemplate) -> tuple[Target, Template]:

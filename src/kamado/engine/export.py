@@ -7,6 +7,7 @@ parameters stand in it, as they must.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kamado.model.records import ResourceRecord, StackRecord
@@ -14,9 +15,13 @@ from kamado.store.resources import in_use
 
 
 def stack_data(
-    stack: StackRecord, template: Mapping[str, Any], files: Mapping[str, str], rows: Iterable[ResourceRecord]
+    stack: StackRecord,
+    template: Mapping[str, Any],
+    files: Mapping[str, str],
+    rows: Iterable[ResourceRecord],
+    nested: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The stack with its template, environment and resources."""
+    """The stack with its template, environment and resources. ``nested``: this same data of the stacks in it, by their ids."""
     return {
         "name": stack.name,
         "id": stack.id,
@@ -25,7 +30,7 @@ def stack_data(
         "template": dict(template),
         "environment": dict(stack.target.environment),
         "files": dict(files),
-        "resources": {row.name: resource_data(row) for row in in_use(list(rows)).values()},
+        "resources": {row.name: _entry(row, nested.get(row.physical_id or "")) for row in in_use(list(rows)).values()},
         "project_id": stack.project_id,
         "stack_user_project_id": stack.stack_user_project_id,
         "tags": list(stack.tags),
@@ -44,6 +49,13 @@ def with_file_types(
     if used:
         found["resource_registry"] = {**used, **(found.get("resource_registry") or {})}
     return found
+
+
+def _entry(row: ResourceRecord, inside: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Of a nested stack all that is in it; and what its type keeps, which Heat leaves out (names that a group has removed for good)."""
+    if inside is None:
+        return resource_data(row)
+    return {**inside, **({"resource_data": dict(row.data)} if row.data else {})}
 
 
 def resource_data(row: ResourceRecord) -> dict[str, Any]:

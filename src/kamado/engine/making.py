@@ -316,7 +316,8 @@ def _take_over(wanted: Wanted) -> Routine[None]:
 
 def _handed_over(wanted: Wanted, resource: Resource, *, resume: bool) -> Routine[None]:
     data = (wanted.run.operation.options.get(ADOPT_DATA) or {}).get(wanted.name) or {}
-    if not data.get("resource_id") and resource.physical_id is None:
+    told = data.get("resources") is not None if resource.composite else bool(data.get("resource_id"))
+    if not told and resource.physical_id is None:
         reason = f"Exception: resources.{wanted.name}: Resource ID was not provided."
         raise StepFailed(Outcome(OutcomeKind.FAIL, reason), resource.id)
     yield from wanted.run.caller.carry_out(resource, Action.ADOPT, data, resume=resume)

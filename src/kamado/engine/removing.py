@@ -22,6 +22,7 @@ from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ABANDON, FORCE, RETAIN, ResourceRecord
 from kamado.plugin import lifecycle
 from kamado.plugin.lifecycle import ErrorKind, OutcomeKind
+from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
 
 if TYPE_CHECKING:
@@ -79,9 +80,18 @@ def remove(run: Run, step: Step) -> Routine[None]:
 
 
 def _stays(run: Run, row: ResourceRecord) -> bool:
-    """Whether it goes from the books only."""
+    """Whether it goes from the books only. A stack that is abandoned abandons what is nested in it."""
     options = run.operation.options
-    return row.deletion_policy == "Retain" or bool(options.get(ABANDON)) or row.name in options.get(RETAIN, ())
+    if options.get(ABANDON):
+        return not _is_stack(run, row)
+    return row.deletion_policy == "Retain" or row.name in options.get(RETAIN, ())
+
+
+def _is_stack(run: Run, row: ResourceRecord) -> bool:
+    try:
+        return run.desired.types.of(row).composite
+    except UnknownType:
+        return False
 
 
 def _forget(run: Run, row: ResourceRecord) -> None:

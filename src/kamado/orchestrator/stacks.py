@@ -21,6 +21,7 @@ from kamado.model.records import (
     CONVERGE,
     EventRecord,
     OperationRecord,
+    ResourceRecord,
     SnapshotRecord,
     StackRecord,
     Target,
@@ -366,16 +367,29 @@ def changes_nothing(request: StackRequest) -> bool:
 
 
 def export(services: Services, stack: StackRecord) -> dict[str, Any]:
-    """The stack as data that `create` can adopt.
+    """The stack as data that `create` can adopt; of a resource that is a nested stack this same data of that.
 
     :raises NotSupported: the service does not let stacks be abandoned.
     """
     if not services.settings.enable_stack_abandon:
         raise NotSupported.of("Stack Abandon")
-    rows = services.store.resources.of_stack(stack.id)
+    tree = services.store.stacks.tree(stack.root_id or stack.id)
+    rows = services.store.resources.of_stacks([one.id for one in tree])
+    found: dict[str, dict[str, Any]] = {}
+    for one in reversed([each for each in tree if each.id != stack.id]):  # what is inside comes first
+        found[one.id] = _exported(services, one, rows[one.id], found)
+    return _exported(services, stack, rows.get(stack.id, []), found)
+
+
+def _exported(
+    services: Services, stack: StackRecord, rows: Sequence[ResourceRecord], nested: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     template = template_body(services, stack)
-    found = stack_data(stack, template, files(services, stack), rows)
-    return {**found, "environment": with_file_types(found["environment"], template, stack.target.files)}
+    environment = with_file_types(templates.environment_of(stack.target).as_dict(), template, stack.target.files)
+    return {
+        **stack_data(stack, template, files(services, stack), rows, nested),
+        "environment": environment,
+    }
 
 
 def abandon(services: Services, context: RequestContext, stack: StackRecord) -> dict[str, Any]:

@@ -123,6 +123,9 @@ class Children(Protocol):
         Raises PermanentError when stacks would nest too deep.
         """
 
+    def adopt(self, name: str, child: ChildTemplate) -> tuple[str, str]:
+        """The same for one that takes over what there is of its resources: what the parent was told of that."""
+
     def update(self, stack_id: str, child: ChildTemplate) -> str:
         """Begins an update of a child stack; what runs there is superseded."""
 

@@ -49,8 +49,8 @@ class StackResource(Resource, ABC):
         ``wanted``: names of the attributes that the resource's stack reads (`kamado.plugin.context.Ports`).
         """
 
-    def child_template(self) -> ChildTemplate:
-        """What the child of this resource is made from now."""
+    def child_template(self, exported: Mapping[str, Any] | None = None) -> ChildTemplate:  # noqa: ARG002
+        """What the child of this resource is made from now; when it is taken over, there is what was ``exported`` of it."""
         found = self.template_for(self.type_name, self.properties, self.ports.wanted)
         if found is None:
             raise PermanentError("the template of the nested stack is not known", "StackValidationFailed")
@@ -63,13 +63,6 @@ class StackResource(Resource, ABC):
             raise LookupError("there is no way to make child stacks here")
         return self.ports.children
 
-    def child(self) -> ChildState | None:
-        """The child stack as it is, None when there is none (any more)."""
-        if self.physical_id is None:
-            return None
-        found = self.children.state(self.physical_id)
-        return None if found is None or found.deleted else found
-
     # --- actions ---------------------------------------------------------------------------------------------------
 
     def handle_create(self) -> dict[str, Any]:
@@ -77,6 +70,14 @@ class StackResource(Resource, ABC):
         stack_id, operation = self.children.create(self.physical_name, self.child_template())
         self.set_physical_id(stack_id)
         return _token(Action.CREATE, operation)
+
+    def handle_adopt(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Begins the child, which takes over what there is of its resources."""
+        for key, value in (data.get("resource_data") or {}).items():
+            self.set_data(key, value)
+        stack_id, operation = self.children.adopt(self.physical_name, self.child_template(data))
+        self.set_physical_id(stack_id)
+        return _token(Action.ADOPT, operation)
 
     def handle_update(self, changes: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Begins an update of the child, which finds out what has changed."""
@@ -110,8 +111,8 @@ class StackResource(Resource, ABC):
 
     def needs_replace_failed(self) -> bool:
         """Only what has no child, or one that was being deleted, is made anew; else an update repairs the child."""
-        found = self.child()
-        return found is None or found.action is Action.DELETE
+        found = None if self.physical_id is None else self.children.state(self.physical_id)
+        return found is None or found.deleted or found.action is Action.DELETE
 
     def _stack_id(self) -> str:
         if self.physical_id is None:
@@ -136,6 +137,7 @@ class StackResource(Resource, ABC):
             raise ChildFailed.of(seen.reason)
         return True
 
+    check_adopt_complete = check_create_complete
     check_update_complete = check_create_complete
     check_suspend_complete = check_create_complete
     check_resume_complete = check_create_complete

@@ -59,9 +59,14 @@ class Members(Group):
         """What one member is to be; also of one that only stands in for a while."""
         return self.wanted_members()[name]
 
-    def child_template(self) -> ChildTemplate:
-        """What the child of this group is made from now."""
-        return self._template(self.wanted_members())
+    def child_template(self, exported: Mapping[str, Any] | None = None) -> ChildTemplate:
+        """What the child of this group is made from now; when it is taken over, of the members that there are: their names may have been
+        drawn, and some removed.
+        """
+        if exported is None:
+            return self._template(self.wanted_members())
+        parameters = (exported.get("environment") or {}).get("parameters") or {}
+        return self._template(_members_of(ChildTemplate(exported.get("template") or {}, parameters)))
 
     def reference(self) -> str:
         """The id of the child, as any resource's."""
@@ -152,11 +157,16 @@ class Members(Group):
     def present_members(self) -> dict[str, Member]:
         """The members as the child was last asked to have them, by name."""
         child = None if self.physical_id is None else self.children.template(self.physical_id)
-        if child is None or isinstance(child.template, str):
-            return {}
-        hidden = child.parameters.get(_VALUES) or {}
-        resources = child.template.get("resources") or {}
-        return {name: {**one, **_own(hidden.get(name))} for name, one in resources.items()}
+        return {} if child is None else _members_of(child)
+
+
+def _members_of(child: ChildTemplate) -> dict[str, Member]:
+    """The members that a child is made of, with the values of their properties."""
+    if isinstance(child.template, str):
+        return {}
+    hidden = child.parameters.get(_VALUES) or {}
+    resources = child.template.get("resources") or {}
+    return {name: {**one, **_own(hidden.get(name))} for name, one in resources.items()}
 
 
 def child_template(members: Mapping[str, Member], outputs: Mapping[str, Any], secret: bool = False) -> ChildTemplate:
