@@ -162,7 +162,13 @@ _FETCH = [
     cfg.ListOpt(
         "template_fetch_hosts",
         default=[],
-        help="Hosts that template_url may name, *.example.org for all below one; none: nothing is fetched.",
+        help="Hosts that template_url may name, *.example.org for all below one, * for any; none: nothing is fetched.",
+    ),
+    cfg.ListOpt(
+        "remote_cloud_hosts",
+        default=[],
+        help="Hosts of other clouds that the credential of an OS::Heat::Stack may lead to, besides our own Keystone:"
+        " *.example.org for all below one, * for any.",
     ),
 ]
 _FOLLOWERS = [cfg.IntOpt("max_followers", default=200, min=0, help="Who may follow events in one process at a time.")]
@@ -376,6 +382,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
             stack_user_role=conf.heat_stack_user_role,
             deferred_auth_method=conf.deferred_auth_method,
             limits=CallLimits(in_flight=conf.kamado.calls_per_service),
+            remote_hosts=tuple(conf.kamado.remote_cloud_hosts),
             waitcondition_url=conf.heat_waitcondition_server_url or "",
             metadata_url=conf.heat_metadata_server_url or "",
         ),

@@ -1,8 +1,10 @@
 """Credentials against the local cloud: a request's token, a trust that outlives it, users of stacks."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -147,3 +149,44 @@ def test_remembered_for_a_while(factory: CloudFactory) -> None:
     cloud.remember("short", 0, lambda: asked.append(2))
     cloud.remember("short", 0, lambda: asked.append(2))
     assert asked == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"auth_type": "password", "auth": {"auth_url": "http://localhost:{port}/v3", "username": "x", "password": "y"}},
+        {"auth": {"auth_url": " HTTP://localhost:{port}", "username": "x", "password": "y"}},
+        {"auth": {"auth_url": "http://localhost:{port}\\@{own}/v3", "username": "x", "password": "y"}},
+        {"auth": {"auth_url": "http://{own}@localhost:{port}/v3", "username": "x", "password": "y"}},
+        {"auth": {"auth_url": "http://127.0.0.1:{port}/v3", "username": "x", "password": "y"}},
+        {"auth": {"auth_url": "http://[nothing/v3", "username": "x", "password": "y"}},
+        {"auth_type": "none", "auth": {"endpoint": "http://localhost:{port}/latest/meta-data"}},
+        {"auth_type": "admin_token", "auth": {"endpoint": "http://localhost:{port}", "token": "x"}},
+    ],
+)
+def test_a_credential_leads_nowhere_that_the_operator_has_not_named(factory: CloudFactory, options: Any) -> None:
+    own = factory.settings.auth_url.split("//")[1].split("/")[0]
+    here = factory.for_user("demo", "demo", "demo")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
+        given = {name: text.replace("{port}", port).replace("{own}", own) for name, text in options["auth"].items()}
+        with pytest.raises(CloudError, match="remote_cloud_hosts") as refused:
+            here.elsewhere("", auth={**options, "auth": given}).token()
+        assert "localhost" not in refused.value.message
+        listening.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+@pytest.mark.parametrize("named", ["localhost", "LOCALHOST", "*"])
+def test_a_credential_leads_to_a_host_that_the_operator_has_named(factory: CloudFactory, named: str) -> None:
+    url = factory.settings.auth_url.replace("127.0.0.1", "localhost")
+    assert "localhost" in url
+    domain = {"user_domain_id": "default", "project_domain_id": "default"}
+    auth = {"auth_url": url, "username": "alt_demo", "password": "alt_demo", "project_name": "alt_demo", **domain}
+    open_to = CloudFactory(replace(factory.settings, remote_hosts=("other.example.org", named)))
+    try:
+        cloud = open_to.for_user("demo", "demo", "demo").elsewhere("", auth={"auth_type": "password", "auth": auth})
+        assert cloud.project_id == factory.for_user("alt_demo", "alt_demo", "alt_demo").project_id
+    finally:
+        open_to.close()

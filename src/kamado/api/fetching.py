@@ -16,6 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from kamado.cloud.hosts import is_named
+
 _CHUNK = 65536
 _PORTS = {"http": 80, "https": 443}
 
@@ -26,7 +28,10 @@ class FetchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FetchSettings:
-    """``hosts``: names or addresses, ``*.example.org`` for all below one; none: nothing is fetched. ``timeout`` in seconds."""
+    """``hosts``: names or addresses, ``*.example.org`` for all below one, ``*`` for any; none: nothing is fetched.
+
+    ``timeout`` in seconds.
+    """
 
     hosts: tuple[str, ...] = ()
     timeout: float = 60.0
@@ -41,7 +46,7 @@ def fetch(url: str, settings: FetchSettings, limit: int) -> str:
     if not settings.hosts:
         raise FetchError("fetching by URL is not enabled on this server; send the template itself")
     parts, host, port = _taken_apart(url)
-    if not _allowed(host, settings.hosts):
+    if not is_named(host, settings.hosts):
         raise FetchError(f"{host} is not a host that this server fetches from")
     address = _checked_address(host, port, settings.hosts)
     path = parts.path or "/"
@@ -69,10 +74,6 @@ def _taken_apart(url: str) -> tuple[SplitResult, str, int]:
     if not parts.hostname or parts.username is not None or parts.password is not None or not url.isprintable():
         raise FetchError("Invalid URL")
     return parts, parts.hostname.lower().rstrip("."), port or _PORTS[parts.scheme]
-
-
-def _allowed(host: str, hosts: tuple[str, ...]) -> bool:
-    return any(host == one.lower() or (one.startswith("*.") and host.endswith(one[1:].lower())) for one in hosts)
 
 
 def _checked_address(host: str, port: int, hosts: tuple[str, ...]) -> str:

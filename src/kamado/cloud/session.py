@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
@@ -20,14 +20,18 @@ from keystoneauth1 import loading
 from keystoneauth1 import plugin as ksa_plugin
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from kamado.cloud.failures import CloudError, FailureKind
+from kamado.cloud.hosts import is_named
 from kamado.cloud.limits import CallLimits, CallWatch, Gates, NobodyCounts
 from kamado.cloud.rest import Refused, Service, as_it_is, base_url, from_keystone
 from kamado.model.records import CredentialRecord
 
 _CATALOG_SECONDS = 300.0
 _KEPT = 2048
+_PORTS = {"http": 80, "https": 443}
 
 _OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
     "volumev3": ("volumev3", "block-storage", "block-store", "volume"),
@@ -94,7 +98,7 @@ class CloudSettings:
     users of stacks. ``delegated_roles``: what a trust hands on, all roles of the token when empty. ``overrides``:
     service type → address that wins over the catalog. ``deferred_auth_method``: one of `kamado.cloud.grants.METHODS`.
     ``waitcondition_url``: where servers reach the CloudFormation API's wait conditions, ``metadata_url`` where that API itself; as the
-    catalog says when empty.
+    catalog says when empty. ``remote_hosts``: where credentials of other clouds may lead, besides our own Keystone (`kamado.cloud.hosts`).
     """
 
     service: ServiceUser
@@ -111,6 +115,7 @@ class CloudSettings:
     deferred_auth_method: str = "trusts"
     waitcondition_url: str = ""
     metadata_url: str = ""
+    remote_hosts: tuple[str, ...] = ()
 
     @property
     def auth_url(self) -> str:
@@ -186,8 +191,12 @@ class Cloud:
         """Another region, seen with the same credential, or another cloud with a credential of its own.
 
         ``verify``: whether certificates are looked at, or a file of those that are trusted; as here when None. ``auth``: ``auth_type``,
-        the name of a plugin of keystoneauth, and ``auth``, its options. Raises CloudError for options that do not fit.
+        the name of a plugin of keystoneauth, and ``auth``, its options. Raises CloudError for options that do not fit, and for those
+        that lead to a host which the operator has not named: nobody is asked there.
         """
+        if auth is not None:
+            own = (self._settings.auth_url, self._catalog(self._settings.region).get("identity", ""))
+            _refuse_hosts(auth.get("auth"), self._settings.remote_hosts, own)
         # Addresses that win over the catalog are of this region.
         settings = replace(self._settings, region=region, overrides={})
         plugin = self.session.auth if auth is None else _plugin(auth)
@@ -263,6 +272,31 @@ def metadata_server_url(endpoint: str) -> str:
     """The CloudFormation API's address as servers expect it: with its version and a slash at the end."""
     address = endpoint if "/v1" in endpoint else endpoint.rstrip("/") + "/v1"
     return address if address.endswith("/") else address + "/"
+
+
+def _refuse_hosts(options: Any, hosts: Sequence[str], own: Sequence[str]) -> None:
+    """Refuse options with an address (of a Keystone, an identity provider, a service) elsewhere than ``own`` and than the named hosts."""
+    texts = options.values() if isinstance(options, Mapping) else ()
+    addresses = [
+        text for text in texts if isinstance(text, str) and text.strip().lower().startswith(("http:", "https:"))
+    ]
+    allowed = {_place(address) for address in own} - {None}
+    for place in map(_place, addresses):
+        if place is None or not (place in allowed or is_named(place[0], hosts)):
+            words = (
+                "the credential leads to a host that this server does not connect to;"
+                " the operator names the hosts of other clouds in [kamado] remote_cloud_hosts"
+            )
+            raise CloudError(FailureKind.BAD_REQUEST, words, service="identity")
+
+
+def _place(address: str) -> tuple[str, int | None] | None:
+    """Host and port, read as the connection will read them; None for what is no address."""
+    try:
+        parts = parse_url(address.strip())
+    except LocationParseError:
+        return None
+    return (parts.host.rstrip("."), parts.port or _PORTS.get(parts.scheme or "")) if parts.host else None
 
 
 def _plugin(given: Mapping[str, Any]) -> Any:
