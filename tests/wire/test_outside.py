@@ -206,15 +206,19 @@ def test_an_old_signal_is_none(reading: Stand, web: Web) -> None:
     assert reading.ask("GET", path).json()["software_deployment"]["status"] == "IN_PROGRESS"
 
 
-def test_settings_reach_the_fetcher(tmp_path: Path) -> None:
+def test_settings_name_the_hosts_that_are_gone_to(tmp_path: Path) -> None:
     from kamado.settings import load
 
     path = tmp_path / "kamado.conf"
-    path.write_text("[DEFAULT]\ntemplate_fetch_timeout = 3\n[kamado]\ntemplate_fetch_hosts = a.example,*.b.example\n")
+    path.write_text(
+        "[DEFAULT]\ntemplate_fetch_timeout = 3\n[kamado]\ntemplate_fetch_hosts = a.example,*.b.example\nremote_cloud_hosts = c.example\n"
+    )
     user = {"auth_url": "http://k", "username": "u", "password": "p"}
     overrides = {
         ("database", "connection"): "sqlite:////x",
         ("DEFAULT", "auth_encryption_key"): "k" * 32,
         **{("keystone_authtoken", name): value for name, value in user.items()},
     }
-    assert load([str(path)], overrides).api.limits.fetch == FetchSettings(("a.example", "*.b.example"), 3.0)
+    settings = load([str(path)], overrides)
+    assert settings.api.limits.fetch == FetchSettings(("a.example", "*.b.example"), 3.0)
+    assert settings.cloud.remote_hosts == ("c.example",)
