@@ -78,13 +78,14 @@ def test_everything_at_once_each_with_its_place_and_a_hint(catalog: Any) -> None
         ("KT403", 10, 5, 'did you mean "OS::Heat::Value"?', "error"),
         ("KT401", 14, 5, 'did you mean "one"?', "error"),
         ("KT405", 8, 7, 'did you mean "length"?', "error"),
+        ("KT406", 11, 18, 'did you mean "size"?', "error"),
         ("KT407", 17, 12, 'did you mean "value"?', "error"),
         ("KT407", 19, 15, 'did you mean "value"?', "error"),
         ("KT501", 3, 3, "", "warning"),
     ]
     assert all(p.file == "t.yaml" for p in problems)
     assert problems[2].message == "Property error: : resources.one.properties: : Unknown Property lenght"
-    assert problems[3].dotted == "resources.three.properties.value[0].get_attr"
+    assert problems[4].dotted == "resources.three.properties.value[0].get_attr"
 
 
 def test_shape_problems_come_all_at_once() -> None:
@@ -101,7 +102,6 @@ def test_shape_problems_come_all_at_once() -> None:
         ("The template section is invalid: resource", 'did you mean "resources"?'),
         ("Invalid type (strin)", 'did you mean "string"?'),
         ('"typ" is not a valid keyword inside a resource definition', 'did you mean "type"?'),
-        ("Each resource must contain a type key.", 'did you mean "type"?'),
         ('"propertys" is not a valid keyword inside a resource definition', 'did you mean "properties"?'),
         (
             "Output validation error: : outputs.o: : Each output definition must contain a value key.",

@@ -87,6 +87,25 @@ def test_everything_at_once() -> None:
     ]
 
 
+def test_what_cannot_be_read_hides_nothing_else_and_is_told_once() -> None:
+    text = HEAD + (
+        "parameters:\n  p: {type: strin}\nresources:\n  a: {type: My::Type, properties: {x: {get_param: p}}}\n"
+        "  b: {type: OS::Heat::RandomString, properties: {length: 0, salt: {get_param: q}}}\n"
+        "  c: {type: inner.yaml, properties: {size: {}}}\n"
+    )
+    write("t.yaml", text)
+    write("inner.yaml", NESTED.replace("number", "nummber").replace("{get_param: size}", "{get_attr: [y, z]}"))
+    write("e.yaml", "resource_registry: {My::Type: [1]}\nparameters: {p: 3}\n")
+    assert sorted(found("t.yaml", "-e", "e.yaml"), key=lambda one: one[2:]) == [
+        ("error", "KT301", "e.yaml", 1),
+        ("error", "KT102", "inner.yaml", 2),
+        ("error", "KT408", "inner.yaml", 4),
+        ("error", "KT102", "t.yaml", 3),
+        ("error", "KT405", "t.yaml", 6),
+        ("error", "KT406", "t.yaml", 6),
+    ]
+
+
 def test_resources_at_the_wrong_level_are_no_empty_stack() -> None:
     write("t.yaml", HEAD + "outputs:\n  resources:\n    a: {type: OS::Heat::None}\n")
     assert run("t.yaml").exit_code == 1

@@ -7,7 +7,7 @@ as in Heat, and is refused where one is needed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from falcon import HTTPUnsupportedMediaType, Request
@@ -18,7 +18,7 @@ from kamado.api.query import truth, whole
 from kamado.api.schemas import Body
 from kamado.orchestrator.errors import Refused, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
-from kamado.template import Environment, TemplateInvalid, load
+from kamado.template import Environment, Problem, TemplateInvalid, draft, load
 from kamado.template.limits import Limits
 from kamado.template.source import read as read_text
 
@@ -137,7 +137,10 @@ def stack_request(
     if adopted is not None:
         body = {**body, "template": adopted["template"]}
     named = files(body)
-    environment = _environment(body, named)
+    try:
+        environment = _environment(body, named)
+    except TemplateInvalid as refused:
+        raise TemplateInvalid([*refused.problems, *_template_problems(body.get("template"))]) from refused
     if adopted is not None:
         named = {**files(adopted), **named}
         told = adopted.get("environment") or {}
@@ -231,6 +234,16 @@ def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environme
     if not isinstance(own, Mapping):
         raise Refused("ValueError", "parameters: expected a map of names to values")
     return merged.with_parameters(own)
+
+
+def _template_problems(source: Any) -> Sequence[Problem]:
+    """What is wrong with the shape of a template, to be told together with what is wrong elsewhere in the request."""
+    if not isinstance(source, str | Mapping) or not source:
+        return ()
+    try:
+        return draft(source).problems
+    except TemplateInvalid as refused:
+        return refused.problems
 
 
 def _parameter_types(source: Any) -> dict[str, str]:

@@ -29,7 +29,7 @@ from kamado.template import (
     TemplateInvalid,
     TypeSchema,
     check,
-    load,
+    draft,
 )
 from kamado.template.nested import schema_of
 from kamado.template.parameters import bind
@@ -78,15 +78,14 @@ def validate(
     work = _Work(str(template), Registry.load(environment_dir))
     merged = work.environment(environments, parameters or {})
     text = work.text(template)
-    if merged is None:
-        merged = Environment()
     try:
-        loaded = load(text, file=str(template), files=Folder(template.parent))
+        loaded = draft(text, file=str(template), files=Folder(template.parent))
     except TemplateInvalid as refused:
         work.report.problems.extend(refused.problems)
         return work.report
     work.report.resources = len(loaded.resources)
-    bound = work.bound(loaded, merged, told=bool(environments or parameters))
+    told = bool(environments or parameters) and work.whole
+    bound = work.bound(loaded, merged, told)
     work.check(loaded, bound, merged, template, ())
     return work.report
 
@@ -134,6 +133,11 @@ def _content(path: Path) -> str:
         return base64.encodebytes(raw).decode("ascii")
 
 
+def _anything(name: str) -> TypeSchema:
+    """A type of which nothing is known, so that nothing is said against its use."""
+    return TypeSchema(name, any_properties=True, any_attributes=True)
+
+
 class _Catalog:
     """The installed types and, beside them, templates on disk."""
 
@@ -148,10 +152,11 @@ class _Catalog:
         """The schema of a type or of a nested template; everything that is wrong in the latter is reported on the way."""
         target = self.types.resolve(type_name, resource_name)
         if not target.endswith(ENDINGS):
-            return self.types.schema(type_name, resource_name)
+            found = self.types.schema(type_name, resource_name)
+            return found if found is not None or self.work.whole else _anything(type_name)
         path = self.folder.path(target)
         if path is None:
-            return TypeSchema(target, any_properties=True, any_attributes=True)
+            return _anything(target)
         return self.work.nested(path, self.environment, self.above) if path.is_file() else None
 
     def suggestions(self, type_name: str) -> Sequence[str]:
@@ -166,6 +171,8 @@ class _Work:
         self.known: dict[Path, TypeSchema] = {}
         self.environments: dict[str, str] = {}
         self.said: Mapping[str, str] = {}
+        self.whole = True
+        """Whether all environments could be read; what one that could not be read says may be any type and any value."""
 
     def text(self, path: Path) -> str:
         """A file's text, remembered for excerpts."""
@@ -175,7 +182,7 @@ class _Work:
 
     # environments
 
-    def environment(self, paths: Sequence[Path], parameters: Mapping[str, str]) -> Environment | None:
+    def environment(self, paths: Sequence[Path], parameters: Mapping[str, str]) -> Environment:
         """All environments as one, parameters on top; what is wrong with them goes into the report."""
         found: list[Environment] = []
         self.said = parameters
@@ -184,12 +191,15 @@ class _Work:
             try:
                 found.append(_beside(Environment.load(text, file=str(path)), path.parent))
             except TemplateInvalid as refused:
+                self.whole = False
                 self.report.problems.extend(refused.problems)
         try:
-            return Environment.merge_all(found).with_parameters(parameters)
+            merged = Environment.merge_all(found)
         except TemplateInvalid as refused:
+            self.whole = False
             self.report.problems.extend(refused.problems)
-            return None
+            merged = Environment()
+        return merged.with_parameters(parameters)
 
     def bound(self, template: Template, environment: Environment, told: bool) -> Parameters:
         """The values that are known; the others stay open. ``told``: values were given, so a missing one is worth a word."""
@@ -201,7 +211,9 @@ class _Work:
             if schema.required and given.get(name) is None and defaults.get(name) is None
         ]
         pseudo = dict.fromkeys(PseudoParameters().values(template.flavour), UNKNOWN)
-        bound, problems = bind(template.parameters, {**given, **dict.fromkeys(missing, UNKNOWN)}, defaults, pseudo)
+        given |= dict.fromkeys(missing, UNKNOWN)
+        unread = template.parts.unread.get("parameters", ())
+        bound, problems = bind(template.parameters, given, defaults, pseudo, unread=unread)
         self.report.problems.extend(self._placed(template, problem) for problem in problems)
         section = "parameters" if template.flavour == "hot" else "Parameters"
         if told:
@@ -239,7 +251,7 @@ class _Work:
         """Report everything about one template and the ones that it uses."""
         folder = Folder(path.parent)
         catalog = _Catalog(self, environment, folder, (*above, path.resolve()))
-        found = check(template, bound, catalog, environment)
+        found = [*template.problems, *check(template, bound, catalog, environment)]
         values = bound if bound is not None else template.open_parameters()
         if not any(problem.severity == "error" for problem in found):
             definitions = {
@@ -254,7 +266,7 @@ class _Work:
         """The type that a template on disk is. One that cannot be read takes everything, so that it is reported once only."""
         key = path.resolve()
         shown = os.path.relpath(path)
-        anything = TypeSchema(shown, any_properties=True, any_attributes=True)
+        anything = _anything(shown)
         if key in above or len(above) > MAX_DEPTH:
             circle = " -> ".join(os.path.relpath(one) for one in (*above, key))
             self.report.problems.append(
@@ -274,11 +286,12 @@ class _Work:
         self.report.nested += 1
         text = self.text(Path(shown))
         try:
-            template = load(text, file=shown, files=Folder(path.parent))
+            template = draft(text, file=shown, files=Folder(path.parent))
         except TemplateInvalid as refused:
             self.report.problems.extend(refused.problems)
             return anything
-        schema = self.known[key] = schema_of(shown, template)
+        schema = anything if template.problems else schema_of(shown, template)
+        self.known[key] = schema
         inner = replace(environment, parameters={})
         self.check(template, None, inner, Path(shown), above)
         return schema

@@ -27,7 +27,7 @@ from kamado.template import (
     Template,
     TemplateInvalid,
     check,
-    load,
+    draft,
 )
 
 
@@ -91,12 +91,15 @@ def prepare(
     :raises RequestLimitExceeded: too many resources.
     """
     ask = asking(services, context)
-    parameters = template.bind(environment, pseudo(services, stack, template), ask)
-    definitions = template.definitions(parameters)
+    types = services.registry.for_environment(environment, files)
+    parameters, wrong = template.bound(environment, pseudo(services, stack, template), ask)
+    definitions, _, undecided = template.decided(parameters)
+    if template.problems or wrong or undecided:
+        found = check(template, parameters, types, environment, custom=ask, warn=False)
+        refuse([*template.problems, *wrong, *found])
     limit = services.settings.max_resources_per_stack
     if limit != -1 and len(definitions) > limit:
         raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
-    types = services.registry.for_environment(environment, files)
     allow_types(services, context, {definition.type for definition in definitions.values()})
     _refuse_unavailable(services, context, types, {(found.type, found.name) for found in definitions.values()})
     refuse(check(template, parameters, types, environment, custom=ask, warn=False))
@@ -118,7 +121,7 @@ def _refuse_unavailable(
     for type_name, name in sorted(wanted):
         try:
             cls = types.get(type_name, name)
-        except UnknownType:
+        except (UnknownType, TemplateInvalid):  # the check tells it
             continue
         if cls.unavailable.__func__ is Resource.unavailable.__func__ or cls in asked:  # type: ignore[attr-defined]
             continue
@@ -133,12 +136,12 @@ _FAULTS_OF_THE_STACK = ("EntityNotFound", "InvalidTemplateSection")
 
 
 def parse(services: Services, source: str | Mapping[str, Any], files: Mapping[str, str]) -> Template:
-    """The template of a create or update, within the service's limits.
+    """The template of a create or update, within the service's limits; what is wrong in it is told by `prepare`, together with the rest.
 
-    :raises TemplateInvalid: it is none; all findings are in it.
+    :raises TemplateInvalid: it is none at all.
     """
     try:
-        return load(source, files=files, limits=limits(services))
+        return draft(source, files=files, limits=limits(services))
     except TemplateInvalid as error:
         raise TemplateInvalid([_as_stack_fault(problem) for problem in error.problems]) from error
 

@@ -20,7 +20,7 @@ from kamado.template import (
     Template,
     TemplateInvalid,
     check,
-    load,
+    draft,
 )
 
 T = TypeVar("T")
@@ -28,8 +28,8 @@ T = TypeVar("T")
 IGNORABLE = ("99001",)
 """Codes of findings that a client may have ignored: 99001 is a service that the cloud does not have, which is not looked at here."""
 
-_OF_THE_WHOLE = ("KT401", "KT402", "KT403", "KT407", "KT408", "KO002")
-"""Findings that validation stops at: references, circles, unknown types, attributes. Others are about values."""
+_OF_THE_WHOLE = ("KT201", "KT401", "KT402", "KT403", "KT407", "KT408", "KO002")
+"""Findings that validation stops at: unknown parameters and types, references, circles, attributes. Others are about values."""
 
 _OF_THE_TEXT = ("KT0", "KT1")
 """How the codes of findings begin that keep a text from being a template: a nested one, for of the first no other is left."""
@@ -49,13 +49,12 @@ def validate(
     unknown = [code for code in ignored if code not in IGNORABLE]
     if unknown:
         raise Refused("HTTPBadRequest", f"Invalid codes in ignore_errors : {unknown}")
-    template = _validated(lambda: load(stacks.source(request), files=request.files, limits=templates.limits(services)))
+    template = _validated(lambda: draft(stacks.source(request), files=request.files, limits=templates.limits(services)))
     environment = request.environment
-    for name in environment.parameters:
-        if name not in template.parameters:
-            raise Refused("UnknownUserParameter", f"The Parameter ({name}) was not defined in template.")
     types = services.registry.for_environment(environment, request.files)
-    problems = _validated(lambda: check(template, None, types, environment, warn=False))
+    undefined = [problem for problem in template.bound(environment)[1] if problem.code == "KT201"]
+    found = _validated(lambda: check(template, None, types, environment, warn=False))
+    problems = [*template.problems, *undefined, *found]
     whole = [found for found in problems if _stops(found)]
     if whole:
         raise _worded(TemplateInvalid(whole))

@@ -31,7 +31,7 @@ from kamado.template.schema import (
     coerce_all,
     describe,
 )
-from kamado.template.template import Template, load
+from kamado.template.template import Template, draft, load
 from kamado.template.unknown import UNKNOWN, contains_unknown, is_unknown
 
 __all__ = [
@@ -71,6 +71,7 @@ __all__ = [
     "dependency_order",
     "describe",
     "did_you_mean",
+    "draft",
     "dump",
     "find_cycle",
     "is_unknown",

@@ -18,7 +18,7 @@ from kamado.template.parameters import ParameterSchema
 from kamado.template.problems import Path, Problem
 from kamado.template.schema import GOING, AllowedValues, Schema, TypeSchema
 from kamado.template.template import Template
-from kamado.template.unknown import UNKNOWN
+from kamado.template.unknown import UNKNOWN, Partly
 
 _TRIED = 64
 """So many combinations of parameter values are tried before a condition counts as one that may change."""
@@ -176,7 +176,7 @@ class _Trial:
         if len(combinations) > _TRIED:
             return None
         for values in combinations:
-            scope = ParameterScope(_Partly(dict(zip(finite, values, strict=True))))
+            scope = ParameterScope(Partly(dict(zip(finite, values, strict=True))))
             try:
                 found = decide(condition, scope)
             except ResolveError:
@@ -196,13 +196,6 @@ class _Trial:
                     self._parameters(call.table[call.args], names, seen)
             elif isinstance(name := getattr(call, "parameter", None), str):
                 names.append(name)
-
-
-class _Partly(dict[str, Any]):
-    """Parameters of which some are known; all others are UNKNOWN."""
-
-    def __missing__(self, name: str) -> Any:
-        return UNKNOWN
 
 
 def _possible(schema: ParameterSchema) -> list[Any]:

@@ -34,23 +34,22 @@ def check(
     custom: CustomCheck | None = None,
     warn: bool = True,
 ) -> list[Problem]:
-    """All problems, most important first.
+    """All problems besides those that the template (see `draft`) and the parameters (see `Template.bound`) tell, most important first.
 
-    `parameters`: None judges the template for itself, with its defaults. `catalog` knows the types, `environment` maps types to others.
-    `custom` checks custom constraints on known values (None: they are not checked). `warn`: whether to look for what is allowed and
-    probably not meant, too.
+    What is only a consequence of these is not told. `parameters`: None judges the template for itself, with its defaults. `catalog`
+    knows the types, `environment` maps types to others. `custom` checks custom constraints on known values (None: they are not
+    checked). `warn`: whether to look for what is allowed and probably not meant, too.
     """
     bound = parameters if parameters is not None else template.open_parameters()
-    try:
-        definitions = template.definitions(bound)
-        outputs = template.active_outputs(bound)
-    except TemplateInvalid as refused:
-        return list(refused.problems)
+    definitions, outputs, undecided = template.decided(bound)
     checker = _Checker(template, bound, catalog, environment or Environment(), custom, definitions)
-    return checker.run(outputs, warn)
+    checker.problems = undecided
+    return list(dict.fromkeys(checker.run(outputs, warn)))
 
 
-class _Checker:
+class _Values:
+    """The values of a template as far as its parameters tell them, and the calls that have none."""
+
     def __init__(
         self,
         template: Template,
@@ -61,7 +60,6 @@ class _Checker:
         definitions: dict[str, Definition],
     ) -> None:
         self.template = template
-        self.parameters = parameters
         self.catalog = catalog
         self.environment = environment
         self.custom = custom
@@ -74,14 +72,65 @@ class _Checker:
         self.types: dict[tuple[str, str], TypeSchema | None] = {}
         self.scope = ParameterScope(parameters)
         self.exhausted = False
+        self.wrong: dict[str, frozenset[str]] = {}
+        """Resource → names that it refers to and that are none, which is told where they stand."""
 
+    def _note(self, code: str, message: str, path: Path, **more: Any) -> None:
+        self.problems.append(self.template.source.problem(code, message, path, **more))
+
+    def _resolved(self, properties: Mapping[str, Any], path: Path, owner: str) -> dict[str, Any]:
+        made: dict[str, Any] = {}
+        for name, value in properties.items():
+            made[name] = value if is_constant(value) else self._value(value, (*path, name), owner)
+        return made
+
+    def _value(self, value: Any, path: Path, owner: str) -> Any:
+        """The value as far as it is known; UNKNOWN when it cannot be had, and the calls that are in the way are told."""
+        if self.exhausted:
+            return UNKNOWN
+        try:
+            return resolve(value, self.scope)
+        except ResolveError:
+            self._refusals(value, path, f"Property error: : {dotted(path)}: : ", owner)
+            return UNKNOWN
+
+    def _refusals(self, value: Any, path: Path, prefix: str, owner: str) -> bool:
+        """Tell every call in a value that cannot be resolved though all that is inside it can; whether there is one."""
+        if self.exhausted:
+            return True
+        try:
+            resolve(value, self.scope)
+            return False
+        except ResolveError as refused:
+            # one call that ran out of time or room is enough: a template may hold thousands of them
+            self.exhausted = refused.error_type == "RequestLimitExceeded"
+            inside = [self._refusals(item, (*path, key), prefix, owner) for key, item in _parts(value)]
+            if not any(inside) and not self._told(value, owner):
+                self._note("KT406", f"{prefix}{refused}", path, hint=self._hint(value))
+            return True
+
+    def _told(self, call: Any, owner: str) -> bool:
+        """Whether a call that cannot be resolved names a resource that is none, so that this was told already."""
+        return not self.wrong.get(owner, frozenset()).isdisjoint(_targets(call, self.scope))
+
+    def _hint(self, call: Any) -> str:
+        """Which name was meant by a call whose name is wrong."""
+        if not isinstance(call, GetParam | Ref) or call.parameter is None or call.parameter in self.scope.parameters:
+            return ""
+        return did_you_mean(
+            call.parameter, [*self.scope.parameters, *(self.definitions if isinstance(call, Ref) else ())]
+        )
+
+
+class _Checker(_Values):
     def run(self, outputs: Mapping[str, Output], warn: bool) -> list[Problem]:
         """All problems."""
         for definition in self.definitions.values():
             schema = self._type(definition)
             if warn and schema is not None:
                 self.problems.extend(advice.going(self.template, definition, schema))
-        self._references()
+        if "resources" not in self.template.parts.unread:
+            self._references()
         try:
             order = dependency_order(self.definitions)
         except CircleFound as found:
@@ -93,13 +142,11 @@ class _Checker:
             self._output(output)
         if not warn:
             return [problem for problem in self.problems if problem.severity == "error"]
-        self.problems.extend(self.template.warnings)
-        self.problems.extend(advice.unused(self.template))
-        self.problems.extend(advice.constant_conditions(self.template))
+        self.problems.extend(self.template.parts.warnings)
+        if not self.template.problems:  # what uses a name may be in what could not be read
+            self.problems.extend(advice.unused(self.template))
+            self.problems.extend(advice.constant_conditions(self.template))
         return sorted(self.problems, key=lambda problem: problem.severity != "error")
-
-    def _note(self, code: str, message: str, path: Path, **more: Any) -> None:
-        self.problems.append(self.template.source.problem(code, message, path, **more))
 
     # references
 
@@ -107,6 +154,7 @@ class _Checker:
         names = self.definitions.keys()
         for definition in self.definitions.values():
             if not definition.requires <= names:
+                self.wrong[definition.name] = definition.requires - names
                 self._wrong_references(definition)
 
     def _wrong_references(self, definition: Definition) -> None:
@@ -168,7 +216,13 @@ class _Checker:
         return self.types[key]
 
     def _look_up(self, type_name: str, name: str) -> TypeSchema | None:
-        found = self.catalog.schema(type_name, name)
+        if not type_name:
+            return None
+        try:
+            found = self.catalog.schema(type_name, name)
+        except TemplateInvalid as refused:  # the type is a template of its own
+            self.problems.extend(refused.problems)
+            return _anything(type_name)
         if found is not None:
             return found
         target = self.environment.target(type_name, name)
@@ -183,7 +237,7 @@ class _Checker:
     def _type(self, definition: Definition) -> TypeSchema | None:
         base = (self.section, definition.name)
         schema = self.schema(definition)
-        if schema is None:
+        if schema is None and definition.type:
             hint = did_you_mean(definition.type, self.catalog.suggestions(definition.type))
             self._note(
                 "KT403",
@@ -195,9 +249,7 @@ class _Checker:
 
     def _resource(self, definition: Definition) -> None:
         base = (self.section, definition.name)
-        schema = self.schema(definition)
-        if schema is None:
-            return
+        schema = self.schema(definition) or _anything(definition.type)
         if not all(self._has_attribute(*target) for target in definition.attributes):
             values = (definition.properties, definition.metadata, definition.update_policy)
             for key, value in zip(self.keys, values, strict=True):
@@ -208,9 +260,9 @@ class _Checker:
     def _properties(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
         values = definition.properties
         if type(values) is DynMap:
-            values = self._resolved(values, path)
+            values = self._resolved(values, path, definition.name)
         elif isinstance(values, Function):
-            whole = self._value(values, path)
+            whole = self._value(values, path, definition.name)
             if not isinstance(whole, dict):
                 return
             values = whole
@@ -220,40 +272,12 @@ class _Checker:
             self._note("KT405", text, (*path, *wrong.place), hint=wrong.hint)
 
     def _update_policy(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
-        policy = self._value(definition.update_policy, path) if definition.update_policy else None
+        policy = self._value(definition.update_policy, path, definition.name) if definition.update_policy else None
         if schema.any_properties or not isinstance(policy, Mapping):
             return
         for wrong in check_all(schema.update_policy, policy, self.custom):
             text = f"Property error: : {dotted((*path, *wrong.path))}: : {wrong.message}"
             self._note("KT405", text, (*path, *wrong.place), hint=wrong.hint)
-
-    def _resolved(self, properties: Mapping[str, Any], path: Path) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        for name, value in properties.items():
-            made[name] = value if is_constant(value) else self._value(value, (*path, name))
-        return made
-
-    def _value(self, value: Any, path: Path) -> Any:
-        if self.exhausted:
-            return UNKNOWN
-        try:
-            return resolve(value, self.scope)
-        except ResolveError as refused:
-            # one call that ran out of time or room is enough: a template may hold thousands of them
-            self.exhausted = refused.error_type == "RequestLimitExceeded"
-            self._note(
-                "KT406",
-                f"Property error: : {dotted(path)}: : {refused}",
-                path,
-                hint=self._parameter_hint(value),
-            )
-            return UNKNOWN
-
-    def _parameter_hint(self, value: Any) -> str:
-        for call, _, _ in _placed_calls(value, (), ""):
-            if isinstance(call, GetParam) and call.parameter is not None and call.parameter not in self.parameters:
-                return did_you_mean(call.parameter, self.parameters)
-        return ""
 
     def _attributes(self, value: Any, path: Path) -> None:
         for call, at, _ in _placed_calls(value, path, ""):
@@ -286,13 +310,16 @@ class _Checker:
 
     # outputs
 
+    def _missing(self, name: str) -> bool:
+        return name not in self.definitions and "resources" not in self.template.parts.unread
+
     def _output(self, output: Output) -> None:
         """As Heat: an attribute of nothing is refused; what else refers to nothing is the output's error once it is read."""
         for call, at, _ in _placed_calls(output.value, output.path, ""):
             path = (*at, call.name)
             if isinstance(call, GetAttr):
                 target = call.target(self.scope)
-                if target is not None and target[0] not in self.definitions:
+                if target is not None and self._missing(target[0]):
                     self._note(
                         "KT408",
                         f'{dotted(path)}: : The specified reference "{target[0]}" (in unknown) is incorrect.',
@@ -303,7 +330,7 @@ class _Checker:
                     self._attribute(call, path)
             elif isinstance(call, GetResource):
                 name = call.target(self.scope)
-                if name is not None and name not in self.definitions:
+                if name is not None and self._missing(name):
                     known = name in self.template.resources
                     self._note(
                         "KT408",
@@ -312,14 +339,23 @@ class _Checker:
                         severity="warning",
                         hint="its condition is false" if known else did_you_mean(name, self.definitions),
                     )
-            elif isinstance(call, GetParam) and call.parameter is not None and call.parameter not in self.parameters:
+            elif (
+                isinstance(call, GetParam)
+                and call.parameter is not None
+                and call.parameter not in self.scope.parameters
+            ):
                 self._note(
                     "KT409",
                     f"{dotted(path)}: : The Parameter ({call.parameter}) was not provided.",
                     path,
                     severity="warning",
-                    hint=did_you_mean(call.parameter, self.parameters),
+                    hint=did_you_mean(call.parameter, self.scope.parameters),
                 )
+
+
+def _anything(name: str) -> TypeSchema:
+    """A type that takes and gives everything: one that is not known, of which nothing can be said."""
+    return TypeSchema(name, any_properties=True, any_attributes=True)
 
 
 def _placed_calls(value: Any, path: Path, place: str) -> Iterator[tuple[Function, Path, str]]:
@@ -340,6 +376,20 @@ def _placed_calls(value: Any, path: Path, place: str) -> Iterator[tuple[Function
                 yield from _placed_calls(branch, (*path, value.name), f"{place}.{value.name}")
         else:
             yield from _placed_calls(value.args, (*path, value.name), f"{place}.{value.name}")
+
+
+def _parts(value: Any) -> Iterator[tuple[str | int, Any]]:
+    """What is directly inside a compiled value and not constant, with the step to it; a call's arguments are under its name."""
+    kind = type(value)
+    if kind is DynMap:
+        items: Any = value.items()
+    elif kind is DynList:
+        items = enumerate(value)
+    elif isinstance(value, Function):
+        items = ((value.name, item) for item in value.children())
+    else:
+        return
+    yield from ((key, item) for key, item in items if not is_constant(item))
 
 
 def _targets(call: Function, scope: ParameterScope) -> Iterator[str]:

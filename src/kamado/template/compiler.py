@@ -12,10 +12,11 @@ from typing import Any
 
 from kamado.template.conditions import NamedCondition
 from kamado.template.dialect import Dialect
-from kamado.template.functions.core import CallContext, CallInvalid, DynList, DynMap, Function
+from kamado.template.functions.core import CallContext, CallInvalid, DynList, DynMap, Function, Unread
 from kamado.template.functions.references import If
 from kamado.template.problems import Path, Problem, did_you_mean, dotted
 from kamado.template.source import Source
+from kamado.template.unknown import UNKNOWN
 
 
 class Compiler:
@@ -94,14 +95,13 @@ class Compiler:
         removed: frozenset[str],
     ) -> Any:
         inside = (*path, name)
+        if not made.macro:
+            args = self._compile(args, inside, functions, removed)
         try:
-            if made.macro:
-                node = self._macro(made, name, args, inside)
-            else:
-                node = made(name, self._compile(args, inside, functions, removed), inside, self.context)
+            node = self._macro(made, name, args, inside) if made.macro else made(name, args, inside, self.context)
         except CallInvalid as refused:
             self.problem("KT110", f"{dotted(inside)}: : {refused}", inside)
-            return None
+            return Unread(name, args, inside, self.context)
         if made.decides:
             self._made.append(node)
         return node
@@ -111,9 +111,10 @@ class Compiler:
             return self._branching(made, name, args, path)
         return self._combined(made, name, args, path)
 
-    def _refuse_call(self, name: str, path: Path, text: str) -> None:
+    def _refuse_call(self, name: str, path: Path, text: str) -> Unread:
         inside = (*path, name)
         self.problem("KT111", f"{dotted(inside)}: : {text}", inside)
+        return Unread(name, None, inside, self.context)
 
     def _combined(self, made: type[Function], name: str, args: Any, path: Path) -> Any:
         node = made(name, args, path, self.context)
@@ -140,7 +141,7 @@ class Compiler:
     def condition(self, value: Any, path: Path, place: Path | None) -> Any:
         """A compiled condition: a boolean, a name or a condition function.
 
-        `place`: where to report a name that is not defined (None: found when the condition is decided).
+        `place`: where to report a name that is not defined (None: found when the condition is decided). What is refused is UNKNOWN.
         """
         if value is None or isinstance(value, bool):
             return True if value is None else value
@@ -148,7 +149,7 @@ class Compiler:
             if place is not None and value not in self.condition_table:
                 hint = did_you_mean(value, self.condition_table)
                 self.problem("KT112", f'{dotted(place)}: : Invalid condition "{value}"', place, hint=hint)
-                return True
+                return UNKNOWN
             return NamedCondition(value, path, self.condition_table)
         if isinstance(value, dict) and len(value) == 1:
             name = next(iter(value))
@@ -159,7 +160,7 @@ class Compiler:
             ):
                 return self._compile(value, path, self.dialect.condition_functions, self.dialect.removed)
         self.problem("KT112", f'{dotted(place or path)}: : Invalid condition "{value}"', place or path)
-        return True
+        return UNKNOWN
 
     def problem(self, code: str, message: str, path: Path, **more: Any) -> None:
         """Note something wrong."""

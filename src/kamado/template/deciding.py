@@ -16,7 +16,7 @@ from kamado.template.definition import Definition, Output, Reads, reads
 from kamado.template.functions.core import ABSENT, Function, ResolveError, rebuild, resolve
 from kamado.template.functions.references import If
 from kamado.template.loader import Resource
-from kamado.template.problems import Problem, TemplateInvalid, did_you_mean, dotted
+from kamado.template.problems import Problem, did_you_mean, dotted
 from kamado.template.source import Source
 from kamado.template.unknown import UNKNOWN
 
@@ -32,8 +32,8 @@ class Decider:
         self.resources = resources
         self.declared = declared
 
-    def definitions(self, parameters: Mapping[str, Any]) -> dict[str, Definition]:
-        """All resources that the conditions let through, in template order; raises TemplateInvalid."""
+    def definitions(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Definition], list[Problem]]:
+        """All resources that the conditions let through, in template order, and what cannot be decided."""
         scope = ParameterScope(parameters)
         problems: list[Problem] = []
         ready = self._ready
@@ -49,11 +49,9 @@ class Decider:
             if definition is None:
                 definition = self._decided(resource, scope, problems)
             made[name] = definition
-        if problems:
-            raise TemplateInvalid(problems)
         if len(made) < len(self.resources):
             self._forget_left_out(made)
-        return made
+        return made, problems
 
     def _forget_left_out(self, made: dict[str, Definition]) -> None:
         """Drop explicit dependencies on resources whose condition is false; Heat takes them for nothing."""
@@ -64,8 +62,8 @@ class Decider:
                 gone -= reads(None, definition.properties, definition.metadata, definition.update_policy).resources
                 made[name] = replace(definition, depends_on=kept, requires=definition.requires - gone)
 
-    def outputs(self, parameters: Mapping[str, Any]) -> dict[str, Output]:
-        """All outputs, with their values decided; one whose condition is false has the value null, as in Heat."""
+    def outputs(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Output], list[Problem]]:
+        """All outputs, with their values decided (null where the condition is false, as in Heat), and what cannot be decided."""
         scope = ParameterScope(parameters)
         problems: list[Problem] = []
         made: dict[str, Output] = {}
@@ -91,9 +89,7 @@ class Decider:
                 found.parameters,
                 output.path,
             )
-        if problems:
-            raise TemplateInvalid(problems)
-        return made
+        return made, problems
 
     def _section(self, name: str) -> tuple[str, ...]:
         return (name if self.flavour == "hot" else name.capitalize(),)
@@ -104,7 +100,7 @@ class Decider:
         except ResolveError as refused:
             key = "condition" if self.flavour == "hot" else "Condition"
             problems.append(self._undecidable(refused, (*path, key)))
-            return True
+            return UNKNOWN
 
     def _undecidable(self, refused: ResolveError, path: tuple[Any, ...]) -> Problem:
         if isinstance(refused, ConditionBroken):
@@ -212,7 +208,7 @@ class Decider:
             decision = decide(call.condition, scope)
         except ResolveError as refused:
             problems.append(self._undecidable(refused, call.path))
-            return None
+            return call
         if decision is UNKNOWN:
             return call
         problems.extend(call.problems_of(decision))

@@ -66,20 +66,11 @@ class SchemaInvalid(ValueError):
 
 
 def read_parameters(
-    section: Any, name: str, source: Source, cfn: bool, tags: bool
+    section: Mapping[str, Any], name: str, source: Source, cfn: bool, tags: bool
 ) -> tuple[dict[str, ParameterSchema], list[Problem]]:
-    """All declarations of a section, and all problems."""
+    """All declarations of a section that can be read, and what is wrong with the others."""
     made: dict[str, ParameterSchema] = {}
     problems: list[Problem] = []
-    if not section:
-        return made, problems
-    if not isinstance(section, Mapping):
-        problems.append(
-            source.problem(
-                "KT101", f'"{name}" must contain a map of parameters', (name,), error_type="InvalidSchemaError"
-            )
-        )
-        return made, problems
     for key, body in section.items():
         try:
             made[key] = _cfn(key, body) if cfn else _hot(key, body, tags)

@@ -1,26 +1,27 @@
 """One loader for all languages: sections, resources, outputs, each read by the words of its dialect.
 
-Called by `load`. It never stops at the first mistake: every part is read as far as it can be, and all problems come
-together, in the order in which Heat would meet them. The trap: null and "not there" are the same for a section and
-different for a resource's key.
+Called by `draft`. It never stops at the first mistake: every part is read as far as it can be, and all problems come together, in
+the order in which Heat would meet them. What could not be read keeps its name, for who refers to it is not wrong. The trap: null and
+"not there" are the same for a section and different for a resource's key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kamado.template.compiler import Compiler, removed_function
 from kamado.template.declarations import read_parameters
 from kamado.template.definition import NO_READS, Output, Reads, read_by, reads
 from kamado.template.dialect import Dialect
-from kamado.template.functions.core import CallContext, Function
+from kamado.template.functions.core import CallContext, Function, Unread
 from kamado.template.functions.references import GetAttr, GetResource, If
 from kamado.template.limits import Limits
 from kamado.template.parameters import ParameterSchema
 from kamado.template.problems import Problem, TemplateInvalid, did_you_mean
 from kamado.template.source import Source
+from kamado.template.unknown import EVERYTHING, UNKNOWN, with_unread
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Resource:
 
     name: str
     type: str
+    """Empty when the template does not say it in a way that can be read."""
     properties: Any
     metadata: Any
     depends_on: tuple[str, ...]
@@ -45,7 +47,11 @@ class Resource:
 
 @dataclass
 class Parts:
-    """Everything that the loader found."""
+    """Everything that the loader found.
+
+    ``unread``: section (as in `Words`) → names in it that could not be read: parameters; resources and conditions only when all may
+    be missing, for single ones stand in their place.
+    """
 
     description: str = "No description"
     parameters: dict[str, ParameterSchema] = field(default_factory=dict)
@@ -55,6 +61,8 @@ class Parts:
     resources: dict[str, Resource] = field(default_factory=dict)
     outputs: dict[str, Output] = field(default_factory=dict)
     warnings: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unread: dict[str, Collection[str]] = field(default_factory=dict)
 
 
 _VERSION_KEYS = ("heat_template_version", "HeatTemplateFormatVersion", "AWSTemplateFormatVersion")
@@ -108,8 +116,8 @@ def _bad_version(source: Source, text: str, key: str | None, hint: str = "") -> 
     )
 
 
-class Loader:
-    """Reads one template; `run` gives its parts or raises TemplateInvalid with all problems."""
+class _Sections:
+    """A template's sections as they stand there, and the ones that cannot be read."""
 
     def __init__(self, source: Source, dialect: Dialect, files: Mapping[str, str], limits: Limits) -> None:
         self.source = source
@@ -119,39 +127,6 @@ class Loader:
         self.body: Mapping[str, Any] = source.value
         self.parts = Parts()
         self.problems: list[Problem] = []
-
-    def run(self) -> Parts:
-        """All parts."""
-        self._sections()
-        words = self.dialect.words.sections
-        resources = self._map("resources")
-        self._limit(resources)
-        self.parts.parameters, wrong = read_parameters(
-            self.body.get(words["parameters"]),
-            words["parameters"],
-            self.source,
-            self.dialect.flavour == "cfn",
-            self.dialect.parameter_tags,
-        )
-        self.problems.extend(wrong)
-        description = self.body.get(words["description"])
-        self.parts.description = "No description" if description is None else str(description)
-        self.parts.mappings = self._map("mappings") if "mappings" in words else {}
-        context = CallContext(
-            files=self.files,
-            resources=frozenset(resources),
-            parameters=frozenset(self.parts.parameters),
-            mappings=self.parts.mappings,
-            limits=self.limits,
-        )
-        self.compiler = Compiler(self.dialect, context, self.source)
-        self._conditions()
-        self._resources(resources)
-        self._outputs()
-        self._groups()
-        if self.problems:
-            raise TemplateInvalid(self.problems[: self.limits.max_problems])
-        return self.parts
 
     def _note(self, code: str, message: str, path: tuple[Any, ...], **more: Any) -> None:
         self.problems.append(self.source.problem(code, message, path, **more))
@@ -164,19 +139,41 @@ class Loader:
             known.discard(self.dialect.words.sections["conditions"])
         for key in self.body:
             if key not in known:
-                self._note(
-                    "KT008",
-                    f"The template section is invalid: {key}",
-                    (key,),
-                    hint=did_you_mean(key, known) or self._misplaced(key),
-                )
+                hint = did_you_mean(key, known)
+                if hint:
+                    self._unread_section(next(word for word in known if f'"{word}"' in hint))
+                else:
+                    hint = self._misplaced(key)
+                self._note("KT008", f"The template section is invalid: {key}", (key,), hint=hint)
 
     def _misplaced(self, key: str) -> str:
         inner = self.body[key]
         words = self.dialect.words
         if key in words.resource.values() or (isinstance(inner, Mapping) and words.resource["type"] in inner):
+            self._unread_section(words.sections["resources"])
             return f'a resource belongs into the section "{words.sections["resources"]}"'
         return ""
+
+    def _unread_section(self, key: str) -> None:
+        """Note that names of this section stand where they are not read."""
+        for section, spelling in self.dialect.words.sections.items():
+            if spelling == key:
+                self.parts.unread[section] = EVERYTHING
+
+    def _parameters(self, key: str) -> None:
+        section = self.body.get(key) or {}
+        if not isinstance(section, Mapping):
+            self._unread_section(key)
+            self._note("KT101", f'"{key}" must contain a map of parameters', (key,), error_type="InvalidSchemaError")
+            return
+        cfn = self.dialect.flavour == "cfn"
+        self.parts.parameters, wrong = read_parameters(section, key, self.source, cfn, self.dialect.parameter_tags)
+        self.problems.extend(wrong)
+        unread = section.keys() - self.parts.parameters.keys()
+        for name in unread:
+            self._unread_section(name)
+        if unread:
+            self.parts.unread.setdefault("parameters", unread)
 
     def _map(self, section: str) -> Mapping[str, Any]:
         key = self.dialect.words.sections[section]
@@ -185,6 +182,7 @@ class Loader:
             return {}
         if not isinstance(value, Mapping):
             text = f"'{type(value).__name__}' object has no attribute 'items'"
+            self._unread_section(key)
             self._note("KT009", text, (key,), hint=f'"{key}" must be a map')
             return {}
         return value
@@ -201,11 +199,49 @@ class Loader:
                 )
             )
 
+    def _stray(self, name: str) -> str:
+        if name in self.dialect.words.resource.values():
+            return f'"{name}" is a key of a resource; is it one level too high?'
+        if name in self.dialect.words.sections.values():
+            self._unread_section(name)
+            return f'"{name}" is a section; is it one level too deep?'
+        return ""
+
+
+class Loader(_Sections):
+    """Reads one template; `run` gives its parts and what is wrong with the others."""
+
+    def run(self) -> Parts:
+        """All parts; raises TemplateInvalid for more resources than allowed."""
+        self._sections()
+        words = self.dialect.words.sections
+        resources = self._map("resources")
+        self._limit(resources)
+        self._parameters(words["parameters"])
+        description = self.body.get(words["description"])
+        self.parts.description = "No description" if description is None else str(description)
+        self.parts.mappings = self._map("mappings") if "mappings" in words else {}
+        context = CallContext(
+            files=self.files,
+            resources=self.parts.unread.get("resources", frozenset(resources)),
+            parameters=frozenset(self.parts.parameters),
+            mappings=self.parts.mappings,
+            limits=self.limits,
+        )
+        self.compiler = Compiler(self.dialect, context, self.source)
+        self._conditions()
+        self._resources(resources)
+        self._outputs()
+        self._groups()
+        self.parts.problems = self.problems[: self.limits.max_problems]
+        return self.parts
+
     # conditions
 
     def _conditions(self) -> None:
         key = self.dialect.words.sections["conditions"]
         section = self.body.get(key) if self.dialect.conditions else None
+        self.compiler.condition_table = with_unread({}, self.parts.unread.get("conditions", ()))
         if section is None:
             return
         if not isinstance(section, Mapping):
@@ -215,9 +251,10 @@ class Loader:
                 f"Found a {type(section).__name__} instead",
                 (key,),
             )
+            self.compiler.condition_table = with_unread({}, EVERYTHING)
             return
         table = self.compiler.condition_table
-        table.update(dict.fromkeys(section, True))
+        table.update(dict.fromkeys(section, UNKNOWN))
         for name, value in section.items():
             called = next(iter(value)) if isinstance(value, Mapping) and len(value) == 1 else None
             is_call = called in self.dialect.condition_functions or called in self.dialect.functions
@@ -240,12 +277,10 @@ class Loader:
     def _resources(self, section: Mapping[str, Any]) -> None:
         key = self.dialect.words.sections["resources"]
         for name, body in section.items():
-            resource = self._resource(key, name, body)
+            self.parts.resources[name] = self._resource(key, name, body)
             self._drain()
-            if resource is not None:
-                self.parts.resources[name] = resource
 
-    def _resource(self, section: str, name: str, body: Any) -> Resource | None:
+    def _resource(self, section: str, name: str, body: Any) -> Resource:
         words = self.dialect.words
         path = (section, name)
         if not isinstance(body, _MAP):
@@ -253,64 +288,73 @@ class Loader:
             if body is not None:
                 text = f'"{section}" must contain a map of resource maps. Found a [{type(body)}] instead'
             self._note("KT130", text, path, hint=self._stray(name))
-            return None
+            return self._compiled(path, name, "", {}, set())
         if "/" in name:
             self._note("KT131", 'Resource name may not contain "/"', path)
-        self._resource_keys(path, body)
-        keys = words.resource
-        type_key = keys["type"]
-        if type_key not in body:
-            hint = self._stray(name) or next(filter(None, (did_you_mean(key, [type_key]) for key in body)), "")
-            self._note("KT132", words.type_missing, path, hint=hint)
-            return None
-        kind = body[type_key]
-        if kind is None or kind == "":
-            self._note("KT132", "Each Resource must contain a Type key.", (*path, type_key))
-            return None
-        for field_name, (what, accepted) in _FIELD_TYPES.items():
-            spelling = keys.get(field_name)
-            if (
-                spelling in body
-                and not isinstance(body[spelling], accepted)
-                and not self._is_call(body[spelling], field_name)
-            ):
-                self._note("KT133", f"Resource {name} {spelling} type must be {what}", (*path, spelling))
-                return None
-        return self._compiled(path, name, kind, body)
+        first = len(self.problems)
+        unread = self._resource_keys(path, body)
+        kind = "" if words.resource["type"] in unread else self._type(path, name, body)
+        usable = self._usable(path, name, body)
+        unread |= body.keys() - usable.keys()
+        stray = self._stray(name)
+        if stray:  # a section, or a key, at the wrong level: what it holds is no worse than that
+            self.problems[first:] = [replace(problem, hint=stray) for problem in self.problems[first : first + 1]]
+        return self._compiled(path, name, kind, usable, unread)
 
-    def _stray(self, name: str) -> str:
-        if name in self.dialect.words.resource.values():
-            return f'"{name}" is a key of a resource; is it one level too high?'
-        if name in self.dialect.words.sections.values():
-            return f'"{name}" is a section; is it one level too deep?'
-        return ""
+    def _type(self, path: tuple[str, str], name: str, body: Mapping[str, Any]) -> str:
+        """The type; empty, which is a problem that is noted, when it is not said."""
+        words = self.dialect.words
+        key = words.resource["type"]
+        if key not in body:
+            hint = next(filter(None, (did_you_mean(other, [key]) for other in body)), "")
+            self._note("KT132", words.type_missing, path, hint=hint)
+            return ""
+        kind = body[key]
+        if kind is None or kind == "":
+            self._note("KT132", "Each Resource must contain a Type key.", (*path, key))
+        elif not isinstance(kind, str):
+            self._note("KT133", f"Resource {name} {key} type must be string", (*path, key))
+        return kind if isinstance(kind, str) else ""
+
+    def _usable(self, path: tuple[str, str], name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The body without keys whose values are not of their kind, which is noted."""
+        for field_name, (what, accepted) in _FIELD_TYPES.items():
+            key = self.dialect.words.resource.get(field_name, "")
+            if key in body and not isinstance(body[key], accepted) and not self._is_call(body[key], field_name):
+                self._note("KT133", f"Resource {name} {key} type must be {what}", (*path, key))
+                body = {other: value for other, value in body.items() if other != key}
+        return body
 
     def _is_call(self, value: Any, field_name: str) -> bool:
         if not isinstance(value, Mapping) or len(value) != 1:
             return False
         name = next(iter(value))
-        if field_name in ("type", "description", "depends_on"):
+        if field_name in ("description", "depends_on"):
             return False
         if field_name == "condition":
             return name in self.dialect.condition_functions or name in self.dialect.functions
         return name in self.dialect.functions or name in self.dialect.removed
 
-    def _resource_keys(self, path: tuple[str, str], body: Mapping[str, Any]) -> None:
+    def _resource_keys(self, path: tuple[str, str], body: Mapping[str, Any]) -> set[str]:
+        """Refuse keys that mean nothing; the known ones that some of them were probably meant to be."""
         words = self.dialect.words
+        meant: set[str] = set()
         if not words.unknown_resource_keys_refused:
-            return
+            return meant
         for key in body:
             if key in words.resource and key not in self.dialect.resource_keys:
                 self._note("KT134", f"Invalid keyword(s) inside a resource definition: {key}", (*path, key))
             elif key not in words.resource:
+                hint = did_you_mean(key, self.dialect.resource_keys)
                 self._note(
-                    "KT134",
-                    f'"{key}" is not a valid keyword inside a resource definition',
-                    (*path, key),
-                    hint=did_you_mean(key, self.dialect.resource_keys),
+                    "KT134", f'"{key}" is not a valid keyword inside a resource definition', (*path, key), hint=hint
                 )
+                meant.update(word for word in self.dialect.resource_keys if f'"{word}"' in hint)
+        return meant
 
-    def _compiled(self, path: tuple[str, str], name: str, kind: str, body: Mapping[str, Any]) -> Resource | None:
+    def _compiled(
+        self, path: tuple[str, str], name: str, kind: str, body: Mapping[str, Any], unread: Collection[str]
+    ) -> Resource:
         keys = self.dialect.words.resource
         compile_ = self.compiler.compile
 
@@ -326,7 +370,7 @@ class Loader:
         elif depends_on and not all(isinstance(item, str) for item in depends_on):
             spelling = keys["depends_on"]
             self._note("KT133", f"Resource {name} {spelling} must be a list of strings", (*path, spelling))
-            return None
+            depends_on = [item for item in depends_on if isinstance(item, str)]
         taken = self.compiler.taken
         taken()
         policy = part("deletion_policy", "Delete")
@@ -340,6 +384,8 @@ class Loader:
             condition = self.compiler.condition(body[spelling], place, place)
             taken()
         properties = part("properties", {})
+        if keys["properties"] in unread:
+            properties = Unread("properties", properties, path, self.compiler.context)
         metadata, update_policy = part("metadata", {}), part("update_policy", {})
         external_id = part("external_id", None)
         made = taken()
@@ -452,6 +498,8 @@ class Loader:
         for name in members:
             if isinstance(name, str) and name in seen:
                 text = f"The {name} parameter must be assigned to one parameter group only."
+            elif isinstance(name, str) and name in self.parts.unread.get("parameters", ()):
+                continue
             elif not isinstance(name, str) or name not in self.parts.parameters:
                 text = f"The grouped parameter {name} does not reference a valid parameter."
             else:
@@ -480,7 +528,6 @@ def _undecided(call: Function) -> bool:
 
 _MAP = (dict, Mapping)
 _FIELD_TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    "type": ("string", (str,)),
     "properties": ("object", _MAP),
     "metadata": ("object", _MAP),
     "depends_on": ("list or string", (list, str)),

@@ -7,14 +7,14 @@ faces, the typed one that functions see (`parameters[name]`) and the text that H
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from kamado.template.functions.core import ResolveError
 from kamado.template.problems import Problem, did_you_mean
 from kamado.template.schema import Constraint, CustomCheck, to_number
-from kamado.template.unknown import UNKNOWN, Unknown
+from kamado.template.unknown import UNKNOWN, Partly, Unknown, with_unread
 
 ParameterType = Literal["string", "number", "comma_delimited_list", "json", "boolean"]
 HIDDEN = "******"
@@ -215,7 +215,7 @@ class Parameters(Mapping[str, Any]):
     ) -> None:
         self.facade = facade
         self.schemas = schemas
-        self._typed = {**pseudo, **typed}
+        self._typed = typed if isinstance(typed, Partly) else {**pseudo, **typed}
         self._given = given
         self._pseudo = pseudo
 
@@ -286,14 +286,16 @@ def bind(
     pseudo: Mapping[str, Any],
     custom: CustomCheck | None = None,
     facade: Any = UNKNOWN,
+    unread: Collection[str] = (),
 ) -> tuple[Parameters, list[Problem]]:
     """Values for declarations: what was given, else the environment's default, else the template's; and all that is wrong.
 
-    ``facade``: see `PseudoParameters`; UNKNOWN where it is not known what the template will be used for.
+    ``facade``: see `PseudoParameters`; UNKNOWN where it is not known what the template will be used for. ``unread``: parameters whose
+    declarations could not be read. Their values, and those that are missing or wrong, are UNKNOWN.
     """
     problems: list[Problem] = []
     for name in given:
-        if name not in schemas:
+        if name not in schemas and name not in unread:
             problems.append(
                 Problem(
                     "KT201",
@@ -318,6 +320,7 @@ def bind(
                     "KT202", f"The Parameter ({name}) was not provided.", "UserParameterMissing", ("parameters", name)
                 )
             )
+            typed[name] = UNKNOWN
             continue
         taken[name] = value
         if value is UNKNOWN:
@@ -325,8 +328,9 @@ def bind(
             continue
         problem = _bound(schema, value, typed, custom)
         if problem is not None:
+            typed[name] = UNKNOWN
             problems.append(problem)
-    return Parameters(schemas, typed, taken, pseudo, facade), problems
+    return Parameters(schemas, with_unread({**pseudo, **typed}, unread), taken, pseudo, facade), problems
 
 
 def _bound(schema: ParameterSchema, value: Any, typed: dict[str, Any], custom: CustomCheck | None) -> Problem | None:

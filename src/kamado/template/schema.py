@@ -462,9 +462,12 @@ def _coerce_fields(
     custom: CustomCheck | None,
     found: list[ValueInvalid],
 ) -> dict[str, Any]:
+    meant = ""
     for name in values:
         if name not in fields:
-            found.append(ValueInvalid(path, f"Unknown Property {name}", did_you_mean(str(name), fields), str(name)))
+            hint = did_you_mean(str(name), fields)
+            meant += hint
+            found.append(ValueInvalid(path, f"Unknown Property {name}", hint, str(name)))
     result: dict[str, Any] = {}
     for name, schema in fields.items():
         if name in values:
@@ -474,7 +477,7 @@ def _coerce_fields(
             result[name] = _coerce(schema, values[name], (*path, name), custom, found)
         elif schema.default is not None:
             result[name] = _coerce(schema, None, (*path, name), custom, found)
-        elif schema.required:
+        elif schema.required and f'"{name}"' not in meant:  # a misspelled one is told already
             found.append(ValueInvalid(path, f"Property {name} not assigned"))
     return result
 

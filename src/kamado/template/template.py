@@ -1,6 +1,7 @@
 """A loaded template: immutable, shareable, and all that can be asked of it.
 
-`load` is the entrance for everybody. Binding parameters and making definitions are cheap and may be done for many stacks from one Template.
+`load` is the entrance for everybody, `draft` that of who tells all that is wrong. Binding parameters and making definitions are cheap
+and may be done for many stacks from one Template.
 The trap: `raw` is the client's own object when a client sent one; treat it as read-only.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from kamado.template.deciding import Decider
 from kamado.template.definition import NO_READS, Definition, Output
@@ -24,6 +25,8 @@ from kamado.template.schema import CustomCheck
 from kamado.template.source import Source, read
 from kamado.template.unknown import UNKNOWN
 
+T = TypeVar("T")
+
 
 def load(
     source: str | bytes | Mapping[str, Any],
@@ -36,6 +39,23 @@ def load(
 
     `files` holds the contents for get_file and nested templates by their URL. Raises TemplateInvalid with all problems of shape. A pure
     function of its arguments.
+    """
+    template = draft(source, file=file, files=files, limits=limits)
+    if template.problems:
+        raise TemplateInvalid(template.problems)
+    return template
+
+
+def draft(
+    source: str | bytes | Mapping[str, Any],
+    *,
+    file: str = "template",
+    files: Mapping[str, str] | None = None,
+    limits: Limits | None = None,
+) -> Template:
+    """As `load`, but what is wrong with single parts is in the template's `problems`, so that the others can be looked at too.
+
+    Raises TemplateInvalid only for what is no template at all. Nothing may be made of a template that has problems.
     """
     limits = limits or Limits()
     found = read(source, file, limits)
@@ -58,8 +78,13 @@ class Template:
         self.mappings = parts.mappings
         self.outputs: Mapping[str, Output] = parts.outputs
         self.resources: Mapping[str, Resource] = parts.resources
-        self.warnings = tuple(parts.warnings)
+        self.parts = parts
         self.files = files
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with its parts; only a `draft` has any."""
+        return tuple(self.parts.problems)
 
     def __repr__(self) -> str:
         return f"<Template {self.version} with {len(self.resources)} resources>"
@@ -82,6 +107,18 @@ class Template:
         custom: CustomCheck | None = None,
     ) -> Parameters:
         """The parameters' values; `custom` checks custom constraints. Raises TemplateInvalid: missing, unknown, wrong ones."""
+        parameters, problems = self.bound(environment, pseudo, custom)
+        if problems:
+            raise TemplateInvalid(problems)
+        return parameters
+
+    def bound(
+        self,
+        environment: Environment | None = None,
+        pseudo: PseudoParameters | None = None,
+        custom: CustomCheck | None = None,
+    ) -> tuple[Parameters, list[Problem]]:
+        """As `bind`, but what is missing or wrong is told beside the values and is UNKNOWN in them."""
         environment, pseudo = environment or Environment(), pseudo or PseudoParameters()
         parameters, problems = bind(
             self.parameters,
@@ -90,10 +127,9 @@ class Template:
             pseudo.values(self.flavour),
             custom,
             pseudo.facade,
+            self.parts.unread.get("parameters", ()),
         )
-        if problems:
-            raise TemplateInvalid([self._placed(problem) for problem in problems])
-        return parameters
+        return parameters, [self._placed(problem) for problem in problems]
 
     def _placed(self, problem: Problem) -> Problem:
         if problem.file == "environment" or self.flavour == "cfn":
@@ -116,15 +152,21 @@ class Template:
         """Parameters as far as the template alone knows them: defaults where there are any, the others UNKNOWN."""
         given = {name: UNKNOWN for name, schema in self.parameters.items() if schema.default is None}
         pseudo = dict.fromkeys(PseudoParameters().values(self.flavour), UNKNOWN)
-        return bind(self.parameters, given, {}, pseudo)[0]
+        return bind(self.parameters, given, {}, pseudo, unread=self.parts.unread.get("parameters", ()))[0]
 
     def definitions(self, parameters: Mapping[str, Any]) -> dict[str, Definition]:
         """All resources that the conditions let through, in template order; raises TemplateInvalid."""
-        return self._decider.definitions(parameters)
+        return _without_problems(self._decider.definitions(parameters))
 
     def active_outputs(self, parameters: Mapping[str, Any]) -> dict[str, Output]:
         """All outputs, with their values decided; one whose condition is false has the value null, as in Heat."""
-        return self._decider.outputs(parameters)
+        return _without_problems(self._decider.outputs(parameters))
+
+    def decided(self, parameters: Mapping[str, Any]) -> tuple[dict[str, Definition], dict[str, Output], list[Problem]]:
+        """`definitions` and `active_outputs` as far as they can be decided, and what is in the way of the others."""
+        definitions, wrong = self._decider.definitions(parameters)
+        outputs, more = self._decider.outputs(parameters)
+        return definitions, outputs, [*wrong, *more]
 
     def render(self) -> str:
         """The template as YAML text."""
@@ -142,6 +184,12 @@ class Template:
         return Decider(self.source, self.flavour, self.resources, self.outputs)
 
 
+def _without_problems(found: tuple[T, list[Problem]]) -> T:
+    if found[1]:
+        raise TemplateInvalid(found[1])
+    return found[0]
+
+
 def resolved_properties(definition: Definition, scope: Any) -> dict[str, Any]:
     """The properties of a definition in a scope; a constant map comes back as it is."""
     value = resolve(definition.properties, scope)
@@ -151,4 +199,4 @@ def resolved_properties(definition: Definition, scope: Any) -> dict[str, Any]:
     return found
 
 
-__all__ = ["NO_READS", "Template", "load", "resolved_properties"]
+__all__ = ["NO_READS", "Template", "draft", "load", "resolved_properties"]

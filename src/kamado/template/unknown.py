@@ -6,6 +6,7 @@ The trap: it may sit deep inside a list or map; `is_unknown` looks at the value 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 
@@ -40,6 +41,39 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 """The types of values with nothing inside; asked for by the exact type, which is what nearly all values of a template have."""
+
+
+class Everything(Collection[str]):
+    """The names in a section that could not be read: any may be among them, and none can be told."""
+
+    __slots__ = ()
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+EVERYTHING: Final = Everything()
+
+
+class Partly(dict[str, Any]):
+    """Names and values of which not all could be read: what it does not hold is UNKNOWN and counts as in it."""
+
+    def __missing__(self, name: str) -> Any:
+        return UNKNOWN
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+
+def with_unread(known: dict[str, Any], unread: Collection[str]) -> dict[str, Any]:
+    """Names and values together with the names whose values could not be read."""
+    return Partly(known) if unread is EVERYTHING else {**dict.fromkeys(unread, UNKNOWN), **known}
 
 
 def is_unknown(value: object) -> bool:

@@ -7,7 +7,7 @@ without looking inside. The trap: constants are shared, nobody may change what `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -83,7 +83,7 @@ class CallContext:
     """What a call may need to know of its template while it is compiled."""
 
     files: Mapping[str, str] = field(default_factory=dict)
-    resources: frozenset[str] = frozenset()
+    resources: Collection[str] = frozenset()
     parameters: frozenset[str] = frozenset()
     mappings: Mapping[str, Any] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
@@ -140,6 +140,16 @@ class Function:
         """Refuse a result of more than the allowed size."""
         if size > self.context.limits.max_result:
             raise ResolveError(f'The result of "{self.name}" is larger than allowed', "RequestLimitExceeded")
+
+
+class Unread(Function):
+    """A call that is refused, in the place of its value: that is never known, what it would have read is."""
+
+    __slots__ = ()
+
+    def resolve(self, scope: Scope) -> Any:  # noqa: ARG002
+        """Not known."""
+        return UNKNOWN
 
 
 def resolve_inside(value: Any, scope: Scope) -> Any:
