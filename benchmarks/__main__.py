@@ -38,6 +38,7 @@ STANDARD = [
     "chain-300",
     "stacks-200",
     "group-1000",
+    "scaling-1000",
     "nested-1000",
     "servers-200",
     "reads",

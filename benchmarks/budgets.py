@@ -80,6 +80,8 @@ BUDGETS = (
     Budget("200 small stacks made by 8 clients", "s", 2.0, _seconds("stacks-200:create")),
     Budget("1,000 nested stacks of one resource", "s", 4.0, _seconds("nested-1000:create")),
     Budget("1,000-member ResourceGroup", "s", 2.0, _seconds("group-1000:create")),
+    Budget("1,000-member AutoScalingGroup", "s", 2.0, _seconds("scaling-1000:create")),
+    Budget("a signal to its policy that adds a member, until that is there", "s", 0.5, _seconds("scaling-1000:signal")),
     Budget(
         "calls to Nova for each of 200 servers that build for 10 s", "calls", 4.0, _more("servers-200:create", "each")
     ),

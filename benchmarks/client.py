@@ -82,11 +82,11 @@ class Heat:
         """DELETE a stack."""
         self.call("DELETE", f"/stacks/{name}/{stack_id}", ok=(204, 404))
 
-    def wait(self, name: str, stack_id: str, action: str, limit: float = 900) -> None:
+    def wait(self, name: str, stack_id: str, action: str, limit: float = 900, nested: bool = False) -> None:
         """Until the stack is ``<action>_COMPLETE``, or gone for DELETE. Failed when it failed or took longer than ``limit`` s."""
         end = time.monotonic() + limit
         while time.monotonic() < end:
-            found = self.call("GET", f"/stacks?id={stack_id}")["stacks"]
+            found = self.call("GET", f"/stacks?id={stack_id}{'&show_nested=true' if nested else ''}")["stacks"]
             if not found:
                 if action == "DELETE":
                     return

@@ -63,6 +63,28 @@ def group(count: int, word: str = "a") -> Template:
     return _hot({"g": {"type": "OS::Heat::ResourceGroup", "properties": {"count": count, "resource_def": member}}})
 
 
+def scaling(count: int, word: str = "a") -> Template:
+    """One AutoScalingGroup with ``count`` members, and a policy that adds one."""
+    member = {"type": "OS::Heat::Value", "properties": {"value": word}}
+    sizes = {
+        "min_size": 0,
+        "max_size": 2 * count,
+        "desired_capacity": count,
+        "rolling_updates": {"max_batch_size": count},
+    }
+    adds = {
+        "auto_scaling_group_id": {"get_resource": "g"},
+        "scaling_adjustment": 1,
+        "adjustment_type": "change_in_capacity",
+    }
+    return _hot(
+        {
+            "g": {"type": "OS::Heat::AutoScalingGroup", "properties": {**sizes, "resource": member}},
+            "up": {"type": "OS::Heat::ScalingPolicy", "properties": adds},
+        }
+    ) | {"outputs": {"size": {"value": {"get_attr": ["g", "current_size"]}}}}
+
+
 def _hot(resources: dict[str, Any]) -> Template:
     return {"heat_template_version": VERSION, "resources": resources}
 
@@ -92,6 +114,7 @@ SHAPES: dict[str, Callable[..., Template]] = {
     "wide": wide,
     "networks": networks,
     "group": group,
+    "scaling": scaling,
     "nested": nested,
     "servers": servers,
 }
@@ -131,7 +154,19 @@ def life(heat: Heat, name: str, shape: str, count: int, plans: bool = True) -> I
     yield "update-noop", update(second)
     if plans:
         yield "plan-noop", plan
+    if shape == "scaling":
+        yield "signal", lambda: _scale(heat, f"/stacks/{name}/{box['id']}", count + 1)
     yield "delete", delete
+
+
+def _scale(heat: Heat, path: str, size: int) -> None:
+    """Signal the policy and wait until the group's nested stack has done it; Failed when the group is not of that size then."""
+    heat.call("POST", f"{path}/resources/up/signal", {})
+    child = heat.call("GET", f"{path}/resources/g")["resource"]["physical_resource_id"]
+    heat.wait("the group", child, "UPDATE", nested=True)
+    shown = heat.call("GET", f"{path}/outputs/size")["output"]["output_value"]
+    if shown != size:
+        raise Failed(f"{shown} members, not {size}")
 
 
 def many(heat: Heat, prefix: str, count: int, clients: int = 8) -> Iterable[tuple[str, Callable[[], None]]]:
