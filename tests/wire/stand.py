@@ -222,7 +222,14 @@ class Stand:
             verb, url, json=body, data=raw, headers=sent, allow_redirects=False, timeout=30, stream=stream
         )
 
-    def settled(self, path: str, seconds: float = 20) -> dict[str, Any]:
+    def gone(self, path: str, seconds: float = 60) -> None:
+        """Waits until there is nothing at a path any more."""
+        deadline = time.monotonic() + seconds
+        while self.ask("GET", path).status_code != 404:
+            assert time.monotonic() < deadline, path
+            time.sleep(0.02)
+
+    def settled(self, path: str, seconds: float = 60) -> dict[str, Any]:
         """The stack at a path once nothing is in progress."""
         deadline = time.monotonic() + seconds
         while True:

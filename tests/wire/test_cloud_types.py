@@ -51,6 +51,7 @@ def test_a_snapshot_of_a_volume_is_a_backup_that_it_goes_back_to_and_takes_along
     template = stand.ask("GET", f"{path}/template").json()
     assert template["resources"]["v"]["properties"]["backup_id"] == kept["resource_data"]["backup_id"]
     assert stand.ask("DELETE", f"{path}/snapshots/{first}").status_code == 204
+    stand.gone(f"{path}/snapshots/{first}")
     assert [one["id"] for one in stand.ask("GET", f"{path}/snapshots").json()["snapshots"]] == [second]
     assert stand.ask("DELETE", path).status_code == 204
     stack = stand.settled(path)
