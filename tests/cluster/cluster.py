@@ -44,10 +44,15 @@ class Cluster:
         self.folder = folder
         self.store = Store.open(database_url, KEY)
         self.api_ports: list[int] = []
-        (first,) = free_ports(1)
-        self.cloud = LocalCloud(identity_port=0, orchestration_url=f"http://127.0.0.1:{first}/v1/%(project_id)s")
+        first, cfn = free_ports(2)
+        self.cloud = LocalCloud(
+            identity_port=0,
+            orchestration_url=f"http://127.0.0.1:{first}/v1/%(project_id)s",
+            cloudformation_url=f"http://127.0.0.1:{cfn}/v1",
+        )
         self.cloud.start()
         self._first_port = first
+        self._first_cfn_port = cfn
         self._config = folder / "kamado.conf"
         theirs = _through(database_url, database_wire) if database_wire else database_url
         self._config.write_text(self._text(theirs, transport_url, kamado))
@@ -79,10 +84,11 @@ class Cluster:
 
     def api(self) -> Site:
         """Starts one more API; it as the user demo sees it."""
-        port = free_ports(1)[0] if self.api_ports else self._first_port
+        more = bool(self.api_ports)
+        port = free_ports(1)[0] if more else self._first_port
         self.api_ports.append(port)
         config = self.folder / f"api{len(self.api_ports)}.conf"
-        sections = {"heat_api": port, "heat_api_cfn": 0}
+        sections = {"heat_api": port, "heat_api_cfn": 0 if more else self._first_cfn_port}
         config.write_text(
             "".join(f"[{name}]\nbind_host = 127.0.0.1\nbind_port = {at}\n" for name, at in sections.items())
         )
