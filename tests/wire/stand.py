@@ -28,6 +28,7 @@ from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.system import SystemClock, ThreadCalls
 from kamado.engine.targets import TargetLoader
+from kamado.localcloud.identity import announce
 from kamado.localcloud.identity.seeding import SERVICE_PASSWORD
 from kamado.localcloud.server import LocalCloud
 from kamado.orchestrator.context import OrchestratorSettings, Services
@@ -182,6 +183,14 @@ class Stand:
         self._store_calls.close()
         self.factory.close()
         self.store.close()
+
+    def enter_catalog(self, cloud: LocalCloud) -> None:
+        """Has the catalog of the cloud tell where this Kamado answers, with both APIs."""
+        cloud.external["orchestration"] = f"{self.endpoint}/v1/%(project_id)s"
+        cloud.external["cloudformation"] = self.cfn_endpoint
+        with cloud.state.lock:
+            announce(cloud)
+            cloud.state.commit()
 
     def wait_for_engine(self) -> None:
         """Until the engine, told to stop, has done so."""

@@ -17,7 +17,6 @@ import requests
 from tests.wire.stand import Stand
 from tests.wire.test_deployments import Life
 
-from kamado.localcloud.identity import announce
 from kamado.localcloud.server import LocalCloud
 
 
@@ -25,11 +24,7 @@ from kamado.localcloud.server import LocalCloud
 def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     with LocalCloud(identity_port=0) as cloud:
         stand = Stand(tmp_path_factory.mktemp("query"), cloud)
-        cloud.external["orchestration"] = f"{stand.endpoint}/v1/%(project_id)s"
-        cloud.external["cloudformation"] = stand.cfn_endpoint
-        with cloud.state.lock:
-            announce(cloud)
-            cloud.state.commit()
+        stand.enter_catalog(cloud)
         yield stand
         stand.close()
 

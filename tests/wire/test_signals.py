@@ -10,7 +10,6 @@ import requests
 from opentelemetry.sdk.trace import TracerProvider
 from tests.wire.stand import Stand
 
-from kamado.localcloud.identity import announce
 from kamado.localcloud.server import LocalCloud
 from kamado.model.records import TRACE
 from kamado.plugin.declare import STRING, Prop, resource_type
@@ -106,11 +105,7 @@ def test_what_a_signal_begins_belongs_to_the_trace_of_who_signals(tmp_path: Path
     with LocalCloud(identity_port=0) as cloud:
         stand = Stand(tmp_path, cloud, traces=Traces(TracerProvider()))
         try:
-            cloud.external["orchestration"] = f"{stand.endpoint}/v1/%(project_id)s"
-            cloud.external["cloudformation"] = stand.cfn_endpoint
-            with cloud.state.lock:
-                announce(cloud)
-                cloud.state.commit()
+            stand.enter_catalog(cloud)
             made = stand.ask("POST", "/stacks", {"stack_name": "grown", "template": template}).json()["stack"]
             path = f"/stacks/grown/{made['id']}"
             assert stand.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
