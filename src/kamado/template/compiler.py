@@ -51,16 +51,16 @@ class Compiler:
                     return self._refuse_call(name, path, removed_function(name))
                 if functions is self.dialect.condition_functions and name in self.dialect.functions:
                     return self._refuse_call(name, path, f'The function "{name}" is invalid in this context')
-            changed: dict[str, Any] | None = None
+            changed: DynMap | None = None
             for key, item in value.items():
                 item_kind = type(item)
                 if item_kind is dict or item_kind is list:
                     compiled = self._compile(item, (*path, key), functions, removed)
                     if compiled is not item:
                         if changed is None:
-                            changed = {}
+                            changed = DynMap(value)
                         changed[key] = compiled
-            return value if changed is None else DynMap({**value, **changed})
+            return value if changed is None else changed
         if kind is list:
             return self._list(value, path, functions, removed)
         if isinstance(value, Mapping):
@@ -72,18 +72,16 @@ class Compiler:
     def _list(
         self, value: list[Any], path: Path, functions: Mapping[str, type[Function]], removed: frozenset[str]
     ) -> Any:
-        changed: dict[int, Any] | None = None
+        changed: DynList | None = None
         for index, item in enumerate(value):
             item_kind = type(item)
             if item_kind is dict or item_kind is list:
                 compiled = self._compile(item, (*path, index), functions, removed)
                 if compiled is not item:
                     if changed is None:
-                        changed = {}
+                        changed = DynList(value)
                     changed[index] = compiled
-        if changed is None:
-            return value
-        return DynList([changed.get(index, item) for index, item in enumerate(value)])
+        return value if changed is None else changed
 
     def _call(
         self,

@@ -16,6 +16,7 @@ from typing import Any
 from kamado.template.functions.core import Function, Scope, calls, dump, is_constant
 from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref, ResourceFacade
 from kamado.template.problems import Path
+from kamado.template.unknown import SCALARS
 
 AttributeRead = tuple[str, tuple[Any, ...]]
 _NOTHING: frozenset[Any] = frozenset()
@@ -76,7 +77,7 @@ def _named(call: GetParam | Ref) -> Iterable[str]:
 
 
 def _hashable(path: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(part if isinstance(part, str | int | float | bool) or part is None else str(part) for part in path)
+    return path if SCALARS.issuperset(map(type, path)) else tuple([p if type(p) in SCALARS else str(p) for p in path])
 
 
 @dataclass(frozen=True)

@@ -229,6 +229,8 @@ class Loader(_Sections):
             limits=self.limits,
         )
         self.compiler = Compiler(self.dialect, context, self.source)
+        spelling = self.dialect.words.resource
+        self.fields = {spelling[name]: (name, *kind) for name, kind in _FIELD_TYPES.items() if name in spelling}
         self._conditions()
         self._resources(resources)
         self._outputs()
@@ -318,12 +320,12 @@ class Loader(_Sections):
 
     def _usable(self, path: tuple[str, str], name: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The body without keys whose values are not of their kind, which is noted."""
-        for field_name, (what, accepted) in _FIELD_TYPES.items():
-            key = self.dialect.words.resource.get(field_name, "")
-            if key in body and not isinstance(body[key], accepted) and not self._is_call(body[key], field_name):
-                self._note("KT133", f"Resource {name} {key} type must be {what}", (*path, key))
-                body = {other: value for other, value in body.items() if other != key}
-        return body
+        fields = self.fields
+        odd = [key for key in fields if key in body and not isinstance(body[key], fields[key][2])]
+        wrong = [key for key in odd if not self._is_call(body[key], fields[key][0])]
+        for key in wrong:
+            self._note("KT133", f"Resource {name} {key} type must be {fields[key][1]}", (*path, key))
+        return {key: value for key, value in body.items() if key not in wrong} if wrong else body
 
     def _is_call(self, value: Any, field_name: str) -> bool:
         if not isinstance(value, Mapping) or len(value) != 1:
@@ -521,6 +523,8 @@ def _undecided(call: Function) -> bool:
     if not isinstance(call, GetAttr | GetResource):
         return False
     args = call.args
+    if type(args) is list:
+        return False
     if isinstance(args, list):
         return any(isinstance(part, Function) for part in args)
     return isinstance(args, Function)

@@ -66,6 +66,8 @@ def check_properties(
 
 
 def _as_written(schema: TypeSchema, values: Mapping[str, Any]) -> Mapping[str, Schema]:
+    if not schema.aliases:
+        return schema.properties
     given = {schema.aliases[name] for name, value in values.items() if value is not None and name in schema.aliases}
     missing = [name for name in given if name not in values]
     if not missing:

@@ -396,6 +396,13 @@ _CONVERT: Mapping[PropertyType, Callable[[Schema, Any], Any]] = {
     PropertyType.MAP: _to_map,
     PropertyType.ANY: _as_is,
 }
+_SAME: Mapping[PropertyType, type] = {
+    PropertyType.STRING: str,
+    PropertyType.INTEGER: int,
+    PropertyType.BOOLEAN: bool,
+    PropertyType.MAP: dict,
+}
+"""The type of values that a conversion leaves as they are."""
 
 
 def split_commas(text: str) -> list[str]:
@@ -422,7 +429,7 @@ def _coerce(schema: Schema, value: Any, path: Path, custom: CustomCheck | None, 
         return UNKNOWN
     kind = schema.type
     try:
-        result = _CONVERT[kind](schema, value)
+        result: Any = value if type(value) is _SAME.get(kind) else _CONVERT[kind](schema, value)
     except (ValueError, TypeError, OverflowError) as error:
         found.append(ValueInvalid(path, str(error)))
         return value
@@ -463,11 +470,12 @@ def _coerce_fields(
     found: list[ValueInvalid],
 ) -> dict[str, Any]:
     meant = ""
-    for name in values:
-        if name not in fields:
-            hint = did_you_mean(str(name), fields)
-            meant += hint
-            found.append(ValueInvalid(path, f"Unknown Property {name}", hint, str(name)))
+    if not values.keys() <= fields.keys():
+        for name in values:
+            if name not in fields:
+                hint = did_you_mean(str(name), fields)
+                meant += hint
+                found.append(ValueInvalid(path, f"Unknown Property {name}", hint, str(name)))
     result: dict[str, Any] = {}
     for name, schema in fields.items():
         if name in values:

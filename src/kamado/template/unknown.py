@@ -83,13 +83,14 @@ def is_unknown(value: object) -> bool:
 
 def contains_unknown(value: object) -> bool:
     """Whether the value, or anything inside it, is not yet known."""
-    stack: list[object] = [value]
-    while stack:
-        item = stack.pop()
+    if type(value) in SCALARS:
+        return False
+    left: list[object] = [value]
+    for item in left:  # which grows meanwhile
         if item is UNKNOWN:
             return True
         if isinstance(item, dict):
-            stack += [inside for inside in item.values() if type(inside) not in SCALARS]
+            left += [inside for inside in item.values() if type(inside) not in SCALARS]
         elif isinstance(item, (list, tuple)):
-            stack += [inside for inside in item if type(inside) not in SCALARS]
+            left += [inside for inside in item if type(inside) not in SCALARS]
     return False

@@ -58,29 +58,29 @@ class StrReplace(Function):
 
     def _replace(self, text: str, pairs: list[tuple[str, str]]) -> str:
         unused = {key for key, _ in pairs}
-        pieces: list[tuple[str, bool]] = [(text, False)]
+        pieces = [text]
+        """text that is left and values that replaced something, by turns"""
         for key, value in pairs:
             if key == "":
                 raise ResolveError("empty separator")
-            made: list[tuple[str, bool]] = []
-            for piece, done in pieces:
-                if done or key not in piece:
-                    made.append((piece, done))
+            made: list[str] = []
+            for index, piece in enumerate(pieces):
+                if index % 2 or key not in piece:
+                    made.append(piece)
                     continue
                 unused.discard(key)
-                split = piece.split(key)
-                self.bounded(len(split) * max(len(value), 1))
-                made.append((split[0], False))
-                for rest in split[1:]:
-                    made.append((value, True))
-                    made.append((rest, False))
+                first, *others = piece.split(key)
+                self.bounded((len(others) + 1) * max(len(value), 1))
+                made.append(first)
+                for rest in others:
+                    made += (value, rest)
             pieces = made
         if self.strict and unused:
             raise ResolveError(
                 f"The following params were not found in the template: {','.join(sorted(sorted(unused), key=len, reverse=True))}"
             )
-        self.bounded(sum(len(piece) for piece, _ in pieces))
-        return "".join(piece for piece, _ in pieces)
+        self.bounded(sum(map(len, pieces)))
+        return "".join(pieces)
 
     def _text(self, key: Any, value: Any) -> str:
         if not isinstance(key, str):
