@@ -63,14 +63,14 @@ def group(count: int, word: str = "a") -> Template:
     return _hot({"g": {"type": "OS::Heat::ResourceGroup", "properties": {"count": count, "resource_def": member}}})
 
 
-def scaling(count: int, word: str = "a") -> Template:
-    """One AutoScalingGroup with ``count`` members, and a policy that adds one."""
+def scaling(count: int, word: str = "a", batch: int | None = None) -> Template:
+    """One AutoScalingGroup with ``count`` members, and a policy that adds one. ``batch``: how many are changed at once."""
     member = {"type": "OS::Heat::Value", "properties": {"value": word}}
     sizes = {
         "min_size": 0,
         "max_size": 2 * count,
         "desired_capacity": count,
-        "rolling_updates": {"max_batch_size": count},
+        "rolling_updates": {"max_batch_size": batch or count},
     }
     adds = {
         "auto_scaling_group_id": {"get_resource": "g"},
@@ -155,6 +155,7 @@ def life(heat: Heat, name: str, shape: str, count: int, plans: bool = True) -> I
     if plans:
         yield "plan-noop", plan
     if shape == "scaling":
+        yield "update-in-turn", update(scaling(count, "c", batch=1))
         yield "signal", lambda: _scale(heat, f"/stacks/{name}/{box['id']}", count + 1)
     yield "delete", delete
 

@@ -17,6 +17,7 @@ from kamado.model.records import StackRecord
 from kamado.orchestrator import health, signals
 from kamado.orchestrator.context import OrchestratorSettings, Services
 from kamado.plugin import lifecycle
+from kamado.plugin.errors import PermanentError
 from kamado.plugin.scaling import Adjustment
 from kamado.resources.heat import capacity
 from kamado.resources.heat.batches import Pace, in_turn
@@ -443,9 +444,100 @@ def test_a_change_of_the_definition_comes_in_batches(world: World) -> None:
     update(world, stack, scaled(wanted=5, rolling=pace, size=2))
     assert members(world, stack) == before
     assert {world.cloud.things[key]["size"] for key in before.values()} == {2}
+    assert [len(turn) for turn in in_turns(world, stack, "UPDATE")] == [2, 2, 1]
+    assert 10 < world.loop.time() - began < 15
     child = world.child(stack, "g")
-    assert world.history(child.id, child.name).count(f"{child.name} UPDATE_COMPLETE") == 3
-    assert world.loop.time() - began > 10
+    assert world.history(child.id, child.name).count(f"{child.name} UPDATE_COMPLETE") == 1  # one operation does it all
+
+
+def in_turns(world: World, stack: str, action: str) -> list[list[str]]:
+    """The members by the time at which an action of theirs began: what began within a second came together."""
+    child = world.child(stack, "g")
+    begun = [
+        (event.created_at, event.resource_name)
+        for event in world.store.events.page([child.id])
+        if (event.action, event.status) == (action, "IN_PROGRESS") and event.resource_name != child.name
+    ]
+    found: list[list[str]] = []
+    last = None
+    for at, name in sorted(begun):
+        if last is None or (at - last).total_seconds() > 1:
+            found.append([])
+        found[-1].append(str(name))
+        last = at
+    return found
+
+
+def test_what_is_replaced_in_a_batch_goes_before_the_next_begins(world: World) -> None:
+    pace = {"max_batch_size": 1}
+    stack = made(world, scaled(wanted=3, rolling=pace, kind="x"))
+    world.cloud.build_seconds = 10
+    most = 0
+
+    async def watch(engine: Engine) -> None:
+        nonlocal most
+        while engine.running or not most:
+            most = max(most, len(world.cloud.things))
+            await asyncio.sleep(0.5)
+
+    world.accept(scaled(wanted=3, rolling=pace, kind="y"), Action.UPDATE, stack)
+    world.run(watch)
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    assert {thing["kind"] for thing in world.cloud.things.values()} == {"y"}
+    assert most == 4
+    world.check(stack)
+
+
+@pytest.mark.parametrize("secret", [None, "sesame"])
+def test_a_rolling_update_that_fails_goes_on_with_those_that_it_has_not_reached(
+    world: World, secret: str | None
+) -> None:
+    pace = {"max_batch_size": 1, "pause_time": 30}
+    more = {"secret": secret} if secret else {}
+    stack = made(world, scaled(wanted=4, rolling=pace, type_="Test::Sturdy", size=1, **more))
+    world.cloud.faults["update"] = [None, PermanentError("no room", "Broken")]
+    world.accept(scaled(wanted=4, rolling=pace, type_="Test::Sturdy", size=2, **more), Action.UPDATE, stack)
+    world.run()
+    assert world.state(stack) == "UPDATE_FAILED"
+    assert sorted(thing["size"] for thing in world.cloud.things.values()) == [1, 1, 1, 2]
+    world.cloud.calls.clear()
+    world.cloud.faults.clear()
+    began = world.loop.time()
+    update(world, stack, scaled(wanted=4, rolling=pace, type_="Test::Sturdy", size=2, **more))
+    assert {thing["size"] for thing in world.cloud.things.values()} == {2}
+    assert len(world.cloud.called("update")) == 3
+    assert 60 < world.loop.time() - began < 90  # one at a time, and no pause for the one that was changed before
+    world.check(stack)
+
+
+def test_a_rolling_update_that_fails_goes_back_with_those_that_it_has_changed(world: World) -> None:
+    pace = {"max_batch_size": 1, "pause_time": 30}
+    stack = made(world, scaled(wanted=4, rolling=pace, type_="Test::Sturdy", size=1))
+    world.cloud.faults["update"] = [None, None, PermanentError("no room", "Broken")]
+    began = world.loop.time()
+    world.accept(scaled(wanted=4, rolling=pace, type_="Test::Sturdy", size=2), Action.UPDATE, stack, rollback=True)
+    world.run()
+    assert world.state(stack) == "ROLLBACK_COMPLETE"
+    assert {thing["size"] for thing in world.cloud.things.values()} == {1}
+    assert len(world.cloud.called("update")) == 6
+    assert 90 < world.loop.time() - began < 120  # the one that failed comes with the first
+    world.check(stack)
+
+
+def test_a_rolling_update_that_is_cancelled_begins_no_other_batch(world: World) -> None:
+    pace = {"max_batch_size": 1, "pause_time": 60}
+    stack = made(world, scaled(wanted=3, rolling=pace, size=1))
+
+    async def meanwhile(engine: Engine) -> None:
+        world.accept(scaled(wanted=3, rolling=pace, size=2), Action.UPDATE, stack)
+        engine.wake()
+        await asyncio.sleep(90)
+        assert world.store.operations.cancel(stack)
+
+    world.run(meanwhile)
+    assert world.state(stack) == "UPDATE_FAILED"
+    assert sorted(thing["size"] for thing in world.cloud.things.values()) == [1, 2, 2]
+    world.check(stack)
 
 
 def test_a_rolling_update_that_is_stopped_leaves_the_size_as_it_was_meant(world: World) -> None:

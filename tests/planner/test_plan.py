@@ -11,7 +11,7 @@ from tests.engine_world import Sturdy, Thing
 
 from kamado.engine.digests import applied_digest, definition_digest
 from kamado.engine.plan import ALL_MADE, MASKED, Plan, PropertyDifference, Reason, StepKind
-from kamado.engine.planner import PlanRequest, plan
+from kamado.engine.planner import PlanRequest, Turns, plan
 from kamado.engine.resolving import wanted_properties
 from kamado.engine.scope import RowScope
 from kamado.model.lifecycle import Action, Phase, Status
@@ -306,6 +306,49 @@ def test_deleting_waits_for_all_making_and_goes_against_the_dependencies() -> No
     assert [step.key for step in made.steps] == ["create:z", "delete:row-c", "delete:row-b", "delete:row-a"]
     assert made.edges[ALL_MADE] == {"create:z"}
     assert made.edges["delete:row-a"] == {"delete:row-b", ALL_MADE}
+
+
+FOUR: Resources = {name: {"type": T, "properties": {"kind": "x"}} for name in "abcd"}
+
+
+def changed(names: str, **more: Any) -> Resources:
+    return {name: {"type": T, "properties": {"kind": "y" if name in names else "x"}, **more} for name in "abcd"}
+
+
+def test_in_turn_a_batch_is_over_before_the_next_begins_with_what_it_replaced() -> None:
+    turns = Turns([("a", "b"), ("c",), ("d",)], pause=7)
+    made = plan(request(changed("abd"), applied(FOUR), turns=turns))
+    first, last = {"replace:a", "replace:b", "delete:row-a", "delete:row-b"}, {"replace:d", "delete:row-d"}
+    assert {step.key for step in made.steps[:4]} == first
+    assert {step.key for step in made.steps[4:]} == last
+    assert dict(made.pauses) == {"turn 2": 7}  # nothing is to be done to c, so it has no turn and no pause
+    assert made.edges["turn 2"] == first
+    assert all("turn 2" in made.edges[key] for key in last)
+    assert made.edges["delete:row-a"] == {ALL_MADE}
+    assert made.edges[ALL_MADE] == {"replace:a", "replace:b"}
+    assert made.edges["delete:row-d"] == {"turn 2", f"{ALL_MADE} 2"}
+
+
+def test_what_is_in_no_batch_comes_with_the_first() -> None:
+    made = plan(request(changed("ad") | {"z": {"type": T}}, applied(FOUR), turns=Turns([("d",), ("a",)], 1)))
+    assert {step.key for step in made.steps[:3]} == {"create:z", "replace:d", "delete:row-d"}
+    assert "turn 1" not in made.edges.get("create:z", ())
+
+
+def test_a_pause_that_was_cut_off_comes_before_all_that_is_left() -> None:
+    made = plan(request(changed("b"), applied(FOUR), turns=Turns([("a",), ("b",)], 9, first=4.0)))
+    assert dict(made.pauses) == {"turn 1": 4.0}
+    assert all("turn 1" in made.edges[step.key] for step in made.steps)
+
+
+def test_a_dependency_on_what_comes_in_a_later_batch_does_not_hold_a_batch_up() -> None:
+    later = {**changed("ab"), "a": {"type": T, "properties": {"kind": "y"}, "depends_on": "b"}}
+    made = plan(request(later, applied(FOUR), turns=Turns([("a",), ("b",)])))
+    assert [step.key for step in made.steps] == ["replace:a", "delete:row-a", "replace:b", "delete:row-b"]
+
+
+def test_without_batches_nothing_pauses() -> None:
+    assert not plan(request(changed("abcd"), applied(FOUR))).pauses
 
 
 def test_rows_that_depend_on_each_other_in_a_circle_can_still_be_deleted() -> None:

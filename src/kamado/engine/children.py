@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from kamado.engine import events
+from kamado.engine import events, turns
 from kamado.engine.gathering import child_states
 from kamado.engine.ledger import Ledger
 from kamado.engine.ports import EngineSettings, StorePort
@@ -25,6 +25,7 @@ from kamado.model.records import (
     ABANDON,
     ADOPT_DATA,
     AFTER_SUSPEND,
+    BATCHES,
     CONVERGE,
     FORCE,
     RETAIN,
@@ -36,7 +37,7 @@ from kamado.model.records import (
     traced,
 )
 from kamado.plugin import lifecycle
-from kamado.plugin.context import ChildState, ChildTemplate, Clock, Ports, StackInfo
+from kamado.plugin.context import ChildState, ChildTemplate, Clock, HalfWay, InTurn, Ports, StackInfo
 from kamado.plugin.errors import PermanentError
 from kamado.template import ResolveError, Template, contains_unknown, resolve
 from kamado.template.environment import registry_target
@@ -157,10 +158,23 @@ class ChildReader:
     def template(self, stack_id: str) -> ChildTemplate | None:
         """See `kamado.plugin.context.Children`."""
         stack = self._store.stacks.get(stack_id)
-        if stack is None:
+        return None if stack is None else self._made_of(stack.target)
+
+    def half_way(self, stack_id: str) -> HalfWay | None:
+        """See `kamado.plugin.context.Children`."""
+        stack = self._store.stacks.get(stack_id)
+        if stack is None or stack.status is Status.COMPLETE:
             return None
-        body = self._store.templates.get(stack.target.template_id)
-        return ChildTemplate(body, dict(stack.target.environment.get("parameters") or {}))
+        last = self._store.operations.get(stack.operation_id or "")
+        if last is None or BATCHES not in last.options:
+            return None
+        rows = self._store.resources.of_stack(stack_id)
+        before = None if last.previous is None else self._made_of(last.previous)
+        return HalfWay(before, turns.reached(self._loader.desired(stack, stack.target), rows), turns.there(rows))
+
+    def _made_of(self, target: Target) -> ChildTemplate:
+        body = self._store.templates.get(target.template_id)
+        return ChildTemplate(body, dict(target.environment.get("parameters") or {}))
 
     def _of_row(self, stack: StackRecord, row: ResourceRecord, name: str | None) -> Any:
         if name is None:
@@ -180,6 +194,14 @@ def _value(value: Any, scope: RowScope) -> Any:
     except (ResolveError, ValueError, LookupError, TypeError):
         return None
     return None if contains_unknown(found) else found
+
+
+_TOLD = frozenset({Action.CREATE, Action.ADOPT, Action.UPDATE})
+"""Actions that are told more than what a child is to be."""
+
+
+def _in_turn(turns: InTurn | None) -> dict[str, Any]:
+    return {} if turns is None else {BATCHES: {"names": [list(names) for names in turns.names], "pause": turns.pause}}
 
 
 def handed_down(options: Mapping[str, Any], resource: str) -> dict[str, Any]:
@@ -215,9 +237,11 @@ class ChildStacks(ChildReader):
         self._row = row
         self._most_deep = settings.max_nested_stack_depth
 
-    def create(self, name: str, child: ChildTemplate, key: str | None = None) -> tuple[str, str]:
+    def create(
+        self, name: str, child: ChildTemplate, key: str | None = None, turns: InTurn | None = None
+    ) -> tuple[str, str]:
         """See `kamado.plugin.context.Children`."""
-        return self._insert(key or new_id(), name, child, Action.CREATE, {})
+        return self._insert(key or new_id(), name, child, Action.CREATE, _in_turn(turns))
 
     def adopt(self, name: str, child: ChildTemplate) -> tuple[str, str]:
         """See `kamado.plugin.context.Children`."""
@@ -259,24 +283,32 @@ class ChildStacks(ChildReader):
         self._parent.ledger.note(InsertStack(stack, operation, event))
         return stack_id, operation.id
 
-    def update(self, stack_id: str, child: ChildTemplate) -> str:
+    def update(self, stack_id: str, child: ChildTemplate, turns: InTurn | None = None) -> str:
         """See `kamado.plugin.context.Children`."""
         target, template = self._target(child)
         values = {"target": target, "description": template.description or ""}
-        options = handed_down(self._parent.operation.options, self._row.name)
-        return self._begin(stack_id, Action.UPDATE, target, values, options)
+        options = {**handed_down(self._parent.operation.options, self._row.name), **_in_turn(turns)}
+        previous = None
+        if turns is not None and turns.before is not None:
+            previous = self._target(turns.before)[0]
+        elif turns is not None:
+            stack = self._store.stacks.get(stack_id)
+            previous = None if stack is None else stack.target
+        return self._begin(stack_id, Action.UPDATE, target, values, options, previous)
 
     def start(self, stack_id: str, action: Action) -> str:
         """See `kamado.plugin.context.Children`."""
         options = handed_down(self._parent.operation.options, self._row.name)
-        if action is Action.ADOPT:  # goes on: what it was told when it was begun holds
-            options[ADOPT_DATA] = self._adopted(stack_id)
-        return self._begin(stack_id, action, None, {}, options)
+        last = self._last(stack_id) if action in _TOLD else None
+        if last is None:
+            return self._begin(stack_id, action, None, {}, options)
+        # It goes on: what it was told when it was begun holds.
+        told = {name: last.options[name] for name in (ADOPT_DATA, BATCHES) if name in last.options}
+        return self._begin(stack_id, action, None, {}, {**options, **told}, last.previous)
 
-    def _adopted(self, stack_id: str) -> Mapping[str, Any]:
+    def _last(self, stack_id: str) -> OperationRecord | None:
         stack = self._store.stacks.get(stack_id)
-        last = None if stack is None else self._store.operations.get(stack.operation_id or "")
-        return {} if last is None else last.options.get(ADOPT_DATA) or {}
+        return None if stack is None else self._store.operations.get(stack.operation_id or "")
 
     def _begin(
         self,
@@ -285,11 +317,12 @@ class ChildStacks(ChildReader):
         target: Target | None,
         values: Mapping[str, Any],
         options: Mapping[str, Any],
+        previous: Target | None = None,
     ) -> str:
         """``target``: None for the child's own."""
         now = self._parent.now()
         written = target or self._parent.operation.target
-        operation = self._operation(stack_id, action, written, now, options)
+        operation = replace(self._operation(stack_id, action, written, now, options), previous=previous)
         reason = events.started(action)
         state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
         about = replace(self._parent.stack, id=stack_id, name=self._row.physical_name or self._row.name)

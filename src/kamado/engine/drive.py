@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from graphlib import TopologicalSorter
@@ -54,7 +54,7 @@ async def settled(future: Future[None] | None) -> None:
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a step is to the driver. ``routine`` makes its generator; ``is_local`` guesses where it will run; ``held`` makes a handler's
-    call, unless the operation may be somebody else's by now (LeaseLost).
+    call, unless the operation may be somebody else's by now (LeaseLost). ``pauses``: seconds to wait at points that are no steps.
 
     A routine deals with failures of its step itself (and has the driver halted); an exception that comes out of it ends the whole run.
     """
@@ -62,6 +62,7 @@ class Work:
     routine: Callable[[Step], Routine[bool]]
     is_local: Callable[[Step], bool]
     held: Callable[[Callable[[], Any]], Any]
+    pauses: Mapping[str, float] = field(default_factory=dict)
 
 
 class Driver:
@@ -148,7 +149,9 @@ class Driver:
             self._ready.extend(self._sorter.get_ready())
         while self._ready:
             key = self._ready.popleft()
-            if key not in self._steps:
+            if self._work.pauses.get(key):
+                self._tasks[asyncio.get_running_loop().create_task(self._pause(key))] = None
+            elif key not in self._steps:
                 self._sorter.done(key)  # a mere meeting point
                 self._ready.extend(self._sorter.get_ready())
             elif self._work.is_local(self._steps[key]):
@@ -194,6 +197,20 @@ class Driver:
         finally:
             task = asyncio.current_task()
             assert task is not None
+            self._tasks.pop(task, None)
+            self._moved.set()
+
+    async def _pause(self, key: str) -> None:
+        """At a point where those that come next have to wait."""
+        task = asyncio.current_task()
+        assert task is not None
+        try:
+            await self._sleep(Sleep(self._work.pauses[key], idle=True))
+            self._sorter.done(key)
+        except asyncio.CancelledError:
+            if self.halted is Halt.NONE:
+                raise
+        finally:
             self._tasks.pop(task, None)
             self._moved.set()
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from kamado.engine import closing, events, holding, observing
+from kamado.engine import closing, events, holding, observing, turns
 from kamado.engine.acting import act
 from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
 from kamado.engine.effects import Routine, StepFailed
@@ -199,6 +199,7 @@ class Execution:
             unsound=seen.unsound,
             observed=seen.observed,
             entries=desired.entries,
+            turns=turns.of_operation(self.operation, rows, self._ports.clock.now()),
         )
 
     async def _drive(self, run: Run) -> None:
@@ -218,6 +219,7 @@ class Execution:
                 partial(_watched, self._routine, run),
                 lambda step: run.kind(step).local is True,
                 self.hold.call,
+                run.plan.pauses,
             ),
             (self._ports.clock, self._ports.calls.lane(run.stack.project_id)),
             self._settings,

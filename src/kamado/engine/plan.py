@@ -140,7 +140,7 @@ class Plan:
 
     ``edges``: per step key the keys of the steps that must be done before it. ``keeps``: name → row id of resources that stay as they
     are. ``requires``: per resource the names of all it comes after. ``wanted``: per resource the attributes that are read
-    somewhere (None: all of them).
+    somewhere (None: all of them). ``pauses``: keys in ``edges`` that are no steps, with the seconds that are waited there.
     """
 
     action: Action
@@ -149,6 +149,7 @@ class Plan:
     keeps: Mapping[str, str] = field(default_factory=dict)
     requires: Mapping[str, frozenset[str]] = field(default_factory=dict)
     wanted: Mapping[str, frozenset[str | None]] = field(default_factory=dict)
+    pauses: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -163,9 +164,6 @@ class Plan:
         return tuple(step for step in self.steps if step.name == name)
 
     def graph(self) -> dict[str, frozenset[str]]:
-        """Step key (and `ALL_MADE`, when there is something to delete) → keys that it needs, for `graphlib.TopologicalSorter`."""
+        """Key of a step (or of a point where others meet, such as `ALL_MADE`) → keys that it needs, for `graphlib.TopologicalSorter`."""
         empty: frozenset[str] = frozenset()
-        graph = {step.key: self.edges.get(step.key, empty) for step in self.steps}
-        if ALL_MADE in self.edges:
-            graph[ALL_MADE] = self.edges[ALL_MADE]
-        return graph
+        return {**{step.key: empty for step in self.steps}, **self.edges}

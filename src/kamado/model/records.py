@@ -28,6 +28,10 @@ CONVERGE = "converge"
 """Option of an UPDATE operation: what is really there is looked at before comparing."""
 PLAN = "plan"
 """Option of an operation that is held to a plan: its ``basis``, the stack as it was ``before``, and whether it is ``checked``."""
+BATCHES = "batches"
+"""Option of a CREATE or UPDATE operation on a group's nested stack: lists of ``names`` that come one list after the other, with a ``pause``
+in seconds between them. Its ``previous`` is then what the stack was before, as far as it differs from the target.
+"""
 RESIZE = "resize"
 """Option of an UPDATE operation on a group's nested stack that a signal asked for: what notifications say of it."""
 TRACE = "trace"
@@ -159,7 +163,8 @@ class EventRecord:
 class OperationRecord:
     """What was asked of a stack, and the lease of the engine that works on it: the durable work queue.
 
-    ``previous`` is what a rollback goes back to; ``epoch`` grows with every claim and fences late engines off;
+    ``previous`` is what a rollback goes back to (in a nested stack see `BATCHES`); ``epoch`` grows with every claim and fences late
+    engines off;
     ``deadline`` ends the operation as timed out; ``options`` are the action's own switches (JSON); ``project_id`` is the stack's.
     """
 

@@ -99,6 +99,28 @@ class ChildTemplate:
 
 
 @dataclass(frozen=True, slots=True)
+class InTurn:
+    """The order in which a child's resources come: ``names`` list by list, ``pause`` seconds between two of them; what is in no list comes
+    with the first. ``before``: what the child is made of when that begins, None when that is just what it was asked to be last.
+    """
+
+    names: tuple[tuple[str, ...], ...]
+    pause: float = 0.0
+    before: ChildTemplate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HalfWay:
+    """A child that came in turn and has not come to its end: what it was made of ``before``, names of resources that are what they were to
+    become (``reached``), and names of all that there are.
+    """
+
+    before: ChildTemplate | None
+    reached: frozenset[str]
+    there: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ChildState:
     """A child stack as it is. ``working``: an operation on it has not ended."""
 
@@ -117,7 +139,9 @@ class Children(Protocol):
     loop (`Resource.composite`); what reads may be called from any thread.
     """
 
-    def create(self, name: str, child: ChildTemplate, key: str | None = None) -> tuple[str, str]:
+    def create(
+        self, name: str, child: ChildTemplate, key: str | None = None, turns: InTurn | None = None
+    ) -> tuple[str, str]:
         """Begins a child stack: its id (``key`` where the caller has drawn one) and the operation's.
 
         Raises PermanentError when stacks would nest too deep.
@@ -126,7 +150,7 @@ class Children(Protocol):
     def adopt(self, name: str, child: ChildTemplate) -> tuple[str, str]:
         """The same for one that takes over what there is of its resources: what the parent was told of that."""
 
-    def update(self, stack_id: str, child: ChildTemplate) -> str:
+    def update(self, stack_id: str, child: ChildTemplate, turns: InTurn | None = None) -> str:
         """Begins an update of a child stack; what runs there is superseded."""
 
     def start(self, stack_id: str, action: Action) -> str:
@@ -146,6 +170,9 @@ class Children(Protocol):
 
     def template(self, stack_id: str) -> ChildTemplate | None:
         """What the child was last asked to be, None when there is no child."""
+
+    def half_way(self, stack_id: str) -> HalfWay | None:
+        """How far a child has come that was to come in turn; None when it is what it was asked to be, or was not asked so."""
 
     def failed(self, stack_id: str) -> frozenset[str]:
         """Names of the child's resources that have failed."""

@@ -14,10 +14,10 @@ from kamado.engine.planner.choose import choose
 from kamado.engine.planner.compare import DraftScope, compare
 from kamado.engine.planner.dependencies import dependencies
 from kamado.engine.planner.order import order
-from kamado.engine.planner.request import Draft, PlanRequest
+from kamado.engine.planner.request import Draft, PlanRequest, Turns
 from kamado.engine.planner.steps import make_steps
 
-__all__ = ["PlanRequest", "look", "plan"]
+__all__ = ["PlanRequest", "Turns", "look", "plan"]
 
 _PASSES: tuple[Callable[[Draft], None], ...] = (
     dependencies,  # what comes after what: every later pass walks in that order
@@ -45,5 +45,6 @@ def look(request: PlanRequest) -> tuple[Plan, DraftScope]:
         keeps={name: item.row.id for name, item in draft.decisions.items() if item.silent and item.row is not None},
         requires=draft.requires,
         wanted=draft.wanted,
+        pauses=draft.pauses,
     )
     return made, DraftScope(draft)

@@ -18,6 +18,18 @@ from kamado.plugin.lifecycle import Observation
 from kamado.template import Definition, Output, Parameters
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Resources that come one list of ``names`` after the other, ``pause`` seconds between two; others come with the first.
+
+    ``first``: seconds before whatever is left begins, the rest of a pause that a crash cut off.
+    """
+
+    names: Sequence[Sequence[str]] = ()
+    pause: float = 0.0
+    first: float = 0.0
+
+
 @dataclass(frozen=True)
 class PlanRequest:
     """The live rows of a stack and what it should become.
@@ -38,6 +50,7 @@ class PlanRequest:
     unsound: frozenset[str] = frozenset()
     observed: Mapping[str, Observation] = field(default_factory=dict)
     entries: Mapping[str, Any] = field(default_factory=dict)
+    turns: Turns = Turns()
 
 
 @dataclass(slots=True)
@@ -88,6 +101,8 @@ class Draft:
     """Resource name → key of the step that brings it to what is wanted."""
     deleting: dict[str, str] = field(default_factory=dict)
     """Row id → key of the step that deletes (or may delete) it."""
+    pauses: dict[str, float] = field(default_factory=dict)
+    """Key of a point in ``edges`` → seconds that are waited there."""
 
     def add(self, step: Step) -> None:
         """Puts a step in; its edges come later."""

@@ -88,7 +88,7 @@ class AgedMembers(Members):
 
     def handle_update(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Begins to bring members to what they are to be now, in batches, and the group to its size."""
-        present = self.present_members()
+        present, exact = self.members_now()
         now = int(self.data.get(_SIZE) or len(present))  # failed ones too: an update repairs them
         size = self.next_size(now, changes)
         new = self.member("")
@@ -100,7 +100,7 @@ class AgedMembers(Members):
         steps, left = in_turn(self._by_worth(present), outdated, iter(_endless_names()), pace)
         steps += _last_step(left, size)
         self.set_data(_SIZE, size)
-        return self.take_steps(steps, pace, present)
+        return self.take_steps(steps, pace, present, exact)
 
     def check_update_complete(self, token: dict[str, Any] | None) -> bool:
         """Whether the last batch is done."""

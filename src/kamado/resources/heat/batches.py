@@ -19,7 +19,7 @@ STEPS, PAUSE, UNTIL = "steps", "pause", "until"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One update of the child: members that are made or brought to their new definition, members that go."""
+    """Members that are made or brought to their new definition at once, and members that go with them."""
 
     bring: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -65,8 +65,14 @@ def batches(
     return [*steps, Batch(drop=tuple(extra))] if extra else steps
 
 
+def one_change(steps: Sequence[Batch]) -> tuple[Sequence[Batch], Sequence[Batch]]:
+    """The steps that one update of the child can do in turn, and those that are left: where members go begins another one."""
+    many = next((number for number, step in enumerate(steps) if number and step.drop), len(steps))
+    return steps[:many], steps[many:]
+
+
 def left_over(action: Action, operation: str, steps: Sequence[Batch], pace: Pace) -> dict[str, Any]:
-    """The token of a change whose first batch is the ``operation`` and whose others are ``steps``."""
+    """The token of a change of which the ``operation`` is under way and ``steps`` are left."""
     left = [[list(step.bring), list(step.drop)] for step in steps]
     return {OPERATION: operation, "action": action.value, STEPS: left, PAUSE: pace.pause, UNTIL: None}
 

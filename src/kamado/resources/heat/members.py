@@ -2,8 +2,8 @@
 
 A subclass says which members there are (`Members.plain_members`, pure); the template of the child and changes in batches are here, what a
 group tells of its members in `kamado.resources.heat.group`. The traps: property values of members are resolved before they go into the
-child's template; where one of them is secret or not known yet, all travel as a hidden parameter instead. A change in batches is a row of
-child updates, of which the token keeps what is left.
+child's template; where one of them is secret or not known yet, all travel as a hidden parameter instead. A change in batches is one
+update of the child in which members come in turn, and another one where members stood in; the token keeps what is left.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kamado.model.lifecycle import Action
-from kamado.plugin.context import ChildTemplate
+from kamado.plugin.context import ChildTemplate, InTurn
 from kamado.plugin.errors import PermanentError
 from kamado.plugin.stack_resource import OPERATION
-from kamado.resources.heat.batches import PAUSE, STEPS, UNTIL, Batch, Pace, batches, check_time, left_over
+from kamado.resources.heat.batches import PAUSE, STEPS, UNTIL, Batch, Pace, batches, check_time, left_over, one_change
 from kamado.resources.heat.group import Group
 from kamado.template.unknown import contains_unknown
 
@@ -94,10 +94,10 @@ class Members(Group):
             return super().handle_create()
         steps = batches([], names, (), iter(()), pace)
         check_time(steps, pace, self.stack.timeout_secs)
-        first = {name: wanted[name] for name in steps[0].bring}
-        stack_id, operation = self.children.create(self.physical_name, self._template(first))
+        turns = InTurn(tuple(step.bring for step in steps), pace.pause)
+        stack_id, operation = self.children.create(self.physical_name, self._template(wanted), turns=turns)
         self.set_physical_id(stack_id)
-        return left_over(Action.CREATE, operation, steps[1:], pace)
+        return left_over(Action.CREATE, operation, (), pace)
 
     def handle_update(self, changes: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
         """Begins the way to what is wanted: one update of the child, or the first of several."""
@@ -106,17 +106,20 @@ class Members(Group):
     def change(self, wanted: Mapping[str, Member]) -> dict[str, Any]:
         """Begins to bring the child to these members."""
         pace = self.update_pace()
-        present = self.present_members()
+        present, exact = self.members_now()
         changed = [name for name in wanted if name in present and not same(present[name], wanted[name])]
         if pace is None or not changed:
             return {OPERATION: self.children.update(self._stack_id(), self._template(wanted)), "action": "UPDATE"}
         steps = batches(list(present), list(wanted), changed, self.spare_names({*present, *wanted}), pace)
-        return self.take_steps(steps, pace, present)
+        return self.take_steps(steps, pace, present, exact)
 
-    def take_steps(self, steps: Sequence[Batch], pace: Pace, present: Mapping[str, Member]) -> dict[str, Any]:
-        """Begins the first of several changes of the child; the token keeps the others."""
+    def take_steps(
+        self, steps: Sequence[Batch], pace: Pace, present: Mapping[str, Member], exact: bool
+    ) -> dict[str, Any]:
+        """Begins the first of several changes of the child; the token keeps the others. ``present``, ``exact``: see `members_now`."""
         check_time(steps, pace, self.stack.timeout_secs)
-        return left_over(Action.UPDATE, self._take(steps[0], present), steps[1:], pace)
+        first, left = one_change(steps)
+        return left_over(Action.UPDATE, self._take(first, pace.pause, present, exact), left, pace)
 
     def check_create_complete(self, token: dict[str, Any] | None) -> bool:
         """Whether the child has come to rest after its last batch. Raises ChildFailed."""
@@ -129,9 +132,9 @@ class Members(Group):
             token[UNTIL] = (now + timedelta(seconds=float(token[PAUSE]))).isoformat()
         if token.get(UNTIL) is not None and now < datetime.fromisoformat(token[UNTIL]):
             return False
-        bring, drop = token[STEPS].pop(0)
-        token[UNTIL] = None
-        token[OPERATION] = self._take(Batch(tuple(bring), tuple(drop)), self.present_members())
+        first, left = one_change([Batch(tuple(bring), tuple(drop)) for bring, drop in token[STEPS]])
+        operation = self._take(first, float(token[PAUSE]), *self.members_now())
+        token.update(left_over(Action(token["action"]), operation, left, Pace(pause=token[PAUSE])))
         return False
 
     check_update_complete = check_create_complete
@@ -143,12 +146,15 @@ class Members(Group):
         left = datetime.fromisoformat(token[UNTIL]) - self.ports.clock.now()
         return max(left.total_seconds(), 0.0)
 
-    def _take(self, batch: Batch, present: Mapping[str, Member]) -> str:
-        """Begins one batch; the child's members that it does not name stay as they are."""
-        members = {name: one for name, one in present.items() if name not in batch.drop}
-        members |= {name: self.member(name) for name in batch.bring}
+    def _take(self, steps: Sequence[Batch], pause: float, present: Mapping[str, Member], exact: bool) -> str:
+        """Begins one change of the child, in which the steps come in turn; members that they do not name stay as they are."""
+        members = {name: one for name, one in present.items() if name not in steps[0].drop}
+        members |= {name: self.member(name) for step in steps for name in step.bring}
         in_order = {name: members[name] for name in self.ordered(members)}
-        return self.children.update(self._stack_id(), self._template(in_order))
+        turns = None
+        if len(steps) > 1:
+            turns = InTurn(tuple(step.bring for step in steps), pause, None if exact else self._template(present))
+        return self.children.update(self._stack_id(), self._template(in_order), turns)
 
     def _template(self, members: Mapping[str, Member]) -> ChildTemplate:
         """A template of these members."""
@@ -158,6 +164,21 @@ class Members(Group):
         """The members as the child was last asked to have them, by name."""
         child = None if self.physical_id is None else self.children.template(self.physical_id)
         return {} if child is None else _members_of(child)
+
+    def members_now(self) -> tuple[dict[str, Member], bool]:
+        """The members as they are: of a change in batches that was cut off, those that it has not reached are what they were before. And
+        whether that is just what the child was last asked to have.
+        """
+        asked = self.present_members()
+        half = None if self.physical_id is None else self.children.half_way(self.physical_id)
+        if half is None:
+            return asked, True
+        before = {} if half.before is None else _members_of(half.before)
+        now = {}
+        for name, one in asked.items():
+            if name in half.reached or name in before or name in half.there:
+                now[name] = one if name in half.reached else before.get(name, one)
+        return now, now == asked
 
 
 def _members_of(child: ChildTemplate) -> dict[str, Member]:
