@@ -25,6 +25,7 @@ CALLS: list[tuple[str, int, Callable[[Store, str], object]]] = [
     ("stack by id", 1, lambda s, key: s.stacks.find(PROJECT, key)),
     ("stack by name", 1, lambda s, _: s.stacks.find(PROJECT, "s3")),
     ("no stack by name", 2, lambda s, _: s.stacks.find(PROJECT, "nobody")),
+    ("name taken", 1, lambda s, _: s.stacks.has(PROJECT, "s3")),
     ("stack", 1, lambda s, key: s.stacks.get(key)),
     ("tags", 1, lambda s, key: s.stacks.tags(key)),
     ("children", 1, lambda s, key: s.stacks.children(key)),

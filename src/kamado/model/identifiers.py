@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -17,10 +18,25 @@ _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.-]{0,254}\Z")
 _DRAWN_FROM: ContextVar[Random | None] = ContextVar("ids_drawn_from", default=None)
 
 
+_AT_ONCE = 256
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_random: list[str] = []
+"""The random digits of ids to come: each call of the system lets go of the interpreter, which other threads then keep for a while."""
+os.register_at_fork(after_in_child=_random.clear)
+
+
 def new_id() -> str:
-    """A random UUID in its usual spelling."""
+    """A random UUID (version 4) in its usual spelling."""
     source = _DRAWN_FROM.get()
-    return str(uuid.uuid4() if source is None else uuid.UUID(int=source.getrandbits(128), version=4))
+    if source is not None:
+        return str(uuid.UUID(int=source.getrandbits(128), version=4))
+    try:
+        digits = _random.pop()
+    except IndexError:
+        more = os.urandom(16 * _AT_ONCE).hex()
+        _random.extend(more[begin : begin + 32] for begin in range(32, len(more), 32))
+        digits = more[:32]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
 
 @contextmanager
@@ -38,11 +54,14 @@ def valid_stack_name(name: str) -> bool:
     return bool(_NAME.match(name))
 
 
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+
+
 def short_id(identifier: str) -> str:
     """Twelve lower-case base32 characters that stand for a UUID in physical names."""
-    number = uuid.UUID(identifier).int >> 68
-    alphabet = "abcdefghijklmnopqrstuvwxyz234567"
-    return "".join(alphabet[(number >> (5 * i)) & 31] for i in reversed(range(12)))
+    number = int(identifier.replace("-", "")[:15], 16)
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in (50, 40, 30, 20, 10, 0)])
 
 
 def physical_name(stack_name: str, resource_name: str, row_id: str, limit: int = 255) -> str:

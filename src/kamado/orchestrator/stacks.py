@@ -220,8 +220,7 @@ def checked_name(name: Any) -> str:
 
 def room_for(services: Services, context: RequestContext, name: str) -> None:
     """Refuse a name that is taken, and a project that has all the stacks it may have."""
-    found = services.store.stacks.find(context.project_id, name)
-    if found is not None and found.deleted_at is None and found.name == name and found.owner_id is None:
+    if services.store.stacks.has(context.project_id, name):
         raise StackExists.of(name)
     most = services.settings.max_stacks_per_tenant
     if most != -1 and services.store.stacks.count(StackFilter(project_id=context.project_id)) >= most:

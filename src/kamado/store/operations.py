@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Stop
@@ -236,13 +236,14 @@ class Operations:
         (an operation whose lease ran out still counts as running: it is taken over and ended before its successor starts).
         1 query when there is nothing to take, else 5.
         """
-        if limit <= 0 or not self._store.read(lambda connection: connection.execute(_waiting(now, 1)).first()):
+        at = {"now": encode_time(now)}
+        if limit <= 0 or not self._store.read(lambda connection: connection.execute(_WAITING, at).first()):
             return []
 
         def work(connection: Connection) -> list[OperationRecord]:
-            ids = list(connection.scalars(_expired(now, limit).with_for_update(skip_locked=True)).all())
+            ids = list(connection.scalars(_EXPIRED, {**at, "most": limit}).all())
             if len(ids) < limit:
-                ids += connection.scalars(_pending(limit - len(ids)).with_for_update(skip_locked=True)).all()
+                ids += connection.scalars(_NEXT, {"most": limit - len(ids)}).all()
             return self._take(connection, ids, engine_id, now, lease)
 
         return self._claimed(work)
@@ -254,10 +255,11 @@ class Operations:
 
         1 query when there is nothing to take; else 4, and 1 or 2 a project.
         """
-        waiting = self._store.read(lambda connection: connection.execute(_ready(now)).all())
+        at = {"now": encode_time(now)}
+        waiting = self._store.read(lambda connection: connection.execute(_READY, at).all())
         if not waiting or room.places <= 0:
             return [], False
-        engines = self._store.read(lambda connection: connection.scalar(_engines_alive(now)) or 0)
+        engines = self._store.read(lambda connection: connection.scalar(_ALIVE, at) or 0)
         lapsed: dict[str, int] = {}
         counts: dict[str, int] = {}
         for project, slot, count, _ in waiting:
@@ -274,13 +276,11 @@ class Operations:
         def work(connection: Connection) -> list[OperationRecord]:
             ids: list[str] = []
             for project, part in parts.items():
-                mine = schema.operation.c.project_id == project
                 some: list[str] = []
                 if project in lapsed:
-                    some += connection.scalars(_expired(now, part).where(mine).with_for_update(skip_locked=True))
+                    some += connection.scalars(_EXPIRED_OF, {**at, "project": project, "most": part})
                 if len(some) < part:
-                    rest = _pending(part - len(some)).where(mine)
-                    some += connection.scalars(rest.with_for_update(skip_locked=True))
+                    some += connection.scalars(_NEXT_OF, {"project": project, "most": part - len(some)})
                 ids += some
             return self._take(connection, ids, engine_id, now, lease)
 
@@ -309,18 +309,9 @@ class Operations:
         """The operations, which are locked, made an engine's."""
         if not ids:
             return []
-        table = schema.operation
-        values = {
-            "state": _RUNNING,
-            "slot": _RUNNING,
-            "engine_id": engine_id,
-            "epoch": table.c.epoch + 1,
-            "lease_expires_at": encode_time(now + lease),
-            "started_at": func.coalesce(table.c.started_at, encode_time(now)),
-        }
-        connection.execute(table.update().where(table.c.id.in_(ids)).values(values))
-        statement = select(*_COLUMNS).where(table.c.id.in_(ids)).order_by(table.c.created_at, table.c.id)
-        return [operation_record(row, self._store.cipher) for row in connection.execute(statement)]
+        until = {"until": encode_time(now + lease), "now": encode_time(now)}
+        connection.execute(_TAKE, {"ids": ids, "engine": engine_id, **until})
+        return [operation_record(row, self._store.cipher) for row in connection.execute(_TAKEN, {"ids": ids}).all()]
 
     def renew(self, engine_id: str, now: datetime, lease: timedelta, ids: Collection[str]) -> dict[str, Stop]:
         """Prolong leases to ``now + lease``; by id whether to stop. Ids that are not the engine's any more are missing.
@@ -329,13 +320,11 @@ class Operations:
         """
         if not ids:
             return {}
-        table = schema.operation
-        mine = (table.c.id.in_(sorted(ids)), table.c.engine_id == engine_id, table.c.slot == _RUNNING)
+        mine = {"ids": sorted(ids), "engine": engine_id}
 
         def work(connection: Connection) -> dict[str, Stop]:
-            connection.execute(table.update().where(*mine).values(lease_expires_at=encode_time(now + lease)))
-            rows = connection.execute(select(table.c.id, table.c.stop).where(*mine))
-            return {key: _STOPS[stop] for key, stop in rows}
+            connection.execute(_PROLONG, {**mine, "until": encode_time(now + lease)})
+            return {key: _STOPS[stop] for key, stop in connection.execute(_STILL_HELD, mine).all()}
 
         return self._store.write(work)
 
@@ -421,9 +410,8 @@ class Operations:
 
     def at_work(self, stack_ids: Collection[str]) -> set[str]:
         """Those of ``stack_ids`` on which an operation has not ended. 1 query."""
-        table = schema.operation.c
-        statement = select(table.stack_id).where(table.stack_id.in_(list(stack_ids)), table.slot.is_not(None))
-        return self._store.read(lambda connection: set(connection.scalars(statement)))
+        ids = {"ids": list(stack_ids)}
+        return self._store.read(lambda connection: set(connection.scalars(_AT_WORK, ids).all()))
 
     def children(self, parent_id: str, live: bool = False) -> list[OperationRecord]:
         """The operations on nested stacks that an operation started, oldest first; with ``live`` only those not ended."""
@@ -444,51 +432,73 @@ class Operations:
         )
 
 
-def _lapsed(now: datetime) -> Any:
-    table = schema.operation.c
-    return or_(table.lease_expires_at.is_(None), table.lease_expires_at < encode_time(now))
-
-
-def _expired(now: datetime, limit: int) -> Any:
-    table = schema.operation.c
-    return (
-        select(table.id).where(table.slot == _RUNNING, _lapsed(now)).order_by(table.created_at, table.id).limit(limit)
-    )
-
-
-def _pending(limit: int) -> Any:
+def _statements() -> tuple[Any, ...]:
+    """Built once: to put a statement together costs more than to run it. ``now`` and ``most`` are told when it is run."""
     table = schema.operation.c
     other = schema.operation.alias("other")
+    now: BindParameter[int] = bindparam("now")
+    most: BindParameter[int] = bindparam("most")
+    lapsed = or_(table.lease_expires_at.is_(None), table.lease_expires_at < now)
     runs = select(other.c.id).where(other.c.stack_id == table.stack_id, other.c.slot == _RUNNING).exists()
-    return select(table.id).where(table.slot == _PENDING, ~runs).order_by(table.created_at).limit(limit)
-
-
-def _may_be_taken(now: datetime) -> Any:
-    table = schema.operation.c
-    other = schema.operation.alias("other")
-    runs = select(other.c.id).where(other.c.stack_id == table.stack_id, other.c.slot == _RUNNING).exists()
-    ready = or_((table.slot == _RUNNING) & _lapsed(now), (table.slot == _PENDING) & ~runs)
-    return and_(table.slot.in_((_RUNNING, _PENDING)), ready)
-
-
-def _waiting(now: datetime, limit: int) -> Any:
-    return select(schema.operation.c.id).where(_may_be_taken(now)).limit(limit)
-
-
-def _ready(now: datetime) -> Any:
-    """Project, slot, how many may be taken, and since when the oldest of them waits; in that order."""
-    table = schema.operation.c
+    ready = or_((table.slot == _RUNNING) & lapsed, (table.slot == _PENDING) & ~runs)
+    may_be_taken = and_(table.slot.in_((_RUNNING, _PENDING)), ready)
+    expired = select(table.id).where(table.slot == _RUNNING, lapsed).order_by(table.created_at, table.id)
+    pending = select(table.id).where(table.slot == _PENDING, ~runs).order_by(table.created_at)
     oldest = func.min(table.created_at)
-    return (
+    by_project = (
         select(table.project_id, table.slot, func.count(), oldest)
-        .where(_may_be_taken(now))
+        .where(may_be_taken)
         .group_by(table.project_id, table.slot)
         .order_by(oldest, table.project_id)
     )
+    return (
+        select(table.id).where(may_be_taken).limit(1),
+        by_project,
+        expired.limit(most).with_for_update(skip_locked=True),
+        pending.limit(most).with_for_update(skip_locked=True),
+        expired.where(table.project_id == bindparam("project")).limit(most).with_for_update(skip_locked=True),
+        pending.where(table.project_id == bindparam("project")).limit(most).with_for_update(skip_locked=True),
+    )
 
 
-def _engines_alive(now: datetime) -> Any:
-    """How many engines have reported within two of their intervals and not said goodbye."""
-    table = schema.engine.c
-    fresh = table.updated_at + table.report_interval * 2_000_000 >= encode_time(now)
-    return select(func.count()).select_from(schema.engine).where(table.deleted_at.is_(None), fresh)
+_WAITING, _READY, _EXPIRED, _NEXT, _EXPIRED_OF, _NEXT_OF = _statements()
+"""Whether any may be taken; project, slot, how many may be taken, and since when the oldest of them waits, in that order; what to take
+next, of all and of a project: whose leases ran out, what waits."""
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_TAKE = (
+    schema.operation.update()
+    .where(schema.operation.c.id.in_(_IDS))
+    .values(
+        state=_RUNNING,
+        slot=_RUNNING,
+        engine_id=bindparam("engine"),
+        epoch=schema.operation.c.epoch + 1,
+        lease_expires_at=bindparam("until"),
+        started_at=func.coalesce(schema.operation.c.started_at, bindparam("now")),
+    )
+)
+_TAKEN = (
+    select(*_COLUMNS)
+    .where(schema.operation.c.id.in_(_IDS))
+    .order_by(schema.operation.c.created_at, schema.operation.c.id)
+)
+_HELD = (
+    schema.operation.c.id.in_(_IDS),
+    schema.operation.c.engine_id == bindparam("engine"),
+    schema.operation.c.slot == _RUNNING,
+)
+_PROLONG = schema.operation.update().where(*_HELD).values(lease_expires_at=bindparam("until"))
+_STILL_HELD = select(schema.operation.c.id, schema.operation.c.stop).where(*_HELD)
+_AT_WORK = select(schema.operation.c.stack_id).where(
+    schema.operation.c.stack_id.in_(_IDS), schema.operation.c.slot.is_not(None)
+)
+_ALIVE = (
+    select(func.count())
+    .select_from(schema.engine)
+    .where(
+        schema.engine.c.deleted_at.is_(None),
+        schema.engine.c.updated_at + schema.engine.c.report_interval * 2_000_000 >= bindparam("now"),
+    )
+)
+"""How many engines have reported within two of their intervals and not said goodbye."""

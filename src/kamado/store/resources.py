@@ -132,6 +132,11 @@ _LISTED_OF_STACKS = (
     .where(schema.resource.c.stack_id.in_(bindparam("keys", expanding=True)))
     .order_by(schema.resource.c.created_at, schema.resource.c.id)
 )
+_OF_STACKS = (
+    select(*_COLUMNS)
+    .where(schema.resource.c.stack_id.in_(bindparam("ids", expanding=True)))
+    .order_by(schema.resource.c.created_at, schema.resource.c.id)
+)
 _NAMED = _OF_STACK.where(schema.resource.c.name.in_(bindparam("names", expanding=True)))
 """Built once: to put a statement together costs more than to run it."""
 
@@ -303,7 +308,7 @@ class Resources:
         """All rows of several stacks, by stack; a stack without resources has an empty list."""
         found: dict[str, list[ResourceRecord]] = {stack_id: [] for stack_id in stack_ids}
         if found:
-            for record in self._records(schema.resource.c.stack_id.in_(list(found))):
+            for record in self._read(_OF_STACKS, {"ids": list(found)}):
                 found[record.stack_id].append(record)
         return found
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Status, Stop
@@ -97,8 +97,19 @@ _RECORDS = 20_000
 
 _WHOLE = (*_PLAIN, schema.stack.c.files, schema.stack.c.environment)
 
-_BY_ID = select(*_WHOLE).where(schema.stack.c.id == bindparam("key"))
-"""Built once: to put a statement together costs more than to run it."""
+_STACK = schema.stack.c
+_WHOSE: BindParameter[str] = bindparam("project")
+_WORD: BindParameter[str] = bindparam("word")
+_MINE = or_(_STACK.project_id == _WHOSE, _STACK.stack_user_project_id == _WHOSE)
+_NEWEST = select(*_WHOLE).order_by(_STACK.created_at.desc()).limit(1)
+
+# Built once: to put a statement together costs more than to run it.
+_BY_ID = select(*_WHOLE).where(_STACK.id == bindparam("key"))
+_SEVERAL = select(*_WHOLE).where(_STACK.id.in_(bindparam("ids", expanding=True)))
+_OWN_BY_ID = _NEWEST.where(_STACK.id == _WORD, _MINE)
+_ROOT_BY_NAME = _NEWEST.where(_STACK.project_id == _WHOSE, _STACK.live_name == _WORD)
+_NESTED_BY_NAME = _NEWEST.where(_STACK.name == _WORD, _STACK.deleted_at == 0, _MINE)
+_TAKEN = select(_STACK.id).where(_STACK.project_id == _WHOSE, _STACK.live_name == _WORD)
 
 _SORT_KEYS = {
     "stack_name": schema.stack.c.name,
@@ -278,7 +289,7 @@ class Stacks:
             # Either the name, or our own rows: written by a first try whose COMMIT answer was lost.
             if self._store.operations.get(operation.id) is not None:
                 return
-            if row["live_name"] is not None and _taken(self._store, stack.project_id, row["live_name"]):
+            if row["live_name"] is not None and self.has(stack.project_id, row["live_name"]):
                 raise NameTaken(stack.project_id, stack.name) from None
             raise
 
@@ -343,10 +354,16 @@ class Stacks:
         return record if record is None or show_deleted or record.deleted_at is None else None
 
     def several(self, ids: Collection[str]) -> list[StackRecord]:
-        """Those of ``ids`` that there are, deleted ones too, parents first. 1 query for each 500."""
+        """Those of ``ids`` that there are, deleted ones too, in any order. 1 query for each 500."""
         keys = list(ids)
-        parts = (keys[begin : begin + 500] for begin in range(0, len(keys), 500))
-        return [stack for part in parts for stack in self._many(schema.stack.c.id.in_(part), show_deleted=True)]
+        cipher = self._store.cipher
+
+        def work(connection: Connection) -> list[StackRecord]:
+            parts = (keys[begin : begin + 500] for begin in range(0, len(keys), 500))
+            rows = (row for part in parts for row in connection.execute(_SEVERAL, {"ids": part}).all())
+            return [stack_record(row, cipher) for row in rows]
+
+        return self._store.read(work)
 
     def keep_user_project(self, ids: Collection[str], user_project_id: str) -> None:
         """Write down the project of the users of stacks. Outside of any operation: whoever finds none for a tree makes the same one."""
@@ -359,14 +376,20 @@ class Stacks:
 
         The project of a stack's own users counts as well. 1 query for a root's name or an id, 2 for a nested stack's name.
         """
-        table = schema.stack.c
-        mine = or_(table.project_id == project_id, table.stack_user_project_id == project_id)
-        if _looks_like_id(name_or_id):
-            found = self._one(table.id == name_or_id, mine)
-            if found is not None:
-                return found
-        root = self._one(table.project_id == project_id, table.live_name == name_or_id)
-        return root or self._one(table.name == name_or_id, table.deleted_at == 0, mine)
+        ways = (_OWN_BY_ID,) if _looks_like_id(name_or_id) else ()
+        values = {"project": project_id, "word": name_or_id}
+
+        def work(connection: Connection) -> Row[Any] | None:
+            found = (connection.execute(way, values).first() for way in (*ways, _ROOT_BY_NAME, _NESTED_BY_NAME))
+            return next((row for row in found if row is not None), None)
+
+        row = self._store.read(work)
+        return None if row is None else stack_record(row, self._store.cipher)
+
+    def has(self, project_id: str, name: str) -> bool:
+        """Whether a project has a live root stack of that name. 1 query."""
+        values = {"project": project_id, "word": name}
+        return self._store.read(lambda connection: connection.execute(_TAKEN, values).first()) is not None
 
     def page(self, filter: StackFilter, *, whole: bool = False) -> list[StackRecord]:  # noqa: A002
         """The stacks that the filter lets through. 1 query, 2 with a marker.
@@ -468,11 +491,6 @@ class Stacks:
     def _ids(self, statement: Any) -> Sequence[str]:
         return self._store.read(lambda connection: connection.scalars(statement).all())
 
-    def _one(self, *conditions: Any) -> StackRecord | None:
-        statement = select(*_WHOLE).where(*conditions).order_by(schema.stack.c.created_at.desc()).limit(1)
-        row = self._store.read(lambda connection: connection.execute(statement).first())
-        return None if row is None else stack_record(row, self._store.cipher)
-
     def _many(self, condition: Any, show_deleted: bool) -> list[StackRecord]:
         table = schema.stack.c
         statement = select(*_WHOLE).where(condition).order_by(table.nested_depth, table.created_at, table.id)
@@ -491,12 +509,6 @@ class Stacks:
         if row is None:
             raise StackGone(key)
         return stack_record(row, self._store.cipher)
-
-
-def _taken(store: Store, project_id: str, name: str) -> bool:
-    table = schema.stack.c
-    statement = select(table.id).where(table.project_id == project_id, table.live_name == name)
-    return store.read(lambda connection: connection.execute(statement).first()) is not None
 
 
 def supersede(connection: Connection, live: Sequence[OperationRecord], now: datetime) -> None:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Table, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.store import schema
@@ -56,22 +56,23 @@ class Templates:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._cache: Cache[Mapping[str, Any]] = Cache(256)
+        self._bodies = _Bodies(store, schema.template)
 
     def put(self, body: Mapping[str, Any]) -> str:
-        """The id of ``body``, stored unless it is there. 1 query when it is, 2 when not.
+        """The id of ``body``, stored unless it is there. 2 queries when it is not, and at most 1 when it is.
 
         Keys keep their order; it counts for the id, because clients get back what they sent.
         """
         text = encode_json(body)
         key = hashlib.sha256(text.encode("ascii")).hexdigest()
-        _insert_if_absent(self._store, schema.template, key, text)
+        self._bodies.insert_if_absent(key, text)
         return key
 
     def get(self, key: str) -> Mapping[str, Any]:
         """The body of an id, shared with other callers: never change it. Raises KeyError. No query when it is cached."""
         body = self._cache.get(key)
         if body is None:
-            body = decode_json(_body(self._store, schema.template, key))
+            body = decode_json(self._bodies.get(key))
             self._cache.put(key, body)
         return body
 
@@ -82,41 +83,58 @@ class Files:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._cache: Cache[str] = Cache(256)
+        self._bodies = _Bodies(store, schema.file)
 
     def put(self, text: str) -> str:
-        """The id of ``text``, stored unless it is there. 1 query when it is, 2 when not."""
+        """The id of ``text``, stored unless it is there. 2 queries when it is not, and at most 1 when it is."""
         data = text.encode("utf-8", "surrogatepass")
         key = hashlib.sha256(data).hexdigest()
-        _insert_if_absent(self._store, schema.file, key, data)
+        self._bodies.insert_if_absent(key, data)
         return key
 
     def get(self, key: str) -> str:
         """The text of an id. Raises KeyError. No query when it is cached."""
         text = self._cache.get(key)
         if text is None:
-            text = bytes(_body(self._store, schema.file, key)).decode("utf-8", "surrogatepass")
+            text = bytes(self._bodies.get(key)).decode("utf-8", "surrogatepass")
             self._cache.put(key, text)
         return text
 
 
-def _insert_if_absent(store: Store, table: Table, key: str, body: str | bytes) -> None:
-    def there(connection: Connection) -> bool:
-        return connection.execute(select(table.c.id).where(table.c.id == key)).first() is not None
-
-    def insert(connection: Connection) -> None:
-        connection.execute(table.insert(), {"id": key, "body": body, "created_at": time.time_ns() // 1000})
-
-    if not store.read(there):
-        try:
-            store.write(insert)
-        except IntegrityError:
-            # Another caller was quicker with the same body.
-            if not store.read(there):
-                raise
+_BELIEVED_SECONDS = 60.0
+"""So long a body that was there is believed to be there: no release takes one away, but a database may be put back to a backup."""
 
 
-def _body(store: Store, table: Table, key: str) -> Any:
-    row = store.read(lambda connection: connection.execute(select(table.c.body).where(table.c.id == key)).first())
-    if row is None:
-        raise KeyError(key)
-    return row[0]
+class _Bodies:
+    """The rows of one table."""
+
+    def __init__(self, store: Store, table: Table) -> None:
+        self._store = store
+        self._table = table
+        self._seen: Cache[float] = Cache(10_000)
+
+    def insert_if_absent(self, key: str, body: str | bytes) -> None:
+        now = time.monotonic()
+        seen = self._seen.get(key)
+        if seen is not None and now - seen < _BELIEVED_SECONDS:
+            return
+        if not self._is_there(key):
+            values = {"id": key, "body": body, "created_at": time.time_ns() // 1000}
+            try:
+                self._store.write(lambda connection: connection.execute(self._table.insert(), values).rowcount)
+            except IntegrityError:
+                # Another caller was quicker with the same body.
+                if not self._is_there(key):
+                    raise
+        self._seen.put(key, now)
+
+    def _is_there(self, key: str) -> bool:
+        statement = select(self._table.c.id).where(self._table.c.id == key)
+        return self._store.read(lambda connection: connection.execute(statement).first()) is not None
+
+    def get(self, key: str) -> Any:
+        statement = select(self._table.c.body).where(self._table.c.id == key)
+        row = self._store.read(lambda connection: connection.execute(statement).first())
+        if row is None:
+            raise KeyError(key)
+        return row[0]
