@@ -282,3 +282,16 @@ def test_a_wrong_attribute_does_not_hide_a_wrong_property_beside_it(catalog: Any
         ("KT407", "get_attr"),
         ("KT405", "lenght"),
     ]
+
+
+def test_what_is_no_condition_is_told_where_it_stands_though_nothing_asks_for_it(catalog: Any) -> None:
+    text = (
+        "heat_template_version: 2018-08-31\n"
+        "conditions:\n  a: true\n  c: {or: [a, 3]}\n  d: {not: c}\n"
+        "resources:\n  x: {type: OS::Heat::None, condition: d}\n"
+    )
+    template = load(text)
+    found = [p for p in check(template, None, catalog) if p.code == "KT112"]
+    assert [(p.severity, p.line, p.column, p.message) for p in found] == [
+        ("warning", 4, 15, 'conditions.c.or[1]: : Invalid condition "3"')
+    ]

@@ -13,6 +13,7 @@ from typing import Any
 from kamado.template.conditions import NamedCondition
 from kamado.template.dialect import Dialect
 from kamado.template.functions.core import CallContext, CallInvalid, DynList, DynMap, Function, Unread
+from kamado.template.functions.logic import ConditionCall
 from kamado.template.functions.references import If
 from kamado.template.problems import Path, Problem, did_you_mean, dotted
 from kamado.template.source import Source
@@ -20,13 +21,14 @@ from kamado.template.unknown import UNKNOWN
 
 
 class Compiler:
-    """Compiles the values of one template; `problems` collects what is wrong."""
+    """Compiles the values of one template; `problems` collects what is wrong, `warnings` what is when it is looked at."""
 
     def __init__(self, dialect: Dialect, context: CallContext, source: Source) -> None:
         self.dialect = dialect
         self.context = context
         self.source = source
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.condition_table: dict[str, Any] = {}
         self._made: list[Function] = []
 
@@ -107,6 +109,7 @@ class Compiler:
     def _macro(self, made: type[Function], name: str, args: Any, path: Path) -> Any:
         if issubclass(made, If):
             return self._branching(made, name, args, path)
+        assert issubclass(made, ConditionCall)
         return self._combined(made, name, args, path)
 
     def _refuse_call(self, name: str, path: Path, text: str) -> Unread:
@@ -114,9 +117,9 @@ class Compiler:
         self.problem("KT111", f"{dotted(inside)}: : {text}", inside)
         return Unread(name, None, inside, self.context)
 
-    def _combined(self, made: type[Function], name: str, args: Any, path: Path) -> Any:
+    def _combined(self, made: type[ConditionCall], name: str, args: Any, path: Path) -> Any:
         node = made(name, args, path, self.context)
-        if isinstance(args, list):
+        if isinstance(args, list) and made.listed:
             node.args = DynList([self.condition(item, (*path, index), None) for index, item in enumerate(args)])
         else:
             node.args = self.condition(args, path, None)
@@ -139,7 +142,7 @@ class Compiler:
     def condition(self, value: Any, path: Path, place: Path | None) -> Any:
         """A compiled condition: a boolean, a name or a condition function.
 
-        `place`: where to report a name that is not defined (None: found when the condition is decided). What is refused is UNKNOWN.
+        `place`: where to report what is no condition (None: found when that is decided). What is refused is UNKNOWN.
         """
         if value is None or isinstance(value, bool):
             return True if value is None else value
@@ -157,7 +160,11 @@ class Compiler:
                 or name in self.dialect.removed
             ):
                 return self._compile(value, path, self.dialect.condition_functions, self.dialect.removed)
-        self.problem("KT112", f'{dotted(place or path)}: : Invalid condition "{value}"', place or path)
+        if place is None:  # Heat does not look at it before it counts
+            text = f'{dotted(path)}: : Invalid condition "{value}"'
+            self.warnings.append(self.source.problem("KT112", text, path, severity="warning"))
+            return NamedCondition(str(value), path, self.condition_table)
+        self.problem("KT112", f'{dotted(place)}: : Invalid condition "{value}"', place)
         return UNKNOWN
 
     def problem(self, code: str, message: str, path: Path, **more: Any) -> None:

@@ -235,6 +235,7 @@ class Loader(_Sections):
         self._resources(resources)
         self._outputs()
         self._groups()
+        self.parts.warnings.extend(self.compiler.warnings)
         self.parts.problems = self.problems[: self.limits.max_problems]
         return self.parts
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from kamado.template.functions.core import CallInvalid, Function, ResolveError, Scope, resolve_inside
 from kamado.template.unknown import UNKNOWN
@@ -30,20 +30,20 @@ class ConditionCall(Function):
 
     __slots__ = ()
     macro = True
+    listed: ClassVar[bool] = True
+    """Whether the conditions come in a list."""
 
     def conditions(self) -> list[Any]:
         """The arguments that are conditions."""
         return self.args if isinstance(self.args, list) else [self.args]
 
-    def decide(self, scope: Scope) -> list[Any]:
-        """The truth of each condition, UNKNOWN where it is not known."""
-        found = []
+    def decide(self, scope: Scope) -> Iterator[Any]:
+        """The truth of each condition, UNKNOWN where it is not known; one that nobody asks for may be broken."""
         for item in self.conditions():
             value = resolve_inside(item, scope)
             if value is not UNKNOWN and not isinstance(value, bool):
                 raise ResolveError(f"The condition value should be boolean, after resolved the value is: {value}")
-            found.append(value)
-        return found
+            yield value
 
 
 class And(ConditionCall):
@@ -61,11 +61,8 @@ class And(ConditionCall):
             raise CallInvalid(f'The minimum number of condition arguments to "{self.name}" is 2.')
 
     def resolve(self, scope: Scope) -> Any:
-        """True when all are; false at once when one is false, whatever the others."""
-        found = self.decide(scope)
-        if any(value is False for value in found):
-            return False
-        return UNKNOWN if any(value is UNKNOWN for value in found) else True
+        """True when all are; false at once when one is false, whatever comes after it."""
+        return _first(False, self.decide(scope))
 
 
 class Or(And):
@@ -74,17 +71,25 @@ class Or(And):
     __slots__ = ()
 
     def resolve(self, scope: Scope) -> Any:
-        """True when one is, whatever the others."""
-        found = self.decide(scope)
-        if any(value is True for value in found):
-            return True
-        return UNKNOWN if any(value is UNKNOWN for value in found) else False
+        """True at once when one is, whatever comes after it."""
+        return _first(True, self.decide(scope))
+
+
+def _first(wanted: bool, found: Iterator[Any]) -> Any:
+    """``wanted`` as soon as it is found; else UNKNOWN when anything is not known, else the opposite."""
+    known = True
+    for value in found:
+        if value is wanted:
+            return wanted
+        known = known and value is not UNKNOWN
+    return not wanted if known else UNKNOWN
 
 
 class Not(ConditionCall):
     """`not: condition`."""
 
     __slots__ = ()
+    listed = False
 
     def check(self, args: Any) -> None:
         """One condition."""
@@ -93,7 +98,7 @@ class Not(ConditionCall):
 
     def resolve(self, scope: Scope) -> Any:
         """The opposite."""
-        value = self.decide(scope)[0]
+        value = next(self.decide(scope))
         return UNKNOWN if value is UNKNOWN else not value
 
 
@@ -101,6 +106,7 @@ class CfnNot(Not):
     """`Fn::Not: [condition]`."""
 
     __slots__ = ()
+    listed = True
 
     def check(self, args: Any) -> None:
         """A list of one."""
