@@ -235,7 +235,9 @@ _KAMADO = [
         "calls_per_service", default=32, min=1, help="Calls in flight to one service of the cloud from one process."
     ),
     cfg.IntOpt(
-        "calls_per_project", min=1, help="Blocking calls at the same time for one project; all of them when unset."
+        "calls_per_project",
+        min=1,
+        help="Blocking calls of one engine at the same time for one project; three quarters of what there may be when unset.",
     ),
     cfg.FloatOpt(
         "forced_delete_patience",
@@ -361,7 +363,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
             heartbeat_seconds=conf.periodic_interval,
             concurrent_steps=conf.kamado.concurrent_steps,
             worker_threads=conf.kamado.worker_threads,
-            calls_per_project=conf.kamado.calls_per_project,
+            calls_per_project=conf.kamado.calls_per_project or _share(conf.kamado),
             forced_delete_patience=conf.kamado.forced_delete_patience,
             action_retry_limit=conf.action_retry_limit,
             max_nested_stack_depth=conf.max_nested_stack_depth,
@@ -392,6 +394,12 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
         drain_timeout=conf.kamado.drain_timeout,
         raw=conf,
     )
+
+
+def _share(limits: Any) -> int:
+    """So many calls may one project have in flight: some are left to others, even when all of its calls hang."""
+    most: int = min(limits.worker_threads, limits.calls_per_service)
+    return max(1, most * 3 // 4)
 
 
 _PASSWORD = ("password", "v3password")

@@ -136,6 +136,27 @@ def test_a_lost_answer_is_found_out(world: World) -> None:
     world.check(stack)
 
 
+def test_a_cloud_that_does_late_what_it_gave_no_answer_to_is_found_out_before_each_further_create(world: World) -> None:
+    world.cloud.faults["create"] = [TemporaryError("no answer", unknown=True), TemporaryError("away for a moment")]
+    heard: list[str] = []
+
+    def late(what: str) -> None:
+        if what.startswith("before create"):
+            heard.append(what)
+        if len(heard) == 2:  # the first one is done only while the second is refused
+            things = world.cloud.things
+            name = what.removeprefix("before create ")
+            things["late"] = {"name": name, "created_at": world.cloud.now(), "ready_at": world.cloud.now(), "size": 1}
+            world.cloud.point = lambda _: None
+
+    world.cloud.point = late
+    stack = world.accept({"a": {"type": "Test::Thing"}})
+    world.run()
+    assert world.state(stack) == "CREATE_COMPLETE"
+    assert list(world.cloud.things) == ["late"]
+    assert world.rows(stack)["a"].physical_id == "late"
+
+
 def test_a_lost_answer_that_is_never_found_out_leaves_no_orphan(world: World) -> None:
     world.cloud.faults["create"] = [Cloud.LOSE]
     world.cloud.faults["list"] = [PermanentError("no listing today")]

@@ -128,6 +128,38 @@ def test_a_failure_of_the_call_is_everybodys() -> None:
     assert len(asked) == 1
 
 
+def test_who_comes_while_a_call_fails_gathers_for_the_next() -> None:
+    asked: list[list[str]] = []
+
+    async def run() -> list[Any]:
+        board, late = Looks(), []
+
+        def list_them(wanted: Collection[str]) -> Any:
+            asked.append(sorted(wanted))
+            if len(asked) == 1:
+                late.extend(look(f"late{number}") for number in range(3))
+                raise ValueError("down")
+            return dict.fromkeys(wanted, "there")
+
+        def look(thing: str) -> asyncio.Task[Any]:
+            return asyncio.ensure_future(board.look("k", thing, list_them, (SystemClock(), Yielding())))
+
+        first = [look(f"id{number}") for number in range(3)]
+        refused = await asyncio.gather(*first, return_exceptions=True)
+        assert [type(one) for one in refused] == [ValueError] * 3
+        return await asyncio.gather(*late)
+
+    class Yielding(InlineCalls):
+        async def run(self, function: Any) -> Any:
+            try:
+                return function()
+            finally:
+                await asyncio.sleep(0.001)
+
+    assert asyncio.run(run()) == ["there"] * 3
+    assert asked == [["id0", "id1", "id2"], ["late0", "late1", "late2"]]
+
+
 @pytest.mark.parametrize("seconds", [0.1, 1.5, 5.0])
 def test_waits_are_drawn_together_and_never_shortened(seconds: float) -> None:
     ends = set()

@@ -246,6 +246,19 @@ def test_a_name_that_others_have_too_is_not_taken_for_ours(rig: Rig) -> None:
     assert lifecycle.find(second, rig.clock.now(), {rig.made[0].physical_id}) is None
 
 
+def test_a_look_that_fails_after_a_lost_answer_does_not_make_it_a_known_one(rig: Rig) -> None:
+    assert rig.local is not None
+    made = rig.build("OS::Neutron::Net", {})
+    rig.local.faults.add(service="network", method="POST", path="/v2.0/networks", action="lose")
+    rig.local.faults.add(service="network", method="GET", path="/v2.0/networks", status=403)
+    with pytest.raises(TemporaryError) as lost:
+        rig.run(made, Action.CREATE)
+    assert lifecycle.outcome(lost.value).unknown
+    made.set_physical_id(lifecycle.find(made, rig.clock.now(), ()))
+    rig.made.append(made)
+    assert made.physical_id is not None
+
+
 def test_a_name_that_nothing_has_is_told_with_its_place(rig: Rig) -> None:
     router = rig.build("OS::Neutron::Router", {"external_gateway_info": {"network": "nope"}})
     with pytest.raises(finders.NotFoundByName) as missing:

@@ -23,6 +23,7 @@ from kamado.api import app as api_app
 from kamado.api.call import ApiSettings
 from kamado.api.policies import Rules
 from kamado.cfn import app as cfn_app
+from kamado.cloud.limits import CallLimits
 from kamado.cloud.session import CloudFactory, CloudSettings, ServiceUser
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
@@ -82,10 +83,14 @@ class Stand:
         tokens: Mapping[str, Any] | None = None,
         endpoints: Mapping[str, str] | None = None,
         traces: Traces | None = None,
+        limits: CallLimits | None = None,
+        engine: EngineSettings | None = None,
     ) -> None:
         """``working`` False: no engine, accepted operations stay where they are. ``types``: more of them, for tests.
         ``tokens``: what keystonemiddleware is given, in place of the service user's password.
-        ``endpoints``: service type → URL, beside the catalog. ``traces``: where the requests of both APIs are spans."""
+        ``endpoints``: service type → URL, beside the catalog. ``traces``: where the requests of both APIs are spans.
+        ``limits``: of calls to the cloud; ``engine``: its settings."""
+        engine = engine or EngineSettings(worker_threads=8, poll_first=0.02, claim_interval=0.5)
         self.cloud = cloud
         self.store = Store.open(f"sqlite:///{folder / 'kamado.sqlite'}", KEY, durable=False)
         self.journal = Journal(self.store)
@@ -100,11 +105,12 @@ class Stand:
                 deferred_auth_method=deferred_auth_method,
                 overrides=dict(endpoints or {}),
                 stack_domain_admin=keeper,
+                limits=limits or CallLimits(),
             )
         )
         self.clouds = Clouds(self.factory)
         self.targets = TargetLoader(self.store, registry, "RegionOne")
-        self._calls = ThreadCalls(8, "handler")
+        self._calls = ThreadCalls(engine.worker_threads, "handler", engine.calls_per_project)
         self._store_calls = ThreadCalls(4, "store")
         ports = EnginePorts(
             store=self.store,
@@ -120,7 +126,7 @@ class Stand:
             software=lambda stack: StackSoftware.of(self.services, stack),
             on_deleted=lambda stack: assemble.remove_user_project(self.store, self.factory, stack),
         )
-        self.engine = Engine(ports, EngineSettings(poll_first=0.02, claim_interval=0.5), loader=self.targets)
+        self.engine = Engine(ports, engine, loader=self.targets)
         conf = cfg.ConfigOpts()
         policy_opts._register(conf)
         conf([], project="kamado", default_config_files=[])

@@ -32,10 +32,10 @@ def volumes(count: int, size: int = 1) -> dict[str, Any]:
 def calls(cloud: LocalCloud, service: str) -> Counter[str]:
     """By method, ids left out."""
     found: Counter[str] = Counter()
-    for name, method, path in cloud.log:
-        if name == service:
-            kind = "list" if "/detail" in path else "one"
-            found[f"{method} {kind}" if method == "GET" else method] += 1
+    for one in cloud.log:
+        if one.service == service:
+            kind = "list" if "/detail" in one.path else "one"
+            found[f"{one.method} {kind}" if one.method == "GET" else one.method] += 1
     return found
 
 
@@ -86,7 +86,7 @@ def test_an_update_that_looks_at_what_is_there_reads_a_collection_by_lists(world
     assert stand.ask("PUT", path, {"template": template, "converge": True}).status_code == 202
     assert stand.settled(path, 60)["stack_status"] == "UPDATE_COMPLETE"
     made = Counter(
-        (method, "?" in where or where == "/v2.0/networks") for name, method, where in cloud.log if name == "network"
+        (one.method, "?" in one.path or one.path == "/v2.0/networks") for one in cloud.log if one.service == "network"
     )
     # Two lists of a hundred ids each at most, a look at what no list showed, and what had to be done.
     assert made["GET", True] == 2

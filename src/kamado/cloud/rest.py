@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
 import requests.exceptions
 import urllib3.exceptions
@@ -21,6 +22,8 @@ from keystoneauth1.session import Session
 
 from kamado.cloud.failures import CloudError, FailureKind, classify
 from kamado.cloud.limits import CallLimits, CallWatch, Gates
+
+T = TypeVar("T")
 
 _VERSION_END = re.compile(r"/v\d+(\.\d+)?/?$")
 _PAGES = 10_000
@@ -81,6 +84,20 @@ def was_never_sent(error: BaseException) -> bool:
         stack += [item.__cause__, item.__context__, getattr(item, "reason", None)]
         stack += [arg for arg in item.args if isinstance(arg, BaseException)]
     return False
+
+
+def persist(limits: CallLimits, random: Random, call: Callable[[], T], may_repeat: Callable[[CloudError], bool]) -> T:
+    """The answer of a call that is made again while it fails for a passing cause; blocks for the waits. Raises CloudError."""
+    attempt = 1
+    while True:
+        try:
+            return call()
+        except CloudError as error:
+            wait = limits.wait(attempt, error.retry_after, random) if may_repeat(error) else None
+            if wait is None:
+                raise
+            time.sleep(wait)
+            attempt += 1
 
 
 Refused = Callable[[CloudError], CloudError]
@@ -204,18 +221,12 @@ class Service:
         data: bytes | None = None,
     ) -> Any:
         """The same with the answer as it came (`requests.Response`), for what is no JSON; None for a status of ``ok``."""
-        attempt = 1
-        while True:
-            try:
-                return self._once(method, path, json, params, headers or {}, ok, data)
-            except CloudError as error:
-                if not self._may_repeat(method, error):
-                    raise
-                wait = self._limits.wait(attempt, error.retry_after, self._random)
-                if wait is None:
-                    raise
-                time.sleep(wait)
-                attempt += 1
+        return persist(
+            self._limits,
+            self._random,
+            lambda: self._once(method, path, json, params, headers or {}, ok, data),
+            lambda error: self._may_repeat(method, error),
+        )
 
     @staticmethod
     def _may_repeat(method: str, error: CloudError) -> bool:
@@ -283,7 +294,8 @@ def from_keystone(error: ksa.ClientException, service: str, method: str, url: st
     if isinstance(status, int) and status >= 400:
         response = getattr(error, "response", None)
         body = getattr(response, "content", b"") or str(error).encode()
-        return classify(status, body, headers={}, service=service, method=method, url=url)
+        headers = getattr(response, "headers", None) or {}
+        return classify(status, body, headers=headers, service=service, method=method, url=url)
     return CloudError(FailureKind.UNREACHABLE, str(error), service=service, method=method, url=url)
 
 

@@ -26,7 +26,7 @@ from urllib3.util import parse_url
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.cloud.hosts import is_named
 from kamado.cloud.limits import CallLimits, CallWatch, Gates, NobodyCounts
-from kamado.cloud.rest import Refused, Service, as_it_is, base_url, from_keystone
+from kamado.cloud.rest import Refused, Service, as_it_is, base_url, from_keystone, persist
 from kamado.model.records import CredentialRecord
 
 _CATALOG_SECONDS = 300.0
@@ -184,7 +184,7 @@ class Cloud:
     @property
     def domain_id(self) -> str:
         """The domain that the credential is scoped to; empty when it is scoped to a project."""
-        access = _asking(self._settings.auth_url, lambda: self.session.auth.get_access(self.session), self._refused)
+        access = self._asking(lambda: self.session.auth.get_access(self.session))
         return str(access.domain_id or "")
 
     def elsewhere(self, region: str, verify: bool | str | None = None, auth: Mapping[str, Any] | None = None) -> Cloud:
@@ -255,7 +255,10 @@ class Cloud:
 
     def token(self) -> str:
         """A valid token of this credential."""
-        return str(_asking(self._settings.auth_url, self.session.get_token, self._refused))
+        return str(self._asking(self.session.get_token))
+
+    def _asking(self, call: Callable[[], Any]) -> Any:
+        return _asking(self._settings, self._gates, call, self._refused)
 
     def _endpoint(self, service_type: str) -> str | None:
         names = _OTHER_NAMES.get(service_type, (service_type,))
@@ -316,11 +319,16 @@ def _of(settings: CloudSettings, given: Mapping[str, Any]) -> ServiceUser:
     return replace(settings.service, auth_url=str((given.get("auth") or {}).get("auth_url") or settings.auth_url))
 
 
-def _asking(url: str, call: Callable[[], Any], refused: Refused) -> Any:
-    try:
-        return call()
-    except ksa.ClientException as error:
-        raise refused(from_keystone(error, "identity", "POST", url)) from error
+def _asking(settings: CloudSettings, gates: Gates, call: Callable[[], Any], refused: Refused) -> Any:
+    """What Keystone says to who wants a token, asked again while it is busy or away: one token more does no harm. Raises CloudError."""
+
+    def once() -> Any:
+        try:
+            return call()
+        except ksa.ClientException as error:
+            raise refused(from_keystone(error, "identity", "POST", settings.auth_url)) from error
+
+    return persist(settings.limits, gates.random, once, lambda error: error.passing)
 
 
 def _key(record: CredentialRecord) -> tuple[str, ...]:
@@ -507,7 +515,7 @@ class CloudFactory:
 
 def _with_access(settings: CloudSettings, session: Session, gates: Gates, refused: Refused = as_it_is) -> Cloud:
     def access() -> Any:
-        return _asking(settings.auth_url, lambda: session.auth.get_access(session), refused)
+        return _asking(settings, gates, lambda: session.auth.get_access(session), refused)
 
     return Cloud(
         settings,

@@ -116,9 +116,8 @@ class Caller:
         fresh = False
         while True:
             try:
-                if unknown:
+                if unknown and not called:
                     called = yield from self._look_up(resource, self.ledger.rows[resource.id])
-                    unknown = False
                 if not called:
                     token = yield from self._start(resource, action, changes)
                     called = True
@@ -134,7 +133,8 @@ class Caller:
                 outcome = lifecycle.outcome(error, resource.name)
             if action == DELETE and outcome.kind is not OutcomeKind.RETRY:
                 called = False  # what went wrong while it was waited for is asked for again
-            unknown = not called and action == Action.CREATE and outcome.unknown
+            # Once an answer was lost, each further create looks first: the cloud may be late.
+            unknown = unknown or (not called and action == Action.CREATE and outcome.unknown)
             attempt += 1
             if not _passes(outcome, action) or attempt > self.settings.action_retry_limit:
                 raise StepFailed(outcome, resource.id)
@@ -190,14 +190,14 @@ class Caller:
                     raise
                 if outcome.kind is not OutcomeKind.RETRY or failures > self.settings.action_retry_limit:
                     raise StepFailed(outcome, resource.id) from error
-                pause = self.pause(failures, outcome)
+                pause = self.pause(failures, outcome, spread=shared is None)
             if token != before:
                 self._keep_token(resource, token)
             yield DURABLE
             self._lose_patience(resource, action, waited)
             again = resource.asks_again_after(token)
             rest = max(wait if again is None else min(wait, again), pause)
-            yield Sleep(rest, bell, together=shared is not None and not pause)
+            yield Sleep(rest, bell, together=shared is not None)
             slept = True
             waited += rest
             wait = min(wait * self.settings.poll_growth, self.settings.poll_max)
@@ -284,12 +284,16 @@ class Caller:
     def _since(self, row: ResourceRecord) -> datetime:
         return (row.updated_at or row.created_at) - timedelta(seconds=self.settings.adoption_slack)
 
-    def pause(self, attempt: int, outcome: Outcome) -> float:
-        """Seconds to wait before trying again for the ``attempt``-th time: growing, spread, at least what the cloud asks for."""
+    def pause(self, attempt: int, outcome: Outcome, *, spread: bool = True) -> float:
+        """Seconds to wait before trying again for the ``attempt``-th time: growing, at least what the cloud asks for, and ``spread``, so
+        that a thousand that failed together do not come back together; unless they come back as one call.
+        """
         settings = self.settings
         wait: float = min(settings.retry_first * 2 ** (attempt - 1), settings.retry_max)
-        wait *= self.random.uniform(0.75, 1.25)  # so that a thousand that failed together do not come back together
-        return max(wait, outcome.after or 0.0)
+        asked = outcome.after or 0.0
+        if spread:
+            wait, asked = wait * self.random.uniform(0.75, 1.25), asked * self.random.uniform(1.0, 1.2)
+        return max(wait, asked)
 
 
 def _passes(outcome: Outcome, action: str) -> bool:

@@ -59,13 +59,14 @@ class Looks:
     async def _call(self, key: Hashable, waiting: _Round, list_them: ListThem, ports: tuple[Clock, Calls]) -> None:
         clock, calls = ports
         try:
-            await clock.sleep(GATHER_SECONDS)
-            del self._rounds[key]
+            try:
+                await clock.sleep(GATHER_SECONDS)
+            finally:
+                del self._rounds[key]  # who comes from here on gathers for the next call
             found: Mapping[str, Any] = {}
             if len(waiting.ids) >= FEWEST:
                 found = await calls.run(partial(list_them, waiting.ids))
         except BaseException as error:
-            self._rounds.pop(key, None)
             if not waiting.answer.done():
                 waiting.answer.set_exception(error)
                 waiting.answer.exception()  # heard of, even when all who waited have gone

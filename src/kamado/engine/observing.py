@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from kamado.engine.children import stack_info
 from kamado.engine.ports import EnginePorts, EngineSettings, Types
@@ -23,6 +23,8 @@ from kamado.plugin.context import Clock, Ports
 from kamado.plugin.lifecycle import Observation, OutcomeKind
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
+
+T = TypeVar("T")
 
 _GOES_INTO_NESTED = frozenset({Action.UPDATE, Action.ROLLBACK, Action.RESTORE})
 
@@ -87,24 +89,28 @@ async def look(
         return Seen(await ports.store_calls.run(partial(ports.store.stacks.unsound, stack.root_id or stack.id)))
     cloud = cache(partial(ports.cloud, stack, operation))
     resources = to_look_at(desired.types, rows, stack, ports.clock.blocking, cloud)
-    await ports.calls.lane(stack.project_id).run(partial(lifecycle.look_together, resources.values()))
+    lane = replace(ports, calls=ports.calls.lane(stack.project_id))
+    await _patiently(lane, settings, partial(lifecycle.look_together, resources.values()))
     turn = asyncio.Semaphore(settings.concurrent_steps)
-    observed = await asyncio.gather(*(_patiently(ports, settings, turn, one) for one in resources.values()))
+
+    async def observe(resource: Resource) -> Observation:
+        async with turn:
+            return await _patiently(lane, settings, partial(lifecycle.observe, resource), resource.name)
+
+    observed = await asyncio.gather(*(observe(one) for one in resources.values()))
     return Seen(nested, dict(zip(resources, observed, strict=True)))
 
 
-async def _patiently(
-    ports: EnginePorts, settings: EngineSettings, turn: asyncio.Semaphore, resource: Resource
-) -> Observation:
+async def _patiently(ports: EnginePorts, settings: EngineSettings, call: Callable[[], T], name: str = "") -> T:
+    """A look, taken again while it fails for a passing cause. ``name``: of the resource that is looked at, if it is one."""
     wait = settings.retry_first
-    async with turn:
-        for left in range(settings.action_retry_limit, -1, -1):
-            try:
-                return await ports.calls.run(partial(lifecycle.observe, resource))
-            except Exception as error:
-                outcome = lifecycle.outcome(error, resource.name)
-                if outcome.kind is not OutcomeKind.RETRY or left == 0:
-                    raise Unobserved(f"could not be looked at: {outcome.reason}") from error
-                await ports.clock.sleep(outcome.after or wait)
-                wait = min(wait * 2, settings.retry_max)
+    for left in range(settings.action_retry_limit, -1, -1):
+        try:
+            return await ports.calls.run(call)
+        except Exception as error:
+            outcome = lifecycle.outcome(error, name)
+            if outcome.kind is not OutcomeKind.RETRY or left == 0:
+                raise Unobserved(f"could not be looked at: {outcome.reason}") from error
+            await ports.clock.sleep(max(wait, outcome.after or 0.0) * ports.random.uniform(1.0, 1.25))
+            wait = min(wait * 2, settings.retry_max)
     raise AssertionError("the loop returns or raises")

@@ -29,6 +29,7 @@ from kamado.localcloud.faults import Fault, Faults
 from kamado.localcloud.identity import tokens
 from kamado.localcloud.service import NOBODY, Answer, Call, Refusal, Route, Service
 from kamado.localcloud.state import Obj, State
+from kamado.localcloud.traffic import Served
 
 SERVICES: tuple[Service, ...] = (
     identity.SERVICE,
@@ -73,8 +74,8 @@ class LocalCloud:
         self.host, self.region, self.token_seconds = host, region, token_seconds
         self.clock: Clock = clock or SystemClock()
         self.faults = faults or Faults()
-        self.log: deque[tuple[str, str, str]] = deque(maxlen=100_000)
-        """The latest requests: service, method, path with its query."""
+        self.log: deque[Served] = deque(maxlen=100_000)
+        """The latest requests, in the order in which they came."""
         self.state = State(keep_path)
         self.services = tuple(services)
         self.external = {"orchestration": orchestration_url, "cloudformation": cloudformation_url}
@@ -299,11 +300,20 @@ class _Endpoint:
         self._respond(req, resp)
 
     def _respond(self, req: falcon.Request, resp: falcon.Response, **params: str) -> None:
+        raw = _body(req)  # read even when refused: else the connection could not be used again
+        served = Served(self._service.name, req.method, req.relative_uri, time.monotonic())
+        self._cloud.log.append(served)
+        try:
+            self._serve(req, resp, params, raw, served)
+        finally:
+            served.ended = time.monotonic()
+
+    def _serve(
+        self, req: falcon.Request, resp: falcon.Response, params: Mapping[str, str], raw: bytes, served: Served
+    ) -> None:
         cloud, service = self._cloud, self._service
         method, path = req.method, req.path
         request_id = f"req-{uuid.uuid4()}"
-        raw = _body(req)  # read even when refused: else the connection could not be used again
-        cloud.log.append((service.name, method, req.relative_uri))
         fault = None if path.startswith("/_local/") else cloud.faults.hit(service.name, method, path)
         if fault and fault.seconds > 0:
             time.sleep(fault.seconds)
@@ -320,6 +330,8 @@ class _Endpoint:
             query = parse_qs(req.query_string, keep_blank_values=True) if req.query_string else {}
             call = Call(cloud, service, method, path, values, query, req.env, raw, NOBODY, 0.0, request_id, url)
             answer = self._work(call, route)
+            served.project_id = call.who.project_id or ""
+        served.status = answer.status
         if fault and fault.action == "lose":
             _cut(req)
             return

@@ -186,7 +186,8 @@ def polled_by_list(resource: Resource) -> PollList | None:
 def look_together(resources: Collection[Resource]) -> None:
     """Looks at things of one collection by one list call, where that costs less; `observe` of each then makes no call.
 
-    What a list does not show, or when it fails, is left to `observe`. Blocks.
+    What a list does not show, and what no list can tell, is left to `observe`. Blocks. Raises CloudError where a list failed for a
+    passing cause: that a service is busy must not bring it a call for each thing.
     """
     groups: dict[tuple[type[Resource], str], list[thing.RestThing]] = {}
     for resource in resources:
@@ -198,7 +199,9 @@ def look_together(resources: Collection[Resource]) -> None:
             continue
         try:
             found = together.read([str(one.physical_id) for one in several])
-        except CloudError:
+        except CloudError as error:
+            if error.passing:
+                raise
             continue
         for one in several:
             one.seen = found.get(str(one.physical_id))

@@ -52,14 +52,18 @@ class RestResource(RestThing):
         return None
 
     def _after_lost_answer(self, error: CloudError, started: datetime) -> str | None:
-        """The cloud may have done the work and lost the answer: look before anything else is done."""
+        """The cloud may have done the work and lost the answer: look before anything else is done. Raises TemporaryError."""
         if error.kind is not FailureKind.LOST and error.status not in (500, 502, 504):
             return None
         if not self.can_find:
             return None
         # By a name that others may have too it could be somebody else's; the engine knows whose is what, so it looks.
         ours = self.rest.unique or self.physical_name in map(self.create_request().get, self.rest.find_by)
-        found = self.find_existing(started, ()) if ours else None
+        try:
+            found = self.find_existing(started, ()) if ours else None
+        except CloudError as blind:
+            # Who lost the answer often cannot look either; that something may be there must not be forgotten over it.
+            raise TemporaryError(str(error), blind.retry_after, unknown=True) from error
         if found is None and (error.passing or not ours):
             raise TemporaryError(str(error), unknown=True) from error
         return found
