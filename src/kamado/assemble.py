@@ -16,8 +16,8 @@ from random import Random
 from typing import IO, Any, Self
 
 from kamado.api import app as api_app
-from kamado.api.middleware import WsgiApp
 from kamado.api.policies import Rules
+from kamado.api.tokens import WsgiApp
 from kamado.cfn import app as cfn_app
 from kamado.cloud import grants, users
 from kamado.cloud.failures import CloudError, FailureKind

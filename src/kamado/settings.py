@@ -218,7 +218,7 @@ _USER = [
 ]
 _TOKENS = [
     cfg.ListOpt("memcached_servers", default=[], help="Where validated tokens are kept; in this process when empty."),
-    cfg.IntOpt("token_cache_time", default=300, help="Seconds that a validated token is believed."),
+    cfg.IntOpt("token_cache_time", default=300, help="Seconds that a validated token is believed, and up to 5 more."),
 ]
 _KAMADO = [
     cfg.FloatOpt("lease_seconds", default=30.0, min=1.0, help="After this an engine that fell silent loses its work."),

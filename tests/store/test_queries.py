@@ -96,7 +96,8 @@ def test_queries_are_few_and_indexed(
     with store.reader.connect() as connection:
         for sql, parameters in seen:
             plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
-            assert [step for step in plan if step.startswith("SCAN")] == [], (sql, plan)
+            # "listed" is no table but what was found already, on its way into one text.
+            assert [step for step in plan if step.startswith("SCAN") and step != "SCAN listed"] == [], (sql, plan)
 
 
 def test_the_usual_stack_page_is_read_in_the_order_of_its_index(filled: tuple[Store, str]) -> None:
@@ -105,5 +106,5 @@ def test_the_usual_stack_page_is_read_in_the_order_of_its_index(filled: tuple[St
         store.stacks.page(StackFilter(project_id=PROJECT, limit=20))
     with store.reader.connect() as connection:
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {seen[0][0]}", seen[0][1])]
-    assert len(plan) == 1
-    assert "USING INDEX ix_stack_project_id_owner_id_deleted_at_created_at_id" in plan[0]
+    assert [step.split(" USING ")[0] for step in plan] == ["CO-ROUTINE listed", "SEARCH stack", "SCAN listed"]
+    assert "USING INDEX ix_stack_project_id_owner_id_deleted_at_created_at_id" in plan[1]

@@ -9,7 +9,7 @@ import requests
 from tests.wire.stand import Stand
 
 from kamado.api.call import ApiSettings
-from kamado.api.middleware import TokenCache
+from kamado.api.tokens import TokenCache
 from kamado.localcloud.server import LocalCloud
 
 

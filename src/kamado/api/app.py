@@ -16,8 +16,9 @@ from kamado.api import errors
 from kamado.api.call import ApiSettings, Call
 from kamado.api.context import caller
 from kamado.api.following import Seats
-from kamado.api.middleware import MIDDLEWARE, WsgiApp
+from kamado.api.middleware import MIDDLEWARE
 from kamado.api.routes import ROUTES, Route
+from kamado.api.tokens import WsgiApp
 from kamado.cloud.failures import CloudError
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import Forbidden, HeatError

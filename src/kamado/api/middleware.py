@@ -1,62 +1,25 @@
 """What stands around the routes: health, versions, request ids, tokens. `MIDDLEWARE` is the order, with reasons.
 
-Called by `app`. The trap: the token cache. auth_token asks Keystone for every request unless it is given a cache; the one
-here lives in the process, is bounded, and is handed over in the way the middleware supports (an object in the WSGI
-environment, named by its option ``cache``).
+Called by `app`; what is special about tokens is in `tokens`.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from keystonemiddleware import auth_token
 from oslo_middleware import cors, http_proxy_to_wsgi, request_id
 from oslo_middleware.healthcheck import Healthcheck
 
 from kamado.api.call import ApiSettings
+from kamado.api.tokens import StartResponse, WsgiApp, guarded
 
 _LOG = logging.getLogger(__name__)
 
-StartResponse = Callable[..., Any]
-WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 Wrap = Callable[[WsgiApp, Mapping[str, Any] | None, ApiSettings], WsgiApp]
-
-CACHE_KEY = "kamado.token_cache"
-
-
-class TokenCache:
-    """Validated tokens for a bounded time, in the form that auth_token expects of a memcache client."""
-
-    def __init__(self, most: int = 10_000, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._most = most
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[str, tuple[float, Any]] = OrderedDict()
-
-    def get(self, key: str) -> Any:
-        """The value, None when there is none or it is too old."""
-        with self._lock:
-            found = self._kept.get(key)
-            if found is None:
-                return None
-            if found[0] < self._monotonic():
-                del self._kept[key]
-                return None
-            return found[1]
-
-    def set(self, key: str, value: Any, time: float = 300) -> None:  # the client's interface
-        """Keep a value for ``time`` seconds."""
-        with self._lock:
-            self._kept[key] = (self._monotonic() + time, value)
-            self._kept.move_to_end(key)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
 
 
 def _proxies(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
@@ -178,18 +141,7 @@ def _answer(start_response: StartResponse, status: str, body: Mapping[str, Any])
 def _tokens(app: WsgiApp, keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:
     if keystone is None:
         return app
-    cache = TokenCache()
-    # The catalog is not wanted in a header: the cloud side reads it from Keystone, once a project.
-    conf = {"token_cache_time": settings.token_cache_time, "include_service_catalog": False, **keystone}
-    if not conf.get("memcached_servers"):
-        conf["cache"] = CACHE_KEY
-    protocol: WsgiApp = auth_token.AuthProtocol(app, conf)
-
-    def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        environ[CACHE_KEY] = cache
-        return protocol(environ, start_response)
-
-    return respond
+    return guarded(app, keystone, settings.token_cache_time)
 
 
 MIDDLEWARE: tuple[Wrap, ...] = (

@@ -30,10 +30,8 @@ def list_resources(call: Call, resp: Response) -> None:
         physical_ids=query.values(req, "physical_resource_id"),
     )
     found = resources.listing(call.services, call.context, stack, wanted, detail, depth)
-    base = call.base
-    items = ", ".join([_TEXTS.resource(base, item.stack or stack, item) for item in found])
     resp.content_type = "application/json"
-    resp.text = f'{{"resources": [{items}]}}'
+    resp.data = _TEXTS.resources(call.base, (wanted, depth), stack, found)
 
 
 def get_resource(call: Call, resp: Response) -> None:

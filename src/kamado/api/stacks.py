@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 from falcon import Request, Response
@@ -44,15 +44,13 @@ def list_stacks(call: Call, resp: Response) -> None:
     wanted = stack_filter(call, None if everyone else call.context.project_id)
     found = stacks.listing(call.services, wanted, query.flag(req, "with_count"))
     base = call.base
-    more = ""
+    more: dict[str, Any] = {}
     if found.count is not None:
-        more += f', "count": {found.count}'
+        more["count"] = found.count
     if wanted.limit and len(found.stacks) == wanted.limit:
-        link = {"rel": "next", "href": _next(req, base, call.path["tenant_id"], found.stacks[-1].id)}
-        more += f', "links": {json.dumps([link])}'
-    items = ", ".join([_TEXTS.stack(base, stack, everyone) for stack in found.stacks])
+        more["links"] = [{"rel": "next", "href": _next(req, base, call.path["tenant_id"], found.stacks[-1].id)}]
     resp.content_type = "application/json"
-    resp.text = f'{{"stacks": [{items}]{more}}}'
+    resp.data = _TEXTS.stacks(base, wanted, found, everyone, more)
 
 
 def detail_stacks(call: Call, resp: Response) -> None:
@@ -161,7 +159,8 @@ def get_stack(call: Call, resp: Response) -> None:
     wanted = query.flag(call.req, "resolve_outputs", True)
     stack = call.stack()
     tag(resp, stack)
-    resp.media = {"stack": views.full(call.base, stacks.show(call.services, call.context, stack, wanted))}
+    resp.content_type = "application/json"
+    resp.data = _TEXTS.shown(call.base, stacks.show(call.services, call.context, stack, wanted))
 
 
 def tag(resp: Response, stack: StackRecord) -> None:

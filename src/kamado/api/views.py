@@ -6,7 +6,7 @@ Called by handlers. The trap: `tags` of a list item is null when there are none,
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
@@ -22,8 +22,9 @@ from kamado.model.records import (
 )
 from kamado.orchestrator.previews import Planned
 from kamado.orchestrator.resources import ResourceDetail
-from kamado.orchestrator.stacks import StackDetail
+from kamado.orchestrator.stacks import Page, StackDetail
 from kamado.orchestrator.timelines import Timeline
+from kamado.store.remembered import Remembered
 
 JsonMap = dict[str, Any]
 
@@ -72,37 +73,51 @@ def brief(base: str, stack: StackRecord, with_project: bool = False) -> JsonMap:
 
 
 class Texts:
-    """Items of lists as JSON text, each made once until what it tells of changes.
+    """Answers as JSON text, each made once until what it tells of changes.
 
-    A list of 200 stacks or 500 resources is asked for again and again while little of it changes; much of its cost was writing the
-    same text anew. The store gives the same record again while a row is the same, so to compare is to look whether it is that one.
+    A list of 200 stacks or 500 resources is asked for again and again while little of it changes; most of its cost was writing the same
+    text anew. What is below gives the same list, or at least the same records, while the rows are the same, so to compare is to look
+    whether it is that one.
     """
 
-    def __init__(self, most: int = 20_000) -> None:
-        self._most = most
-        self._kept: dict[tuple[str, ...], tuple[object, tuple[object, ...], str]] = {}
+    def __init__(self) -> None:
+        self._items: Remembered[str] = Remembered(20_000)
+        self._whole: Remembered[bytes] = Remembered(8 * 2**20)
 
-    def stack(self, base: str, stack: StackRecord, with_project: bool = False) -> str:
-        """The JSON of `brief`."""
-        return self._text((stack.id, base), stack, (with_project,), lambda: brief(base, stack, with_project))
+    def stacks(self, base: str, asked: Hashable, page: Page, with_project: bool, more: JsonMap) -> bytes:
+        """A page of stacks by `brief`; ``asked`` tells it from others, ``more`` are other keys of the answer."""
 
-    def resource(self, base: str, stack: StackRecord, detail: ResourceDetail) -> str:
-        """The JSON of `resource`; remembered of plain lists only."""
-        row = detail.record
-        if detail.attributes is not None or not row.id:
+        def make() -> bytes:
+            items = [self._stack(base, stack, with_project) for stack in page.stacks]
+            rest = "".join(f", {_json(key)}: {_json(value)}" for key, value in more.items())
+            return f'{{"stacks": [{", ".join(items)}]{rest}}}'.encode()
+
+        return self._whole.get(("stacks", base, asked, with_project), (page.stacks, more), make, len)
+
+    def resources(self, base: str, asked: Hashable, stack: StackRecord, found: Sequence[ResourceDetail]) -> bytes:
+        """A list of resources by `resource`."""
+
+        def make() -> bytes:
+            items = [self._resource(base, item.stack or stack, item) for item in found]
+            return f'{{"resources": [{", ".join(items)}]}}'.encode()
+
+        if any(item.attributes is not None for item in found[:1]):
+            return make()
+        return self._whole.get(("resources", base, stack.id, asked), (stack, found), make, len)
+
+    def shown(self, base: str, detail: StackDetail) -> bytes:
+        """A stack by `full`."""
+        key = ("stack", base, detail.record.id, detail.outputs is None)
+        return self._whole.get(key, detail, lambda: _json({"stack": full(base, detail)}).encode(), len)
+
+    def _stack(self, base: str, stack: StackRecord, with_project: bool) -> str:
+        return self._items.get((stack.id, base, with_project), stack, lambda: _json(brief(base, stack, with_project)))
+
+    def _resource(self, base: str, stack: StackRecord, detail: ResourceDetail) -> str:
+        if detail.attributes is not None or not detail.record.id:
             return _json(resource(base, stack, detail))
-        rest = (tuple(detail.required_by), detail.nested)
-        return self._text((row.id, base), row, rest, lambda: resource(base, stack, detail))
-
-    def _text(self, key: tuple[str, ...], record: object, rest: tuple[object, ...], make: Callable[[], JsonMap]) -> str:
-        kept = self._kept.get(key)
-        if kept is not None and kept[0] is record and kept[1] == rest:
-            return kept[2]
-        made = _json(make())
-        if len(self._kept) >= self._most:
-            self._kept.clear()
-        self._kept[key] = (record, rest, made)
-        return made
+        source = (stack.project_id, stack.name, stack.id, stack.parent_resource, detail)
+        return self._items.get((detail.record.id, base), source, lambda: _json(resource(base, stack, detail)))
 
 
 _json = partial(json.dumps, ensure_ascii=False)

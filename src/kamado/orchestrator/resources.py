@@ -7,7 +7,7 @@ to the cloud, and what cannot be read is null, never an error.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,6 +26,7 @@ from kamado.plugin import lifecycle
 from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.registry import Registry, UnknownType
 from kamado.plugin.resource import Resource
+from kamado.store.remembered import Remembered
 from kamado.store.resources import in_use
 from kamado.template import TemplateInvalid
 
@@ -91,14 +92,35 @@ def listing(
     detail: bool = False,
     depth: int = 0,
 ) -> list[ResourceDetail]:
-    """The stack's resources, and those of stacks nested in it down to ``depth``; with ``detail`` descriptions and attributes too."""
+    """The stack's resources, and those of stacks nested in it down to ``depth``; with ``detail`` descriptions and attributes too.
+
+    Without ``detail`` the very list that was made before is given while nothing that it is made of has changed.
+    """
     below = nested_in(services, stack, depth)
-    read = services.store.resources.of_stacks if detail else services.store.resources.listed
-    rows = read([one.id for one in (stack, *below)])
-    found = _of_one(services, context, stack, rows[stack.id], wanted, detail)
+    ids = [one.id for one in (stack, *below)]
+    if detail:
+        full = services.store.resources.of_stacks(ids)
+        return _of_all(stack, below, lambda one: _detailed(services, context, one, full[one.id], wanted))
+    rows = services.store.resources.listed(ids)
+
+    def make() -> list[ResourceDetail]:
+        return _of_all(stack, below, lambda one: _of_one(services, one, rows[one.id], wanted))
+
+    if any(one.owner_id is not None and _is_under_way(one) for one in (stack, *below)):
+        return make()  # what is still to come of a nested stack may depend on its parent
+    return _LISTS.get((stack.id, wanted, depth), (services.registry, stack, below, rows), make, len)
+
+
+_LISTS: Remembered[list[ResourceDetail]] = Remembered(20_000)
+"""Items of lists that are remembered, less than 0.5 KB each."""
+
+
+def _of_all(
+    stack: StackRecord, below: Sequence[StackRecord], one: Callable[[StackRecord], list[ResourceDetail]]
+) -> list[ResourceDetail]:
+    found = one(stack)
     for nested in below:
-        inside = _of_one(services, context, nested, rows[nested.id], wanted, detail)
-        found += [replace(item, stack=nested) for item in inside]
+        found += [replace(item, stack=nested) for item in one(nested)]
     return found
 
 
@@ -124,28 +146,32 @@ def _is_nested(types: Registry, row: ResourceRecord) -> bool:
 
 
 def _of_one(
+    services: Services, stack: StackRecord, rows: Sequence[ResourceRecord], wanted: ResourceFilter
+) -> list[ResourceDetail]:
+    standing, users = _standing(services, stack, rows)
+    types = types_of(services, stack)
+    return [
+        ResourceDetail(row, users.get(row.name, ()), nested=_is_nested(types, row))
+        for row in standing.values()
+        if wanted.lets_through(row)
+    ]
+
+
+def _detailed(
     services: Services,
     context: RequestContext,
     stack: StackRecord,
     rows: Sequence[ResourceRecord],
     wanted: ResourceFilter,
-    detail: bool,
 ) -> list[ResourceDetail]:
-    standing, users = _standing(services, stack, rows)
-    kept = [row for row in standing.values() if wanted.lets_through(row)]
-    types = types_of(services, stack)
-    if not detail:
-        return [ResourceDetail(row, users.get(row.name, ()), nested=_is_nested(types, row)) for row in kept]
-    texts = _descriptions(services, stack)
+    types, texts = types_of(services, stack), _descriptions(services, stack)
     return [
-        ResourceDetail(
-            row,
-            users.get(row.name, ()),
-            texts.get(row.name, ""),
-            _attributes(services, context, stack, types, row, ()),
-            _is_nested(types, row),
+        replace(
+            item,
+            description=texts.get(item.record.name, ""),
+            attributes=_attributes(services, context, stack, types, item.record, ()),
         )
-        for row in kept
+        for item in _of_one(services, stack, rows, wanted)
     ]
 
 
@@ -194,7 +220,7 @@ def _standing(
     """
     standing = in_use(rows)
     users = required_by(rows, standing)
-    if stack.status is Status.COMPLETE or stack.action is Action.DELETE:
+    if not _is_under_way(stack):
         return standing, users
     definitions = services.targets.desired(stack, stack.target).definitions
     for definition in definitions.values():
@@ -206,6 +232,11 @@ def _standing(
         for needed in sorted(definition.requires):
             users.setdefault(needed, []).append(definition.name)
     return standing, users
+
+
+def _is_under_way(stack: StackRecord) -> bool:
+    """Whether there may be resources that were never begun."""
+    return stack.status is not Status.COMPLETE and stack.action is not Action.DELETE
 
 
 def required_by(rows: Sequence[ResourceRecord], standing: Mapping[str, ResourceRecord]) -> dict[str, list[str]]:

@@ -42,8 +42,9 @@ from kamado.orchestrator.errors import (
 )
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.errors import NameTaken, StackGone
+from kamado.store.remembered import Remembered
 from kamado.store.stacks import StackFilter
-from kamado.template import Environment, Template
+from kamado.template import Environment, Output, Parameters, Template
 from kamado.template.parameters import HIDDEN
 
 NO_DESCRIPTION = "No description"
@@ -107,15 +108,37 @@ def listing(services: Services, wanted: StackFilter, with_count: bool = False) -
 
 def show(services: Services, context: RequestContext, stack: StackRecord, resolve_outputs: bool = True) -> StackDetail:
     """A stack with its parameters, and its outputs as they are now."""
-    template = templates.of_target(services, stack.target)
-    parameters = templates.parameters_of(services, stack, template)
+    if stack.owner_id is None:
+        known = _BOUND.get(stack.id, (services.registry, stack), lambda: _bound(services, stack))
+    else:
+        known = _bound(services, stack)  # what it reads of its parent may have changed
     gone = stack.action is Action.DELETE and stack.status is Status.COMPLETE
     found = None
     if resolve_outputs and not gone:
-        found = outputs.values(services, context, stack, parameters, template.active_outputs(parameters))
+        found = outputs.values(services, context, stack, known.parameters, known.outputs)
+    return StackDetail(stack, known.description, known.shown, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What a stack's template is with the stack's own values."""
+
+    description: str
+    shown: Mapping[str, Any]
+    parameters: Parameters
+    outputs: Mapping[str, Output]
+
+
+_BOUND: Remembered[_Bound] = Remembered(500)
+
+
+def _bound(services: Services, stack: StackRecord) -> _Bound:
+    template = templates.of_target(services, stack.target)
+    parameters = templates.parameters_of(services, stack, template)
     shown = parameters.shown()
     told = {name: HIDDEN for name in templates.environment_of(stack.target).encrypted_param_names if name in shown}
-    return StackDetail(stack, template.description or NO_DESCRIPTION, {**shown, **told}, found)
+    description = template.description or NO_DESCRIPTION
+    return _Bound(description, {**shown, **told}, parameters, template.active_outputs(parameters))
 
 
 def list_outputs(services: Services, stack: StackRecord) -> list[dict[str, Any]]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import EventRecord, ResourceRecord
@@ -28,6 +30,7 @@ from kamado.store.encoding import (
     encode_time,
 )
 from kamado.store.events import event_row
+from kamado.store.remembered import Remembered, Rows
 
 if TYPE_CHECKING:
     from kamado.store.store import Store
@@ -121,13 +124,17 @@ _LISTED = tuple(
     )
 )
 _RECORDS = 20_000
-"""Records of list rows that are remembered, less than 1 KB each."""
+"""Rows of lists that are remembered, about 2 KB each with their record."""
 
 _KEY: BindParameter[str] = bindparam("key")
 _OF_STACK = select(*_COLUMNS).where(schema.resource.c.stack_id == _KEY).order_by(
     schema.resource.c.created_at, schema.resource.c.id
 )  # fmt: skip
-_LISTED_OF_STACKS = (
+_LISTED_OF_STACKS = select(*_LISTED).where(schema.resource.c.stack_id.in_(bindparam("keys", expanding=True)))
+"""Unsorted: to sort records when they are made is cheaper than to have wide rows sorted each time."""
+_AGE = itemgetter(7, 0)
+"""By when it was made, and its id: what a row of `_LISTED` is sorted by."""
+_OF_STACKS = (
     select(*_LISTED)
     .where(schema.resource.c.stack_id.in_(bindparam("keys", expanding=True)))
     .order_by(schema.resource.c.created_at, schema.resource.c.id)
@@ -277,32 +284,27 @@ class Resources:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._remembered: dict[str, tuple[Row[Any], ResourceRecord]] = {}
+        self._records_of_lists: Remembered[ResourceRecord] = Remembered(_RECORDS)
+        self._lists: Remembered[dict[str, list[ResourceRecord]]] = Remembered(_RECORDS)
 
     def of_stack(self, stack_id: str) -> list[ResourceRecord]:
         """All rows of a stack, those being replaced too, oldest first."""
         return self._read(_OF_STACK, {"key": stack_id})
 
-    def listed(self, stack_ids: Collection[str]) -> dict[str, list[ResourceRecord]]:
+    def listed(self, stack_ids: Collection[str]) -> Mapping[str, Sequence[ResourceRecord]]:
         """As `of_stacks` with what lists show: no properties, attributes, metadata, data, progress.
 
-        A row that is still the same gives the record made before, for lists are read over and over.
+        Rows that are still the same give the records, and the very map, made before, for lists are read over and over.
         """
-        found: dict[str, list[ResourceRecord]] = {stack_id: [] for stack_id in stack_ids}
-        rows = self._store.read(lambda connection: connection.execute(_LISTED_OF_STACKS, {"keys": list(found)}).all())
-        for row in rows:
-            found[row[1]].append(self._listed(row))
-        return found
+        keys = list(stack_ids)
+        rows = self._store.read(lambda connection: Rows.read(connection, _LISTED_OF_STACKS, {"keys": keys}))
+        return self._lists.get(tuple(keys), rows, lambda: self._grouped(keys, rows.all()), _count)
 
-    def _listed(self, row: Row[Any]) -> ResourceRecord:
-        kept = self._remembered.get(row[0])
-        if kept is not None and kept[0] == row:
-            return kept[1]
-        record = _listed_record(row)
-        if len(self._remembered) >= _RECORDS:
-            self._remembered.clear()
-        self._remembered[row[0]] = (row, record)
-        return record
+    def _grouped(self, stack_ids: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[ResourceRecord]]:
+        found: dict[str, list[ResourceRecord]] = {stack_id: [] for stack_id in stack_ids}
+        for row in sorted(rows, key=_AGE):
+            found[row[1]].append(self._records_of_lists.get(row[0], row, partial(_listed_record, row)))
+        return found
 
     def of_stacks(self, stack_ids: Collection[str]) -> dict[str, list[ResourceRecord]]:
         """All rows of several stacks, by stack; a stack without resources has an empty list."""
@@ -385,6 +387,10 @@ class Resources:
             return [resource_record(row, cipher) for row in connection.execute(statement, values).all()]
 
         return self._store.read(work)
+
+
+def _count(listed: Mapping[str, Sequence[ResourceRecord]]) -> int:
+    return sum(map(len, listed.values())) + len(listed)
 
 
 def lock_row(connection: Connection, key: str) -> None:

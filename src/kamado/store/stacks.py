@@ -6,9 +6,9 @@ Called by the orchestrator (accept, show, list) and by the engine's ports. Betwe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, or_, select
@@ -30,6 +30,7 @@ from kamado.store.encoding import (
 from kamado.store.errors import NameTaken, StackGone
 from kamado.store.events import beyond, event_row
 from kamado.store.operations import Fence, check_fence, live_operations, operation_row, target_columns
+from kamado.store.remembered import Remembered, Rows
 from kamado.store.resources import Decide, change_row, lock_row
 from kamado.store.snapshots import fail_snapshot, snapshot_row
 
@@ -93,7 +94,9 @@ _PLAIN = tuple(
     )
 )
 _RECORDS = 20_000
-"""Records of list rows that are remembered, about 1 KB each."""
+"""Rows of lists that are remembered, about 2 KB each with their record."""
+_CHARACTERS = 16 * 2**20
+"""As much text of whole rows is remembered."""
 
 _WHOLE = (*_PLAIN, schema.stack.c.files, schema.stack.c.environment)
 
@@ -236,7 +239,7 @@ def stack_record(row: Sequence[Any], cipher: Cipher) -> StackRecord:
         nested_depth,
         parent_resource,
         timeout_mins,
-        disable_rollback,
+        bool(disable_rollback),
         description,
         decode_list(tags),
         user_id,
@@ -260,7 +263,9 @@ class Stacks:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._records: dict[str, tuple[Row[Any], StackRecord]] = {}
+        self._whole: Remembered[StackRecord] = Remembered(_CHARACTERS)
+        self._plain: Remembered[StackRecord] = Remembered(_RECORDS)
+        self._pages: Remembered[list[StackRecord]] = Remembered(_RECORDS)
 
     def create(
         self, stack: StackRecord, operation: OperationRecord, event: EventRecord, *, fence: Fence | None = None
@@ -350,8 +355,13 @@ class Stacks:
     def get(self, key: str, show_deleted: bool = False) -> StackRecord | None:
         """A stack by its id."""
         row = self._store.read(lambda connection: connection.execute(_BY_ID, {"key": key}).first())
-        record = None if row is None else stack_record(row, self._store.cipher)
-        return record if record is None or show_deleted or record.deleted_at is None else None
+        if row is None:
+            return None
+        cipher = self._store.cipher
+        record = self._whole.get(
+            key, row, lambda: stack_record(row, cipher), lambda _: len(row.files) + len(row.environment) + 2000
+        )
+        return record if show_deleted or record.deleted_at is None else None
 
     def several(self, ids: Collection[str]) -> list[StackRecord]:
         """Those of ``ids`` that there are, deleted ones too, in any order. 1 query for each 500."""
@@ -391,35 +401,21 @@ class Stacks:
         values = {"project": project_id, "word": name}
         return self._store.read(lambda connection: connection.execute(_TAKEN, values).first()) is not None
 
-    def page(self, filter: StackFilter, *, whole: bool = False) -> list[StackRecord]:  # noqa: A002
+    def page(self, filter: StackFilter, *, whole: bool = False) -> Sequence[StackRecord]:  # noqa: A002
         """The stacks that the filter lets through. 1 query, 2 with a marker.
 
-        The targets know their template only, no files and no environment, unless ``whole`` is asked for.
+        The targets know their template only, no files and no environment, unless ``whole`` is asked for. Without that, rows that are
+        still the same give the records, and the very list, made before, for lists are read over and over.
         """
+        rows = self._store.read(lambda connection: _page_rows(connection, filter, whole))
         cipher = self._store.cipher
+        if whole:
+            return [stack_record(row, cipher) for row in rows.all()]
 
-        def work(connection: Connection) -> list[StackRecord]:
-            statement = _page(filter, whole)
-            if filter.marker is not None:
-                keys, direction = _order(filter)
-                mark = connection.execute(select(*keys).where(schema.stack.c.id == filter.marker)).first()
-                if mark is not None:
-                    statement = statement.where(beyond(keys, tuple(mark), direction))
-            rows = connection.execute(statement).all()
-            return [stack_record(row, cipher) for row in rows] if whole else [self._plain(row) for row in rows]
+        def make() -> list[StackRecord]:
+            return [self._plain.get(row[0], row, partial(stack_record, row, cipher)) for row in rows.all()]
 
-        return self._store.read(work)
-
-    def _plain(self, row: Row[Any]) -> StackRecord:
-        """The record of a row of `_PLAIN`: the one made before if the row is still the same, for lists are read over and over."""
-        kept = self._records.get(row[0])
-        if kept is not None and kept[0] == row:
-            return kept[1]
-        record = stack_record(row, self._store.cipher)
-        if len(self._records) >= _RECORDS:
-            self._records.clear()
-        self._records[row[0]] = (row, record)
-        return record
+        return self._pages.get(filter, rows, make, len)
 
     def count(self, filter: StackFilter) -> int:  # noqa: A002
         """How many stacks the filter lets through, whatever its page."""
@@ -543,12 +539,31 @@ def _order(filter: StackFilter) -> tuple[list[Any], str]:  # noqa: A002
     return [*(keys or [schema.stack.c.created_at]), schema.stack.c.id], filter.sort_dir or ("asc" if keys else "desc")
 
 
+def _page_rows(connection: Connection, filter: StackFilter, whole: bool) -> Rows:  # noqa: A002
+    """The rows of a page, which begins after its marker."""
+    bare = replace(filter, marker=None)
+    if filter.marker is not None:
+        keys, _ = _order(filter)
+        mark = connection.execute(select(*keys).where(schema.stack.c.id == filter.marker)).first()
+        if mark is not None:
+            return Rows.read(
+                connection, _page(bare, whole, True), {_AFTER(number): one for number, one in enumerate(mark)}
+            )
+    return Rows.read(connection, _page(bare, whole, False), {})
+
+
+_AFTER = "after_{}".format
+
+
 @lru_cache(maxsize=512)
-def _page(filter: StackFilter, whole: bool) -> Select[Any]:  # noqa: A002
-    """The statement of a page, whatever its marker: the same few are asked for again and again, and cost more to build than to run."""
+def _page(filter: StackFilter, whole: bool, marked: bool) -> Select[Any]:  # noqa: A002
+    """The statement of a page: the same few are asked for again and again, and cost more to build than to run."""
     keys, direction = _order(filter)
     order = [key.asc() if direction == "asc" else key.desc() for key in keys]
     statement = select(*(_WHOLE if whole else _PLAIN)).where(*_conditions(filter)).order_by(*order)
+    if marked:
+        marks = tuple(bindparam(_AFTER(number), type_=key.type) for number, key in enumerate(keys))
+        statement = statement.where(beyond(keys, marks, direction))
     return statement if filter.limit is None else statement.limit(filter.limit)
 
 
