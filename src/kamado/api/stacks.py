@@ -19,7 +19,7 @@ from kamado.orchestrator import actions, previews, stacks, validation
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import EntityNotFound, PreconditionFailed
 from kamado.orchestrator.requests import StackRequest
-from kamado.store.stacks import StackFilter
+from kamado.store.stack_pages import StackFilter
 
 ACTIONS: dict[str, Action] = {"check": Action.CHECK, "suspend": Action.SUSPEND, "resume": Action.RESUME}
 """What POST …/actions can start."""

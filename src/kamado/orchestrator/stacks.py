@@ -43,7 +43,7 @@ from kamado.orchestrator.errors import (
 from kamado.orchestrator.requests import StackRequest
 from kamado.store.errors import NameTaken, StackGone
 from kamado.store.remembered import Remembered
-from kamado.store.stacks import StackFilter
+from kamado.store.stack_pages import StackFilter
 from kamado.template import Environment, Output, Parameters, Template
 from kamado.template.parameters import HIDDEN
 

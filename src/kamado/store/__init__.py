@@ -17,7 +17,7 @@ from kamado.store.errors import (
 )
 from kamado.store.events import EventFilter
 from kamado.store.journal import Journal
-from kamado.store.stacks import StackFilter
+from kamado.store.stack_pages import StackFilter
 from kamado.store.store import Store
 
 __all__ = [

@@ -6,12 +6,11 @@ Called by the orchestrator (accept, show, list) and by the engine's ports. Betwe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.lifecycle import Action, OperationState, Status, Stop
@@ -28,11 +27,12 @@ from kamado.store.encoding import (
     encode_time,
 )
 from kamado.store.errors import NameTaken, StackGone
-from kamado.store.events import beyond, event_row
+from kamado.store.events import event_row
 from kamado.store.operations import Fence, check_fence, live_operations, operation_row, target_columns
-from kamado.store.remembered import Remembered, Rows
+from kamado.store.remembered import Remembered
 from kamado.store.resources import Decide, change_row, lock_row
 from kamado.store.snapshots import fail_snapshot, snapshot_row
+from kamado.store.stack_pages import WHOLE, StackFilter, conditions, page_rows
 
 if TYPE_CHECKING:
     from kamado.store.store import Store
@@ -65,101 +65,24 @@ _ENCODERS: dict[str, Callable[[Any], Any]] = {
 _ACTIONS = {str(action): action for action in Action}
 _STATUSES = {str(status): status for status in Status}
 
-_PLAIN = tuple(
-    schema.stack.c[name]
-    for name in (
-        "id",
-        "name",
-        "project_id",
-        "action",
-        "status",
-        "reason",
-        "template_id",
-        "created_at",
-        "updated_at",
-        "deleted_at",
-        "owner_id",
-        "root_id",
-        "nested_depth",
-        "parent_resource",
-        "timeout_mins",
-        "disable_rollback",
-        "description",
-        "tags",
-        "user_id",
-        "username",
-        "credential_id",
-        "stack_user_project_id",
-        "operation_id",
-    )
-)
 _RECORDS = 20_000
 """Rows of lists that are remembered, about 2 KB each with their record."""
 _CHARACTERS = 16 * 2**20
 """As much text of whole rows is remembered."""
 
-_WHOLE = (*_PLAIN, schema.stack.c.files, schema.stack.c.environment)
-
 _STACK = schema.stack.c
 _WHOSE: BindParameter[str] = bindparam("project")
 _WORD: BindParameter[str] = bindparam("word")
 _MINE = or_(_STACK.project_id == _WHOSE, _STACK.stack_user_project_id == _WHOSE)
-_NEWEST = select(*_WHOLE).order_by(_STACK.created_at.desc()).limit(1)
+_NEWEST = select(*WHOLE).order_by(_STACK.created_at.desc()).limit(1)
 
 # Built once: to put a statement together costs more than to run it.
-_BY_ID = select(*_WHOLE).where(_STACK.id == bindparam("key"))
-_SEVERAL = select(*_WHOLE).where(_STACK.id.in_(bindparam("ids", expanding=True)))
+_BY_ID = select(*WHOLE).where(_STACK.id == bindparam("key"))
+_SEVERAL = select(*WHOLE).where(_STACK.id.in_(bindparam("ids", expanding=True)))
 _OWN_BY_ID = _NEWEST.where(_STACK.id == _WORD, _MINE)
 _ROOT_BY_NAME = _NEWEST.where(_STACK.project_id == _WHOSE, _STACK.live_name == _WORD)
 _NESTED_BY_NAME = _NEWEST.where(_STACK.name == _WORD, _STACK.deleted_at == 0, _MINE)
 _TAKEN = select(_STACK.id).where(_STACK.project_id == _WHOSE, _STACK.live_name == _WORD)
-
-_SORT_KEYS = {
-    "stack_name": schema.stack.c.name,
-    "name": schema.stack.c.name,
-    "stack_status": schema.stack.c.status,
-    "status": schema.stack.c.status,
-    "creation_time": schema.stack.c.created_at,
-    "created_at": schema.stack.c.created_at,
-    "updated_time": func.coalesce(schema.stack.c.updated_at, 0),
-    "updated_at": func.coalesce(schema.stack.c.updated_at, 0),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class StackFilter:
-    """Which stacks, in which order. Empty tuples filter nothing; several values mean any of them.
-
-    ``project_id`` None means all projects. ``nested`` and ``deleted`` let nested and deleted stacks in as well. ``tags``
-    must all be there, of ``tags_any`` one, of ``not_tags`` not all, of ``not_tags_any`` none; ``hidden_tags`` hides like
-    ``not_tags_any`` (the configured hidden ones, unless hidden stacks are asked for). ``sort_keys`` are Heat's (others are
-    ignored); without any, newest first. ``marker`` is the id of the last stack of the page before; an unknown one is
-    ignored, as in Heat. ``limit`` None means all.
-    """
-
-    project_id: str | None = None
-    ids: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
-    actions: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    usernames: tuple[str, ...] = ()
-    project_ids: tuple[str, ...] = ()
-    owner_ids: tuple[str, ...] = ()
-    user_project_ids: tuple[str, ...] = ()
-    disable_rollback: tuple[bool, ...] = ()
-    timeout_mins: tuple[int, ...] = ()
-    tags: tuple[str, ...] = ()
-    tags_any: tuple[str, ...] = ()
-    not_tags: tuple[str, ...] = ()
-    not_tags_any: tuple[str, ...] = ()
-    hidden_tags: tuple[str, ...] = ()
-    nested: bool = False
-    deleted: bool = False
-    sort_keys: tuple[str, ...] = ()
-    sort_dir: str | None = None
-    marker: str | None = None
-    limit: int | None = None
 
 
 def stack_row(record: StackRecord, cipher: Cipher) -> dict[str, Any]:
@@ -193,7 +116,7 @@ def stack_columns(values: Mapping[str, Any], cipher: Cipher) -> dict[str, Any]:
 
 
 def stack_record(row: Sequence[Any], cipher: Cipher) -> StackRecord:
-    """The record of a row of `_WHOLE`, or of `_PLAIN` with a target that knows its template only."""
+    """The record of a row of `WHOLE`, or of `PLAIN` with a target that knows its template only."""
     (
         key,
         name,
@@ -407,7 +330,7 @@ class Stacks:
         The targets know their template only, no files and no environment, unless ``whole`` is asked for. Without that, rows that are
         still the same give the records, and the very list, made before, for lists are read over and over.
         """
-        rows = self._store.read(lambda connection: _page_rows(connection, filter, whole))
+        rows = self._store.read(lambda connection: page_rows(connection, filter, whole))
         cipher = self._store.cipher
         if whole:
             return [stack_record(row, cipher) for row in rows.all()]
@@ -419,7 +342,7 @@ class Stacks:
 
     def count(self, filter: StackFilter) -> int:  # noqa: A002
         """How many stacks the filter lets through, whatever its page."""
-        statement = select(func.count()).select_from(schema.stack).where(*_conditions(filter))
+        statement = select(func.count()).select_from(schema.stack).where(*conditions(filter))
         return self._store.read(lambda connection: connection.execute(statement).scalar_one())
 
     def children(self, owner_id: str, show_deleted: bool = False) -> list[StackRecord]:
@@ -489,7 +412,7 @@ class Stacks:
 
     def _many(self, condition: Any, show_deleted: bool) -> list[StackRecord]:
         table = schema.stack.c
-        statement = select(*_WHOLE).where(condition).order_by(table.nested_depth, table.created_at, table.id)
+        statement = select(*WHOLE).where(condition).order_by(table.nested_depth, table.created_at, table.id)
         if not show_deleted:
             statement = statement.where(table.deleted_at == 0)
         cipher = self._store.cipher
@@ -497,7 +420,7 @@ class Stacks:
 
     def _locked(self, connection: Connection, key: str) -> StackRecord:
         statement = (
-            select(*_WHOLE)
+            select(*WHOLE)
             .where(schema.stack.c.id == key, schema.stack.c.deleted_at == 0)
             .with_for_update(key_share=True)
         )
@@ -531,82 +454,3 @@ def _known(connection: Connection, operation: OperationRecord) -> bool:
 
 def _looks_like_id(text: str) -> bool:
     return (len(text) == 36 and text.count("-") == 4) or len(text) == 32
-
-
-def _order(filter: StackFilter) -> tuple[list[Any], str]:  # noqa: A002
-    """By what a page is sorted, and in which direction."""
-    keys = [_SORT_KEYS[key] for key in filter.sort_keys if key in _SORT_KEYS]
-    return [*(keys or [schema.stack.c.created_at]), schema.stack.c.id], filter.sort_dir or ("asc" if keys else "desc")
-
-
-def _page_rows(connection: Connection, filter: StackFilter, whole: bool) -> Rows:  # noqa: A002
-    """The rows of a page, which begins after its marker."""
-    bare = replace(filter, marker=None)
-    if filter.marker is not None:
-        keys, _ = _order(filter)
-        mark = connection.execute(select(*keys).where(schema.stack.c.id == filter.marker)).first()
-        if mark is not None:
-            return Rows.read(
-                connection, _page(bare, whole, True), {_AFTER(number): one for number, one in enumerate(mark)}
-            )
-    return Rows.read(connection, _page(bare, whole, False), {})
-
-
-_AFTER = "after_{}".format
-
-
-@lru_cache(maxsize=512)
-def _page(filter: StackFilter, whole: bool, marked: bool) -> Select[Any]:  # noqa: A002
-    """The statement of a page: the same few are asked for again and again, and cost more to build than to run."""
-    keys, direction = _order(filter)
-    order = [key.asc() if direction == "asc" else key.desc() for key in keys]
-    statement = select(*(_WHOLE if whole else _PLAIN)).where(*_conditions(filter)).order_by(*order)
-    if marked:
-        marks = tuple(bindparam(_AFTER(number), type_=key.type) for number, key in enumerate(keys))
-        statement = statement.where(beyond(keys, marks, direction))
-    return statement if filter.limit is None else statement.limit(filter.limit)
-
-
-def _conditions(filter: StackFilter) -> list[Any]:  # noqa: A002
-    table = schema.stack.c
-    conditions: list[Any] = []
-    if filter.project_id is not None:
-        conditions.append(table.project_id == filter.project_id)
-    if not filter.nested:
-        conditions.append(table.owner_id == "")
-    if not filter.deleted:
-        conditions.append(table.deleted_at == 0)
-    for column, values in (
-        (table.id, filter.ids),
-        (table.name, filter.names),
-        (table.action, filter.actions),
-        (table.status, filter.statuses),
-        (table.reason, filter.reasons),
-        (table.username, filter.usernames),
-        (table.project_id, filter.project_ids),
-        (table.owner_id, filter.owner_ids),
-        (table.stack_user_project_id, filter.user_project_ids),
-        (table.disable_rollback, filter.disable_rollback),
-        (table.timeout_mins, filter.timeout_mins),
-    ):
-        if values:
-            conditions.append(column.in_(values))
-    conditions.extend(_tag_conditions(filter))
-    return conditions
-
-
-def _tag_conditions(filter: StackFilter) -> list[Any]:  # noqa: A002
-    def has(*tags: str) -> Any:
-        tag = schema.stack_tag.c
-        return select(tag.tag).where(tag.stack_id == schema.stack.c.id, tag.tag.in_(tags)).exists()
-
-    conditions: list[Any] = [has(tag) for tag in filter.tags]
-    if filter.tags_any:
-        conditions.append(has(*filter.tags_any))
-    if filter.not_tags:
-        conditions.append(or_(*(~has(tag) for tag in filter.not_tags)))
-    if filter.not_tags_any:
-        conditions.append(~has(*filter.not_tags_any))
-    if filter.hidden_tags:
-        conditions.append(~has(*filter.hidden_tags))
-    return conditions
