@@ -43,10 +43,12 @@ NESTED_TYPES = frozenset(
     {
         "one.yaml",
         "two.yaml",
+        "lb.yaml",
         "My::One",
         "OS::Heat::ResourceGroup",
         "OS::Heat::ResourceChain",
         "OS::Heat::ScaledResource",
+        "AWS::ElasticLoadBalancing::LoadBalancer",
         *DRAWN,
     }
 )
@@ -283,6 +285,18 @@ class Thing(Resource):
         return {"address": f"at {self.physical_id}", "size": self.cloud.get(self.physical_id)["size"]}[name]
 
 
+@resource_type("Test::Described")
+class Described(Resource):
+    """What instances are made from, as a launch configuration has it, without a cloud that knows images."""
+
+    local = True
+    nameless = True
+    properties = tuple(Prop(name, STRING, "Not checked.") for name in ("ImageId", "InstanceType", "UserData"))
+
+    def reference(self) -> str:
+        return self.physical_name
+
+
 @resource_type("Test::Sturdy")
 class Sturdy(Thing):
     """Keeps what failed."""
@@ -478,7 +492,9 @@ class Look:
             ),
             "events": Counter(self.history(stack_id)),
             "nested": sorted(
-                (s.parent_resource, s.action, s.status, s.reason) for s in self.tree(stack_id) if s.owner_id
+                (called(str(s.parent_resource)), s.action, s.status, s.reason)
+                for s in self.tree(stack_id)
+                if s.owner_id
             ),
             "nested events": Counter(
                 line.split(" ", 1)[1]

@@ -490,6 +490,94 @@ async def rolling_update(client: Client, stack: str) -> str:
     return stack
 
 
+async def made_in_turn(client: Client, _: str) -> str:
+    """A group in batches, with pauses."""
+    _cloud(client).build_seconds = 2
+    member = {"type": T, "properties": {"kind": "x"}}
+    group = {
+        "type": "OS::Heat::ResourceGroup",
+        "properties": {"count": 5, "resource_def": member},
+        "update_policy": {"batch_create": {"max_batch_size": 2, "pause_time": 5}},
+    }
+    return await client.create({"g": group})
+
+
+_INSTANCE = {
+    "heat_template_version": VERSION,
+    "parameters": {
+        **{name: {"type": "string", "default": ""} for name in ("ImageId", "InstanceType", "UserData")},
+        "Tags": {"type": "json", "default": []},
+    },
+    "resources": {"t": {"type": T, "properties": {"kind": "x", "peer": {"get_param": "UserData"}}}},
+}
+_BALANCER = {
+    "heat_template_version": VERSION,
+    "parameters": {"Instances": {"type": "json", "default": []}},
+    "resources": {
+        "t": {
+            "type": T,
+            "properties": {
+                "size": {"yaql": {"expression": "$.data.len()", "data": {"get_param": "Instances"}}},
+                "kind": "balancer",
+            },
+        }
+    },
+}
+_BALANCED: dict[str, Any] = {
+    "files": {"instance.yaml": _INSTANCE, "lb.yaml": _BALANCER},
+    "environment": {"resource_registry": {"AWS::EC2::Instance": "instance.yaml"}},
+}
+
+
+def balanced(data: str) -> dict[str, Any]:
+    """Instances behind a load balancer."""
+    policy = {"MaxBatchSize": 1, "MinInstancesInService": 1, "PauseTime": "PT5S"}
+    described = {"ImageId": "image", "InstanceType": "small", "UserData": data}
+    return {
+        "lb": {"type": "lb.yaml"},
+        "lc": {"type": "Test::Described", "properties": described},
+        "g": {
+            "type": "OS::Heat::InstanceGroup",
+            "properties": {
+                "AvailabilityZones": ["nova"],
+                "LaunchConfigurationName": {"get_resource": "lc"},
+                "LoadBalancerNames": ["lb"],
+                "Size": 2,
+            },
+            "update_policy": {"RollingUpdate": policy},
+        },
+    }
+
+
+async def _balanced_made(client: Client, _: str) -> str:
+    stack = await client.create(balanced("one"), **_BALANCED)
+    await client.rest(stack)
+    return stack
+
+
+async def balanced_in_turn(client: Client, stack: str) -> str:
+    """Each member is taken out of the load balancer while it changes."""
+    await client.update(stack, balanced("two"), **_BALANCED)
+    return stack
+
+
+async def _restarter_made(client: Client, _: str) -> str:
+    restarter = {"type": "OS::Heat::HARestarter", "properties": {"InstanceId": {"get_resource": "a"}}}
+    stack = await client.create(three(r=restarter, other={"type": T}))
+    await client.rest(stack)
+    return stack
+
+
+async def restarted(client: Client, stack: str) -> str:
+    """What a restarter refers to, and all that depends on it, is replaced; the rest is not touched."""
+    _cloud(client).build_seconds = 2
+    other = [key for key, thing in _cloud(client).things.items() if "-other-" in thing["name"]]
+    await client.signal(stack, "r", {"state": "alarm"})
+    await client.rest(stack)
+    assert all(key in _cloud(client).things for key in other)
+    return stack
+
+
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -531,6 +619,9 @@ SCENARIOS: dict[str, Scenario] = {
             (_scaling_made, scaled_while_the_stack_is_updated, "UPDATE_COMPLETE"),
             (_scaling_made, updated_while_it_scales, "UPDATE_COMPLETE"),
             (_careful_made, rolling_update, "UPDATE_COMPLETE"),
+            (None, made_in_turn, "CREATE_COMPLETE"),
+            (_balanced_made, balanced_in_turn, "UPDATE_COMPLETE"),
+            (_restarter_made, restarted, "UPDATE_COMPLETE"),
             (_with_group_made, nested_handed_over, "ADOPT_COMPLETE"),
             (_nested_made, nested_update, "UPDATE_COMPLETE"),
             (_nested_made, nested_update_rolled_back, "ROLLBACK_COMPLETE"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import select
 from tests.databases import KEY
-from tests.engine_world import Cloud, Holder, Killed, Look, Named, Sturdy, Thing
+from tests.engine_world import Cloud, Described, Holder, Killed, Look, Named, Sturdy, Thing
 from tests.simulation.client import Client
 from tests.simulation.process import Process, connections
 
@@ -60,7 +60,7 @@ class Simulation(Look):
         self._ids = random.Random(f"ids {seed} {began}")
         self.time = began
         self.settings = EngineSettings(**(settings or {}))
-        self.registry = Registry((*HEAT_TYPES, Thing, Sturdy, Holder, Named))
+        self.registry = Registry((*HEAT_TYPES, Described, Thing, Sturdy, Holder, Named))
         self.cloud = Cloud(lambda: self.client_process.clock.now())
         self.cloud.point = self._cloud_point
         self.cloud.wait = lambda seconds: self.current.block(seconds)

@@ -121,3 +121,52 @@ def test_the_url_is_for_its_own_policy_and_with_its_signature_only(stand: Stand)
     assert stand.ask("POST", f"{life.path}/resources/up/signal", {}, user="alt_demo").status_code in (403, 404)
     assert len(life.members()) == 1
     life.remove()
+
+
+def test_an_aws_group_is_made_like_an_instance(stand: Stand) -> None:
+    one = {
+        "heat_template_version": "2018-08-31",
+        "resources": {
+            "net": {"type": "OS::Neutron::Net"},
+            "sub": {
+                "type": "OS::Neutron::Subnet",
+                "properties": {"network": {"get_resource": "net"}, "cidr": "10.94.0.0/24"},
+            },
+            "one": {
+                "type": "AWS::EC2::Instance",
+                "properties": {"ImageId": "cirros", "InstanceType": "m1.tiny", "SubnetId": {"get_resource": "sub"}},
+            },
+        },
+    }
+    like = Life(stand, "like", one)
+    assert like.status() == "CREATE_COMPLETE"
+    server, subnet = (like.resource(name)["physical_resource_id"] for name in ("one", "sub"))
+    of = {"AutoScalingGroupName": {"get_resource": "g"}, "AdjustmentType": "ChangeInCapacity"}
+    several = {
+        "heat_template_version": "2018-08-31",
+        "resources": {
+            "g": {
+                "type": "AWS::AutoScaling::AutoScalingGroup",
+                "properties": {
+                    "AvailabilityZones": ["nova"],
+                    "InstanceId": server,
+                    "MinSize": 1,
+                    "MaxSize": 3,
+                    "VPCZoneIdentifier": [subnet],
+                },
+            },
+            "up": {"type": "AWS::AutoScaling::ScalingPolicy", "properties": {**of, "ScalingAdjustment": 1}},
+        },
+    }
+    life = Group(stand, "several", several)
+    assert life.status() == "CREATE_COMPLETE", life.settled()
+    assert len(life.members()) == 1
+    life.signal("up")
+    assert len(life.members()) == 2
+    child = life.resource("g")["physical_resource_id"]
+    body = stand.ask("GET", f"{life._nested(child)}/template").json()
+    shown = [member["properties"] for member in body["resources"].values()]
+    assert len(shown) == 2
+    assert all(member["SubnetId"] == subnet and member["ImageId"] != "cirros" for member in shown)
+    life.remove()
+    like.remove()

@@ -25,6 +25,7 @@ from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildState
 from kamado.plugin.lifecycle import ErrorKind, Outcome, OutcomeKind
 from kamado.plugin.resource import Resource
+from kamado.plugin.stack_resource import LooksFirst
 
 TOKEN = "token"
 """Key in a row's progress: what the handler returned."""
@@ -142,6 +143,8 @@ class Caller:
 
     def _start(self, resource: Resource, action: str, changes: Mapping[str, Any] | None) -> Routine[Any]:
         yield DURABLE
+        if action == Action.CREATE and isinstance(resource, LooksFirst):
+            resource.looked = yield Fetch(resource.look)
         token = yield Call(partial(lifecycle.start, resource, action, changes))
         if token is not None:
             self._keep_token(resource, token)

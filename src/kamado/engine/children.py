@@ -7,7 +7,7 @@ what reads may be called in a thread.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -39,6 +39,7 @@ from kamado.model.records import (
 from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildState, ChildTemplate, Clock, HalfWay, InTurn, Ports, StackInfo
 from kamado.plugin.errors import PermanentError
+from kamado.plugin.stack_resource import TOLD
 from kamado.template import ResolveError, Template, contains_unknown, resolve
 from kamado.template.environment import registry_target
 
@@ -188,6 +189,13 @@ class ChildReader:
         return lifecycle.read(built, [name]).get(name)
 
 
+def _known_as(rows: list[ResourceRecord], name: str) -> ResourceRecord | None:
+    """The row that stands for what is known by its name in the template, or by its reference."""
+    return in_use([row for row in rows if row.name == name]) or in_use(
+        [row for row in rows if row.physical_id is not None and name in (reference_of(row), row.physical_id)]
+    )
+
+
 def _value(value: Any, scope: RowScope) -> Any:
     try:
         found = resolve(value, scope)
@@ -306,6 +314,27 @@ class ChildStacks(ChildReader):
         told = {name: last.options[name] for name in (ADOPT_DATA, BATCHES) if name in last.options}
         return self._begin(stack_id, action, None, {}, {**options, **told}, last.previous)
 
+    def tell_beside(self, name: str, values: Callable[[Collection[str]], Mapping[str, Any]]) -> str | None:
+        """See `kamado.plugin.context.Children`."""
+        above = self._store.stacks.get(self._parent.stack.owner_id or "")
+        row = None if above is None else _known_as(self._store.resources.of_stack(above.id), name)
+        if above is None or row is None or row.physical_id is None:
+            raise PermanentError(f"{name} could not be found", "NotFound")
+        desired = self._loader.desired(above, above.target)
+        kind = desired.types.of(row)
+        told = dict(values(kind.schema.properties if kind.composite else ()))
+        if row.status is Status.IN_PROGRESS:
+            return None
+        changed = self._store.resources.change(
+            row.id, lambda now: ({"data": {**now.data, TOLD: {**(now.data.get(TOLD) or {}), **told}}}, ())
+        )
+        reader: Any = self  # of what the port offers only reading is used
+        ports = Ports(clock=self._clock, cloud=self._cloud, children=reader)
+        built: Any = lifecycle.build(desired.types, changed or row, stack_info(above, self._region), ports)
+        target, template = child_target(self._loader, above.target, row, built.child_template())
+        self._begin_on(row, Action.UPDATE, target, {"target": target, "description": template.description or ""}, {})
+        return row.physical_id
+
     def _last(self, stack_id: str) -> OperationRecord | None:
         stack = self._store.stacks.get(stack_id)
         return None if stack is None else self._store.operations.get(stack.operation_id or "")
@@ -320,12 +349,24 @@ class ChildStacks(ChildReader):
         previous: Target | None = None,
     ) -> str:
         """``target``: None for the child's own."""
-        now = self._parent.now()
+        return self._begin_on(replace(self._row, physical_id=stack_id), action, target, values, options, previous)
+
+    def _begin_on(
+        self,
+        row: ResourceRecord,
+        action: Action,
+        target: Target | None,
+        values: Mapping[str, Any],
+        options: Mapping[str, Any],
+        previous: Target | None = None,
+    ) -> str:
+        """On the nested stack of a row."""
+        now, stack_id = self._parent.now(), str(row.physical_id)
         written = target or self._parent.operation.target
         operation = replace(self._operation(stack_id, action, written, now, options), previous=previous)
         reason = events.started(action)
         state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
-        about = replace(self._parent.stack, id=stack_id, name=self._row.physical_name or self._row.name)
+        about = replace(self._parent.stack, id=stack_id, name=row.physical_name or row.name)
         event = events.stack_event(about, action, Status.IN_PROGRESS, reason, now)
         self._parent.ledger.note(StartOperation(operation, state, event, as_it_is=target is None))
         return operation.id

@@ -171,6 +171,13 @@ class Children(Protocol):
     def template(self, stack_id: str) -> ChildTemplate | None:
         """What the child was last asked to be, None when there is no child."""
 
+    def tell_beside(self, name: str, values: Callable[[Collection[str]], Mapping[str, Any]]) -> str | None:
+        """Begins an update of a nested stack beside the one that this resource's stack is nested in, of the resource that is known by
+        ``name`` in the stack above, with other values of some properties; they hold until they are told otherwise. ``values`` is given the
+        names of its properties. The id of that nested stack; None while it is in the middle of an action: ask again. Raises PermanentError
+        when there is no such resource, and what ``values`` raises.
+        """
+
     def half_way(self, stack_id: str) -> HalfWay | None:
         """How far a child has come that was to come in turn; None when it is what it was asked to be, or was not asked so."""
 

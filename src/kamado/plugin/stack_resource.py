@@ -21,6 +21,9 @@ OPERATION = "operation"
 STACK_ID = "OS::stack_id"
 """The output of a nested template that stands for the resource's reference."""
 
+TOLD = "told"
+"""Key of the resource's data: values of properties that another resource has told it (`Children.tell_beside`)."""
+
 EACH = "$each"
 """Key of an attribute's value that holds the values of a group's members (a list, or a map by name): a path goes into each."""
 
@@ -51,7 +54,8 @@ class StackResource(Resource, ABC):
 
     def child_template(self, exported: Mapping[str, Any] | None = None) -> ChildTemplate:  # noqa: ARG002
         """What the child of this resource is made from now; when it is taken over, there is what was ``exported`` of it."""
-        found = self.template_for(self.type_name, self.properties, self.ports.wanted)
+        given = {**self.properties, **(self.data.get(TOLD) or {})}
+        found = self.template_for(self.type_name, given, self.ports.wanted)
         if found is None:
             raise PermanentError("the template of the nested stack is not known", "StackValidationFailed")
         return found
@@ -178,6 +182,17 @@ class StackResource(Resource, ABC):
     def own_attribute(self, name: str, outputs: Mapping[str, Any]) -> Any:
         """The value of an attribute that is no resource's: by default the output of that name."""
         return outputs.get(name)
+
+
+class LooksFirst(StackResource):
+    """One that has to know something of the cloud before its creation begins."""
+
+    looked: Any = None
+    """What `look` gave, when the creation begins."""
+
+    @abstractmethod
+    def look(self) -> Any:
+        """Reads it. Called in a thread."""
 
 
 def _token(action: Action, operation: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """OS::Heat::*: resources that live in the engine itself, and signals."""
 
 from kamado.resources.heat.autoscaling_group import AutoScalingGroup
+from kamado.resources.heat.balanced import BalancedMembers
 from kamado.resources.heat.delay import Delay
 from kamado.resources.heat.deployed_server import DeployedServer
 from kamado.resources.heat.ha_restarter import HARestarter
@@ -37,6 +38,7 @@ from kamado.resources.heat.wait_condition_handle import (
 )
 
 TYPES = (
+    BalancedMembers,
     InstanceGroup,
     AwsAutoScalingGroup,
     User,

@@ -13,8 +13,10 @@ from kamado.model.lifecycle import Action
 from kamado.plugin.errors import PermanentError
 from kamado.plugin.stack_resource import OPERATION
 
-STEPS, PAUSE, UNTIL = "steps", "pause", "until"
-"""Keys of the token: batches that are left, seconds between two of them, when the next may begin (None: not waiting)."""
+STEPS, PAUSE, UNTIL, AT_ONCE = "steps", "pause", "until", "at_once"
+"""Keys of the token: batches that are left, seconds between two of them, when the next may begin (None: not waiting), whether it comes
+without a pause.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Batch:
 
     bring: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    out: tuple[str, ...] = ()
+    """Those that load balancers are not to use from then on, until the next step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +70,26 @@ def batches(
 
 
 def one_change(steps: Sequence[Batch]) -> tuple[Sequence[Batch], Sequence[Batch]]:
-    """The steps that one update of the child can do in turn, and those that are left: where members go begins another one."""
-    many = next((number for number, step in enumerate(steps) if number and step.drop), len(steps))
+    """The steps that one update of the child can do in turn, and those that are left: where members go begins another one, and where load
+    balancers have to be told something.
+    """
+    ends = (number for number, step in enumerate(steps) if number and (step.drop or step.out or steps[number - 1].out))
+    many = next(ends, len(steps))
     return steps[:many], steps[many:]
+
+
+def taken_out(steps: Sequence[Batch], present: Collection[str]) -> list[Batch]:
+    """The same steps, each with load balancers told before that the members which change are not to be used."""
+    found: list[Batch] = []
+    for step in steps:
+        changing = tuple(name for name in step.bring if name in present)
+        found += [Batch(out=changing), step] if changing else [step]
+    return found
 
 
 def left_over(action: Action, operation: str, steps: Sequence[Batch], pace: Pace) -> dict[str, Any]:
     """The token of a change of which the ``operation`` is under way and ``steps`` are left."""
-    left = [[list(step.bring), list(step.drop)] for step in steps]
+    left = [[list(step.bring), list(step.drop), list(step.out)] for step in steps]
     return {OPERATION: operation, "action": action.value, STEPS: left, PAUSE: pace.pause, UNTIL: None}
 
 

@@ -16,10 +16,13 @@ from kamado.model.identifiers import new_id
 from kamado.plugin.context import ChildTemplate
 from kamado.plugin.declare import INTEGER, LIST, MAP, STRING, Attr, Prop, Properties, resource_type
 from kamado.plugin.errors import PermanentError
+from kamado.plugin.finders import find
+from kamado.plugin.instances import like
 from kamado.plugin.rules import RESOURCE, Finding, at
-from kamado.plugin.stack_resource import OPERATION
+from kamado.plugin.stack_resource import OPERATION, LooksFirst
 from kamado.resources.heat.aged_members import AgedMembers
-from kamado.resources.heat.batches import Pace
+from kamado.resources.heat.balanced import NAME, balanced
+from kamado.resources.heat.batches import Batch, Pace, taken_out
 from kamado.resources.heat.members import Member
 from kamado.resources.heat.scaled_group import ScaledGroup, SizeLimits
 from kamado.template.unknown import is_unknown
@@ -36,6 +39,8 @@ _FROM_CONFIGURATION = (
 )
 _DURATION = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?")
 _LIST = "InstanceList"
+_LIKE = "instance"
+_BALANCERS = "LoadBalancerNames"
 
 
 def seconds(duration: str) -> float:
@@ -45,23 +50,6 @@ def seconds(duration: str) -> float:
         raise PermanentError("Only ISO 8601 duration format of the form PT#H#M#S is supported.", "ValueError")
     hours, minutes, rest = (int(part or 0) for part in found.groups())
     return float(hours * 3600 + minutes * 60 + rest)
-
-
-@dataclass(frozen=True, slots=True)
-class NotYet:
-    """A property that is not there yet."""
-
-    path: str
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The property."""
-        return (self.path,)
-
-    def check(self, properties: Mapping[str, Any]) -> Iterator[Finding]:
-        """Nothing, or one finding."""
-        if at(properties, self.path):
-            yield Finding(f"{self.path} is not supported yet", "NotSupported")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,21 +134,35 @@ class LaunchedMembers(AgedMembers):
         definitions: Mapping[str, Any],
         properties: Callable[[str], Mapping[str, Any] | None],
     ) -> list[Finding]:
-        """The launch configuration is one of the resources."""
-        wanted = (properties(definition.name) or {}).get("LaunchConfigurationName")
-        if not isinstance(wanted, str) or wanted in definitions:
-            return []
-        said = f"ValueError: : Resources.{RESOURCE}: : LaunchConfigurationName ({wanted}) reference can not be found."
-        return [Finding(said)]
+        """The launch configuration and the load balancers are resources of the stack."""
+        given = properties(definition.name) or {}
+        wanted = [("LaunchConfigurationName", given.get("LaunchConfigurationName"))]
+        wanted += [(_BALANCERS, name) for name in given.get(_BALANCERS) or ()]
+        return [
+            Finding(f"ValueError: : Resources.{RESOURCE}: : {name} ({value}) reference can not be found.")
+            for name, value in wanted
+            if isinstance(value, str) and value not in definitions
+        ]
 
-    def member(self, name: str) -> Member:  # noqa: ARG002  # all are the same
-        """As the launch configuration says, in the group's subnet, with the group's tags."""
+    @classmethod
+    def implied_by(cls, name: str, definition: Any, definitions: Mapping[str, Any]) -> set[str]:
+        """Load balancers that are named plainly."""
+        given = definition.properties.get(_BALANCERS)
+        names = {one for one in given if isinstance(one, str)} if isinstance(given, list | tuple) else set()
+        return super().implied_by(name, definition, definitions) | (names & definitions.keys())
+
+    def described(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """What the launch configuration says of members: values of properties, and metadata. Raises PermanentError when there is none."""
         reference = str(self.properties.get("LaunchConfigurationName"))
         siblings = self.ports.siblings
         row = None if siblings is None else siblings.known_as(reference)
         if row is None:
             raise PermanentError(f"the launch configuration {reference} could not be found", "NotFound")
-        given = {**(row.properties or {}), **(row.data.get("instance") or {})}
+        return {**(row.properties or {}), **(row.data.get("instance") or {})}, row.metadata
+
+    def member(self, name: str) -> Member:  # noqa: ARG002  # all are the same
+        """As it is described, in the group's subnet, with the group's tags."""
+        given, metadata = self.described()
         values = {key: given[key] for key in _FROM_CONFIGURATION if given.get(key) is not None}
         subnets = self.properties.get("VPCZoneIdentifier")
         if subnets:
@@ -168,7 +170,7 @@ class LaunchedMembers(AgedMembers):
         who = self.physical_id or self._drawn
         tags = [dict(tag) for tag in self.properties.get("Tags") or ()]
         values["Tags"] = [*tags, *({"Key": key, "Value": who} for key in self.group_tags)]
-        return {"type": SCALED, "properties": values, "metadata": dict(row.metadata)}
+        return {"type": SCALED, "properties": values, "metadata": dict(metadata)}
 
     def handle_create(self) -> dict[str, Any]:
         """Begins the child; its id is drawn before, because members are tagged with it."""
@@ -197,9 +199,19 @@ class LaunchedMembers(AgedMembers):
         found = super().outputs_for(names, wanted)
         return found | ({_LIST: {name: {"get_attr": [name, "PublicIp"]} for name in names}} if _LIST in wanted else {})
 
-    def _template(self, members: Mapping[str, Member]) -> ChildTemplate:
-        """Members are of a type that means an instance here."""
-        return replace(super()._template(members), maps={SCALED: INSTANCE})
+    def with_others_told(self, steps: Sequence[Batch], present: Collection[str]) -> Sequence[Batch]:
+        """Load balancers do not use members while these change."""
+        return taken_out(steps, present) if self.properties.get(_BALANCERS) else steps
+
+    def _template(self, members: Mapping[str, Member], out: Collection[str] = ()) -> ChildTemplate:
+        """Members are of a type that means an instance here; beside them is what tells load balancers."""
+        child = replace(super()._template(members), maps={SCALED: INSTANCE})
+        balancers = self.properties.get(_BALANCERS)
+        if not balancers or isinstance(child.template, str):
+            return child
+        used = [name for name in members if name not in out]
+        resources = {**child.template["resources"], NAME: balanced(balancers, used)}
+        return replace(child, template={**child.template, "resources": resources})
 
 
 @resource_type("OS::Heat::InstanceGroup")
@@ -216,7 +228,6 @@ class InstanceGroup(LaunchedMembers):
     )
     attributes = (Attr(_LIST, STRING, "Addresses of the members with commas between them."),)
     update_policies = (Prop("RollingUpdate", MAP, "Change the members in batches.", fields=_rolling()),)
-    rules = (NotYet("LoadBalancerNames"),)
 
     @classmethod
     def first_size(cls, properties: Mapping[str, Any]) -> int | None:
@@ -230,7 +241,7 @@ class InstanceGroup(LaunchedMembers):
 
 
 @resource_type("AWS::AutoScaling::AutoScalingGroup", since="2014.1")
-class AwsAutoScalingGroup(LaunchedMembers, ScaledGroup):
+class AwsAutoScalingGroup(LaunchedMembers, ScaledGroup, LooksFirst):
     """Instances that policies scale."""
 
     limits = SizeLimits("MinSize", "MaxSize", "DesiredCapacity", "Cooldown")
@@ -257,6 +268,23 @@ class AwsAutoScalingGroup(LaunchedMembers, ScaledGroup):
         limits,
         OneSubnet("VPCZoneIdentifier"),
         MadeFrom(("InstanceId", "LaunchConfigurationName")),
-        NotYet("LoadBalancerNames"),
-        NotYet("InstanceId"),
     )
+
+    def look(self) -> Any:
+        """The instance that members are to be like, once for the life of the group."""
+        named = self.properties.get("InstanceId")
+        if not named:
+            return None
+        cloud = self.ports.cloud()
+        server_id = find("nova.server", named, cloud)
+        return like(cloud.service("compute").get(f"/servers/{server_id}")["server"])
+
+    def handle_create(self) -> dict[str, Any]:
+        """Keeps what was seen of the instance."""
+        if self.looked is not None:
+            self.set_data(_LIKE, self.looked)
+        return super().handle_create()
+
+    def described(self) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """By the instance where there is one."""
+        return (self.data[_LIKE], {}) if self.properties.get("InstanceId") else super().described()

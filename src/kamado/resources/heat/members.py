@@ -17,7 +17,19 @@ from kamado.model.lifecycle import Action
 from kamado.plugin.context import ChildTemplate, InTurn
 from kamado.plugin.errors import PermanentError
 from kamado.plugin.stack_resource import OPERATION
-from kamado.resources.heat.batches import PAUSE, STEPS, UNTIL, Batch, Pace, batches, check_time, left_over, one_change
+from kamado.resources.heat.balanced import BALANCED
+from kamado.resources.heat.batches import (
+    AT_ONCE,
+    PAUSE,
+    STEPS,
+    UNTIL,
+    Batch,
+    Pace,
+    batches,
+    check_time,
+    left_over,
+    one_change,
+)
 from kamado.resources.heat.group import Group
 from kamado.template.unknown import contains_unknown
 
@@ -118,8 +130,28 @@ class Members(Group):
     ) -> dict[str, Any]:
         """Begins the first of several changes of the child; the token keeps the others. ``present``, ``exact``: see `members_now`."""
         check_time(steps, pace, self.stack.timeout_secs)
+        return self._take(Action.UPDATE, self.with_others_told(steps, present), pace, present, exact)
+
+    def with_others_told(self, steps: Sequence[Batch], present: Collection[str]) -> Sequence[Batch]:  # noqa: ARG002
+        """The steps with what others have to be told in between."""
+        return steps
+
+    def _take(
+        self, action: Action, steps: Sequence[Batch], pace: Pace, present: Mapping[str, Member], exact: bool
+    ) -> dict[str, Any]:
+        """Begins one change of the child, with as many of the steps as can come in turn in it; members that they do not name stay as they
+        are. Gives the token.
+        """
         first, left = one_change(steps)
-        return left_over(Action.UPDATE, self._take(first, pace.pause, present, exact), left, pace)
+        members = {name: one for name, one in present.items() if name not in first[0].drop}
+        members |= {name: self.member(name) for step in first for name in step.bring}
+        in_order = {name: members[name] for name in self.ordered(members)}
+        turns = None
+        if len(first) > 1:
+            turns = InTurn(tuple(step.bring for step in first), pace.pause, None if exact else self._template(present))
+        operation = self.children.update(self._stack_id(), self._template(in_order, first[0].out), turns)
+        token = left_over(action, operation, left, pace)
+        return {**token, AT_ONCE: True} if first[0].out else token
 
     def check_create_complete(self, token: dict[str, Any] | None) -> bool:
         """Whether the child has come to rest after its last batch. Raises ChildFailed."""
@@ -128,13 +160,14 @@ class Members(Group):
         if token is None or not token.get(STEPS):
             return True
         now = self.ports.clock.now()
-        if token.get(PAUSE) and token.get(UNTIL) is None:
+        if token.get(PAUSE) and token.get(UNTIL) is None and not token.get(AT_ONCE):
             token[UNTIL] = (now + timedelta(seconds=float(token[PAUSE]))).isoformat()
         if token.get(UNTIL) is not None and now < datetime.fromisoformat(token[UNTIL]):
             return False
-        first, left = one_change([Batch(tuple(bring), tuple(drop)) for bring, drop in token[STEPS]])
-        operation = self._take(first, float(token[PAUSE]), *self.members_now())
-        token.update(left_over(Action(token["action"]), operation, left, Pace(pause=token[PAUSE])))
+        steps = [Batch(*map(tuple, step)) for step in token.pop(STEPS)]
+        token.pop(AT_ONCE, None)
+        pace = Pace(pause=float(token[PAUSE]))
+        token.update(self._take(Action(token["action"]), steps, pace, *self.members_now()))
         return False
 
     check_update_complete = check_create_complete
@@ -146,18 +179,8 @@ class Members(Group):
         left = datetime.fromisoformat(token[UNTIL]) - self.ports.clock.now()
         return max(left.total_seconds(), 0.0)
 
-    def _take(self, steps: Sequence[Batch], pause: float, present: Mapping[str, Member], exact: bool) -> str:
-        """Begins one change of the child, in which the steps come in turn; members that they do not name stay as they are."""
-        members = {name: one for name, one in present.items() if name not in steps[0].drop}
-        members |= {name: self.member(name) for step in steps for name in step.bring}
-        in_order = {name: members[name] for name in self.ordered(members)}
-        turns = None
-        if len(steps) > 1:
-            turns = InTurn(tuple(step.bring for step in steps), pause, None if exact else self._template(present))
-        return self.children.update(self._stack_id(), self._template(in_order), turns)
-
-    def _template(self, members: Mapping[str, Member]) -> ChildTemplate:
-        """A template of these members."""
+    def _template(self, members: Mapping[str, Member], out: Collection[str] = ()) -> ChildTemplate:  # noqa: ARG002
+        """A template of these members, of which load balancers are not to use those that are ``out``."""
         return child_template(members, self.outputs_for(list(members), self.ports.wanted), self.record.secret)
 
     def present_members(self) -> dict[str, Member]:
@@ -187,7 +210,7 @@ def _members_of(child: ChildTemplate) -> dict[str, Member]:
         return {}
     hidden = child.parameters.get(_VALUES) or {}
     resources = child.template.get("resources") or {}
-    return {name: {**one, **_own(hidden.get(name))} for name, one in resources.items()}
+    return {name: {**one, **_own(hidden.get(name))} for name, one in resources.items() if one["type"] != BALANCED}
 
 
 def child_template(members: Mapping[str, Member], outputs: Mapping[str, Any], secret: bool = False) -> ChildTemplate:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kamado.plugin.declare import LIST, STRING, Prop, Properties, resource_type
+from kamado.plugin.instances import like
 from kamado.plugin.rest import CloudResource
 from kamado.plugin.rules import Finding
 from kamado.resources.nova.ec2_shapes import block_devices, scheduler_hints
@@ -50,14 +51,8 @@ class LaunchConfiguration(CloudResource):
         if not named or "instance" in self.data:
             return
         server = self.call("GET", f"/servers/{self.find('nova.server', named)}")["server"]
-        like = {
-            "ImageId": (server.get("image") or {}).get("id"),
-            "InstanceType": (server.get("flavor") or {}).get("id"),
-            "KeyName": server.get("key_name"),
-            "SecurityGroups": [group["name"] for group in server.get("security_groups") or ()],
-        }
-        said = {name for name in like if self.properties.get(name) is not None}
-        self.set_data("instance", {name: value for name, value in like.items() if value and name not in said})
+        said = {name: value for name, value in like(server).items() if self.properties.get(name) is None}
+        self.set_data("instance", said)
 
     def reference(self) -> str:
         """Its name."""
