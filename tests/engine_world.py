@@ -289,7 +289,6 @@ class Thing(Resource):
 class Described(Resource):
     """What instances are made from, as a launch configuration has it, without a cloud that knows images."""
 
-    local = True
     nameless = True
     properties = tuple(Prop(name, STRING, "Not checked.") for name in ("ImageId", "InstanceType", "UserData"))
 
@@ -486,7 +485,7 @@ class Look:
                     row.action,
                     row.status,
                     row.reason.replace(row.name, called(row.name)),
-                    sorted(names.get(key, "?") for key in row.requires),
+                    sorted(called(names.get(key, "?")) for key in row.requires),
                 )
                 for row in rows
             ),
