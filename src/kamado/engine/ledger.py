@@ -47,7 +47,11 @@ class Ledger:
         rows: Iterable[ResourceRecord],
         announce: Callable[[], None] | None = None,
     ) -> None:
-        self.rows: dict[str, ResourceRecord] = {row.id: row for row in rows}
+        self.rows: dict[str, ResourceRecord] = {}
+        self._standing: dict[str, set[str]] = {}
+        """physical id → ids of rows that have, or once had, that"""
+        for row in rows:
+            self._put(row)
         self._submit: Callable[[list[Change]], Future[None]] = lambda changes: journal.submit(
             operation_id, epoch, changes
         )
@@ -60,15 +64,27 @@ class Ledger:
         self.let_go = ""
         """What a forced deletion leaves behind, as its last line tells; the operation's reason keeps it through a crash."""
 
+    def _put(self, row: ResourceRecord) -> ResourceRecord:
+        self.rows[row.id] = row
+        if row.physical_id is not None:
+            self._standing.setdefault(row.physical_id, set()).add(row.id)
+        return row
+
+    def sharing(self, row: ResourceRecord) -> list[ResourceRecord]:
+        """The other rows with the physical id of this one; its cost does not grow with the stack."""
+        ids = self._standing.get(row.physical_id or "", ())
+        others = [self.rows[row_id] for row_id in ids if row_id != row.id and row_id in self.rows]
+        return [other for other in others if other.physical_id == row.physical_id]
+
     def insert(self, record: ResourceRecord) -> None:
         """A new row."""
-        self.rows[record.id] = record
+        self._put(record)
         self._inserted[record.id] = len(self._batch)
         self._batch.append(InsertResource(record))
 
     def update(self, row_id: str, **values: Any) -> ResourceRecord:
         """New values of a row; several changes of one row in a batch become one."""
-        row = self.rows[row_id] = replace(self.rows[row_id], **values)
+        row = self._put(replace(self.rows[row_id], **values))
         place = self._inserted.get(row_id)
         if place is not None:
             self._batch[place] = InsertResource(row)
@@ -121,4 +137,4 @@ class Ledger:
         """
         row = self.rows[row_id]
         self._submit([UpdateResource(row_id, values, row.secret)]).result()
-        self.rows[row_id] = replace(row, **values)
+        self._put(replace(row, **values))

@@ -173,11 +173,7 @@ def _held_by_another(run: Run, row: ResourceRecord) -> bool:
     """Whether another row of the stack stands for the same thing: what is known by its name (a key pair) keeps its id when it is
     replaced by one of the same name, so deleting the old row's thing would delete the new one.
     """
-    return row.physical_id is not None and any(
-        other.physical_id == row.physical_id and other.type == row.type and other.action is not Action.DELETE
-        for other in run.ledger.rows.values()
-        if other.id != row.id
-    )
+    return any(other.type == row.type and other.action is not Action.DELETE for other in run.ledger.sharing(row))
 
 
 def _never_made(row: ResourceRecord) -> bool:
