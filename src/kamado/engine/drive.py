@@ -18,7 +18,7 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 from kamado.engine.effects import Ask, Call, Durable, Effect, Enter, Fetch, Look, Routine, Sleep
-from kamado.engine.ledger import Ledger
+from kamado.engine.ledger import Ledger, NotWritten
 from kamado.engine.looks import together
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import Calls, Clock, EngineSettings
@@ -33,22 +33,6 @@ class Halt(Enum):
     NONE = 0
     FINISH = 1
     ABANDON = 2
-
-
-class NotWritten(Exception):
-    """A commit failed, or the lease is gone: the books on disk are behind, and the operation must be let go of. The cause says why."""
-
-
-async def settled(future: Future[None] | None) -> None:
-    """Waits until a batch is durable. Raises NotWritten."""
-    if future is None:
-        return
-    try:
-        await asyncio.wrap_future(future)
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:
-        raise NotWritten(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +88,17 @@ class Driver:
     def _drops(self, sleep: Sleep) -> bool:
         return self.halted is Halt.ABANDON or (self.halted is Halt.FINISH and sleep.idle)
 
-    async def run(self) -> None:
-        """Returns when nothing runs and nothing can start. Raises what a commit or a programming error raised."""
+    def begin(self) -> bool:
+        """Starts what is ready; whether that was all, as for a small stack of local types: then there is nothing left to `run`."""
         self._sorter.prepare()
+        try:
+            return not self._burst() and not self._tasks
+        except BaseException as error:
+            self._error = error  # for `run` to raise, when what was started has ended
+            return False
+
+    async def run(self) -> None:
+        """Goes on from `begin`; returns when nothing runs and nothing can start. Raises what a commit or a programming error raised."""
         try:
             while True:
                 self._moved.clear()
@@ -134,7 +126,7 @@ class Driver:
         clock = self._ports[0]
         enough = clock.monotonic() + self._settings.burst_seconds
         for _ in range(self._settings.burst):
-            if self.halted is not Halt.NONE:
+            if self.halted is not Halt.NONE or self._error is not None:
                 return False
             key = self._next()
             if key is None:
@@ -230,7 +222,7 @@ class Driver:
             elif isinstance(effect, Sleep):
                 await self._sleep(effect)
             elif isinstance(effect, Durable) and (effect.always or not local):
-                await settled(self._ledger.flush())
+                await self._ledger.durable()
         except LeaseLost as error:
             raise NotWritten(str(error)) from error
         except Exception as error:
@@ -251,8 +243,7 @@ class Driver:
                 clock = self._ports[0]
                 await clock.sleep(together(clock.monotonic(), effect.seconds) if effect.together else effect.seconds)
             else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(effect.bell.wait(), effect.seconds)
+                await effect.bell.wait(effect.seconds)
         finally:
             self._tasks[task] = None
 

@@ -7,13 +7,13 @@ once, and a simulation can drive it in one thread.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator, Hashable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kamado.engine.gathering import Gathering
 from kamado.engine.looks import ListThem, Looks
+from kamado.engine.waiting import Bell
 from kamado.plugin.lifecycle import Outcome
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Sleep:
     """
 
     seconds: float
-    bell: asyncio.Event | None = None
+    bell: Bell | None = None
     together: bool = False
     """Up to half as long again, so as to wake at the same moment as others with the same wait."""
     idle: bool = False

@@ -11,11 +11,11 @@ import logging
 from collections.abc import Collection
 from functools import partial
 
-from kamado.engine.drive import NotWritten
 from kamado.engine.executor import Execution
 from kamado.engine.gathering import Readings
 from kamado.engine.heartbeat import Heartbeat
 from kamado.engine.leases import Leases
+from kamado.engine.ledger import NotWritten
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.targets import TargetLoader
 from kamado.engine.tidying import Tidying
@@ -155,7 +155,7 @@ class Engine:
             "engine": self.id,
             "request": operation.request_id,
         }
-        LOG.info("operation taken", extra={"action": operation.action.value, **ids})
+        LOG.debug("operation taken", extra={"action": operation.action.value, **ids})
         self._ports.watch.operation_began(operation.action.value, str(operation.options.get(TRACE, "")))
         try:
             await execution.run()

@@ -17,12 +17,12 @@ from typing import Any
 
 from kamado.engine import closing, events, holding, observing, turns
 from kamado.engine.acting import act
-from kamado.engine.drive import Driver, Halt, NotWritten, Work, settled
+from kamado.engine.drive import Driver, Halt, Work
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
 from kamado.engine.gathering import Readings
 from kamado.engine.hold import Hold
-from kamado.engine.ledger import Ledger
+from kamado.engine.ledger import Ledger, NotWritten
 from kamado.engine.making import make
 from kamado.engine.observing import Seen
 from kamado.engine.plan import Plan, Step, StepKind
@@ -118,7 +118,8 @@ class Execution:
         if begun is None:
             raise LookupError(f"operation {operation.id} has no stack {operation.stack_id}")
         stack, rows = begun.stack, begun.rows
-        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, self._bells.waiting.work)
+        waiting = self._bells.waiting
+        ledger = Ledger(self._ports.journal, operation.id, operation.epoch, rows, waiting.work, waiting.post)
         ledger.let_go = operation.reason if operation.reason.startswith(events.LET_GO) else ""
         moved = ""
         if operation.epoch == 1:  # not again by who takes it over
@@ -145,7 +146,7 @@ class Execution:
         if self._lost:
             return
         if self.paused:
-            await settled(ledger.flush())
+            await ledger.durable()
             return
         await self._close(stack, ledger, moved)
 
@@ -227,12 +228,14 @@ class Execution:
         self._running = driver, run
         if self._stop is Stop.CANCELLED:
             self._tell_cancelled(run)
-        loop = asyncio.get_running_loop()
-        besides = [loop.create_task(self._ring((deadline - run.now()).total_seconds()))]
-        if any(run.kind(step).composite for step in chosen.steps):
-            besides.append(loop.create_task(self._look_after_children(run)))
+        besides: list[asyncio.Task[None]] = []
         try:
-            await driver.run()
+            if not driver.begin():
+                loop = asyncio.get_running_loop()
+                besides.append(loop.create_task(self._ring((deadline - run.now()).total_seconds())))
+                if any(run.kind(step).composite for step in chosen.steps):
+                    besides.append(loop.create_task(self._look_after_children(run)))
+                await driver.run()
         finally:
             self._running = None
             for task in besides:
@@ -351,7 +354,7 @@ class Execution:
                 changes += [RemoveSnapshot(snapshot.id) for snapshot in await self._readings.snapshots(stack.id)]
         for change in changes:
             ledger.note(change)
-        await settled(ledger.flush())
+        await ledger.durable()
         self._bells.waiting.ended(stack.id, nested=stack.owner_id is not None)
         ended = _tell_end(self._ports, operation, stack, changes)
         if ended is not None:

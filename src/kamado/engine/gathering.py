@@ -27,18 +27,17 @@ class Gathering(Generic[T]):
     def __init__(self, read: Callable[[Collection[str]], Mapping[str, T]], calls: Calls) -> None:
         self._read = read
         self._calls = calls
-        self._asked: dict[str, asyncio.Future[T | None]] = {}
+        self._asked: dict[str, list[asyncio.Future[T | None]]] = {}
         self._reader: asyncio.Task[None] | None = None
 
     async def get(self, key: str) -> T | None:
         """What there is of one id, None when there is nothing. Raises what reading raises."""
         loop = asyncio.get_running_loop()
-        answer = self._asked.get(key)
-        if answer is None:
-            answer = self._asked[key] = loop.create_future()
+        answer: asyncio.Future[T | None] = loop.create_future()
+        self._asked.setdefault(key, []).append(answer)
         if self._reader is None:
             self._reader = loop.create_task(self._answer())
-        return await asyncio.shield(answer)
+        return await answer
 
     async def _answer(self) -> None:
         try:
@@ -47,14 +46,16 @@ class Gathering(Generic[T]):
                 try:
                     found = await self._calls.run(partial(self._read, list(asked)))
                 except BaseException as error:
-                    for answer in asked.values():
+                    for answer in (answer for answers in asked.values() for answer in answers if not answer.done()):
                         answer.set_exception(error)
-                        answer.exception()  # heard of, even when all who waited have gone
+                        answer.exception()  # heard of, even when whoever waited goes in this very moment
                     if not isinstance(error, Exception):
                         raise
                 else:
-                    for key, answer in asked.items():
-                        answer.set_result(found.get(key))
+                    for key, answers in asked.items():
+                        for answer in answers:
+                            if not answer.done():  # whoever waited may have gone
+                                answer.set_result(found.get(key))
         finally:
             self._reader = None
 

@@ -10,12 +10,15 @@ Used by the event loop only, except `save`, which handler threads call for the o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from kamado.engine.ports import JournalPort
+from kamado.engine.post import Post
 from kamado.model.changes import (
     AppendEvent,
     Change,
@@ -32,10 +35,14 @@ from kamado.model.records import EventRecord, ResourceRecord
 _NEWS = (InsertStack, StartOperation, StopChildren, InsertOperation)
 
 
+class NotWritten(Exception):
+    """A commit failed, or the lease is gone: the books on disk are behind, and the operation must be let go of. The cause says why."""
+
+
 class Ledger:
     """Rows by id, and the batch that gathers.
 
-    ``announce`` is called, in any thread, when new work for engines is durable.
+    ``announce`` is called, in any thread, when new work for engines is durable. ``post`` brings the news of commits to the loop.
     ``submit`` is `JournalPort.submit`, bound to the operation and its epoch.
     """
 
@@ -46,6 +53,7 @@ class Ledger:
         epoch: int,
         rows: Iterable[ResourceRecord],
         announce: Callable[[], None] | None = None,
+        post: Post | None = None,
     ) -> None:
         self.rows: dict[str, ResourceRecord] = {}
         self._standing: dict[str, set[str]] = {}
@@ -60,6 +68,7 @@ class Ledger:
         self._updated: dict[str, int] = {}
         self._last: Future[None] | None = None
         self._announce = announce
+        self._post = post or Post()
         self._news = False
         self.let_go = ""
         """What a forced deletion leaves behind, as its last line tells; the operation's reason keeps it through a crash."""
@@ -130,6 +139,20 @@ class Ledger:
             self._news = False
         return self._last
 
+    async def durable(self) -> None:
+        """Submits what has gathered, and waits until everything is durable. Raises NotWritten."""
+        future = self.flush()
+        if future is None:
+            return
+        if not future.done():
+            arrived = asyncio.get_running_loop().create_future()
+            post = self._post.here()
+            future.add_done_callback(lambda _: post.deliver(partial(_arrive, arrived)))
+            await arrived
+        error = future.exception()
+        if error is not None:
+            raise NotWritten(str(error)) from error
+
     def save(self, row_id: str, **values: Any) -> None:
         """From a handler's thread: new values of its row, durable on return. Raises LeaseLost.
 
@@ -138,3 +161,8 @@ class Ledger:
         row = self.rows[row_id]
         self._submit([UpdateResource(row_id, values, row.secret)]).result()
         self._put(replace(row, **values))
+
+
+def _arrive(arrived: asyncio.Future[None]) -> None:
+    if not arrived.done():
+        arrived.set_result(None)

@@ -6,8 +6,6 @@ in the middle. Everything here can be done again, and by two.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import cache, partial
@@ -51,8 +49,7 @@ class Tidying:
                 await self._ports.calls.run(self._ports.tidy)
             except Exception:
                 LOG.exception("what is to be tidied up has to wait")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(bell.wait(), self._settings.tidy_interval)
+            await bell.wait(self._settings.tidy_interval)
 
     async def _snapshots(self) -> None:
         store = self._ports.store

@@ -12,12 +12,48 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from kamado.engine.looks import Looks
+from kamado.engine.post import Post
 
 FALLBACK_SECONDS = 30.0
 """After so long a waiting step looks at its child by itself."""
 
 
-Bell = asyncio.Event
+class Bell:
+    """Rung when what somebody waits for has happened, or may have. On the loop; one step waits for each."""
+
+    __slots__ = ("_rung", "_waiter")
+
+    def __init__(self) -> None:
+        self._rung = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def set(self) -> None:
+        """Ring it."""
+        self._rung = True
+        if self._waiter is not None:
+            _wake(self._waiter)
+
+    def clear(self) -> None:
+        """It is not rung any more."""
+        self._rung = False
+
+    async def wait(self, seconds: float) -> None:
+        """Until it is rung, for at most so long."""
+        if self._rung:
+            return
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(seconds, _wake, self._waiter)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def nobody() -> None:
@@ -39,7 +75,8 @@ class Waiting:
     ) -> None:
         self._wake = wake
         self._tell = tell
-        self._bells: dict[str, list[asyncio.Event]] = {}
+        self._bells: dict[str, list[Bell]] = {}
+        self.post = Post()
         self.looks = Looks()
 
     def work(self) -> None:
@@ -52,13 +89,13 @@ class Waiting:
         if not self.ring(stack_id) and nested:
             self._tell((stack_id,))
 
-    def hang(self, stack_id: str) -> asyncio.Event:
+    def hang(self, stack_id: str) -> Bell:
         """A bell that is rung when an operation on the stack ends."""
-        bell = asyncio.Event()
+        bell = Bell()
         self._bells.setdefault(stack_id, []).append(bell)
         return bell
 
-    def take_down(self, stack_id: str, bell: asyncio.Event) -> None:
+    def take_down(self, stack_id: str, bell: Bell) -> None:
         """Nobody waits for this one any more."""
         bells = self._bells.get(stack_id, [])
         if bell in bells:
@@ -79,14 +116,14 @@ class Bells:
 
     def __init__(self, waiting: Waiting | None = None) -> None:
         self.waiting = waiting or Waiting()
-        self.awaited: dict[str, asyncio.Event] = {}
+        self.awaited: dict[str, Bell] = {}
 
-    def hang(self, stack_id: str) -> asyncio.Event:
+    def hang(self, stack_id: str) -> Bell:
         """A bell that is rung when an operation on the stack ends."""
         bell = self.awaited[stack_id] = self.waiting.hang(stack_id)
         return bell
 
-    def take_down(self, stack_id: str, bell: asyncio.Event) -> None:
+    def take_down(self, stack_id: str, bell: Bell) -> None:
         """It is waited for no more."""
         self.waiting.take_down(stack_id, bell)
         if self.awaited.get(stack_id) is bell:

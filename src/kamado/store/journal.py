@@ -1,8 +1,9 @@
 """The group-commit writer: all that engines change, many operations' changes in one transaction, fenced by their leases.
 
-The executor submits and waits for the future before it goes on. While one commit runs the next batch gathers; there is no
-artificial delay. The trap: a future that fails with anything but `LeaseLost` means that this operation's state on disk is
-behind what the engine believes; the engine must let go of the operation and let recovery read it again.
+The executor submits and waits for the future before it goes on. While one commit runs the next batch gathers. An operation that is
+alone never waits; of many that go on side by side the next changes are given a moment to come together. The trap: a future that fails
+with anything but `LeaseLost` means that this operation's state on disk is behind what the engine believes; the engine must let go of the
+operation and let recovery read it again.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 
 _LARGEST_BATCH = 5_000
 """Changes in one transaction, so that a commit stays short and others get their turn."""
+
+_MOMENT = 0.003
+"""Seconds for which a batch gathers when the one before was of several operations: a transaction costs more than most that is in it."""
 
 _MARK_KEPT = 30 * 24 * 3600 * 1_000_000
 """Microseconds after which a journal that wrote nothing counts as dead; should it live, it makes a new mark."""
@@ -274,13 +278,18 @@ class Journal:
         self._writer.close()
 
     def _run(self) -> None:
+        crowded = False
         while True:
             with self._ready:
                 while not self._queue and not self._closed:
                     self._ready.wait()
                 if not self._queue:
                     return
+            if crowded:
+                time.sleep(_MOMENT)
+            with self._ready:
                 batch = self._take()
+            crowded = len({submission.operation_id for submission in batch}) > 1
             for submission, error in self._writer.commit(batch).items():
                 if error is None:
                     submission.future.set_result(None)

@@ -67,6 +67,7 @@ class Metrics:
         self._requests = Counter(
             "kamado_api_requests", "Requests that were answered.", ("method", "status"), registry=self.registry
         )
+        self._of_steps: dict[tuple[str, str, bool], tuple[Counter, Histogram]] = {}
 
     # What the engine tells: see `kamado.engine.watching.Watch`.
 
@@ -77,8 +78,13 @@ class Metrics:
 
     def step_ended(self, type_name: str, action: str, good: bool, seconds: float) -> None:
         """A step has ended. ``type_name`` is that of a class, never a name that a template gave."""
-        self._steps.labels(type_name, action, "done" if good else "failed").inc()
-        self._step_seconds.labels(type_name, action).observe(seconds)
+        key = (type_name, action, good)
+        found = self._of_steps.get(key)
+        if found is None:
+            count = self._steps.labels(type_name, action, "done" if good else "failed")
+            found = self._of_steps[key] = count, self._step_seconds.labels(type_name, action)
+        found[0].inc()
+        found[1].observe(seconds)
 
     # What the cloud's sessions tell: see `kamado.cloud.limits.CallWatch`.
 
