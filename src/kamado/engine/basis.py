@@ -57,6 +57,9 @@ class Basis:
         return ", and ".join(WORDS[name] for name in names)
 
 
+_encode = json.JSONEncoder(sort_keys=True, default=repr).encode
+
+
 def rows_digest(sign: Sign, tree: Tree, observed: Mapping[str, Any] | None = None) -> str:
     """Stands for all rows of a tree, and the state of its nested stacks; ``observed``: row id → what a look at reality gave."""
     lines: list[str] = []
@@ -73,7 +76,7 @@ def _row(row: ResourceRecord) -> str:
     state = f"{row.id} {row.action} {row.status} {row.phase} {row.physical_id} {row.replaces} {row.replaced_by}"
     made = f"{row.definition} {row.deletion_policy} {row.external_id} {row.secret} {row.updated_at} {row.operation_id}"
     held = [row.requires, row.properties, row.metadata, row.attributes, row.data, row.progress]
-    return f"{state} {made} {json.dumps(held, sort_keys=True, default=repr)}"
+    return f"{state} {made} {_encode(held)}"
 
 
 def wanted_digest(sign: Sign, parts: Iterable[Any]) -> str:

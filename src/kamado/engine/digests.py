@@ -19,6 +19,8 @@ from kamado.template import Definition, Parameters, contains_unknown
 _HALF = 32
 """Characters of each half: what is written, and what is read from other resources."""
 
+_encode = json.JSONEncoder(sort_keys=True, default=str).encode
+
 
 def definition_digest(definition: Definition, parameters: Parameters | None, version: str = "") -> str:
     """Stands for what is written of a resource and the parameters it reads; "" when one of them is hidden.
@@ -33,7 +35,7 @@ def definition_digest(definition: Definition, parameters: Parameters | None, ver
     read = [parameters[name] for name in sorted(names)]
     if definition.reads_parent:
         read.append(parameters.facade)
-    values = json.dumps(read, sort_keys=True, default=str)
+    values = _encode(read)
     return _hash(f"{definition.digest}\n{values}\n{version}" if version else f"{definition.digest}\n{values}")
 
 
@@ -50,7 +52,7 @@ def applied_digest(written: str, definition: Definition, scope: RowScope, is_sec
     read += [scope.attribute(name, path) for name, path in sorted(definition.attributes, key=repr)]
     if contains_unknown(read):
         return ""
-    return written + _hash(json.dumps(read, sort_keys=True, default=str))
+    return written + _hash(_encode(read))
 
 
 def same_writing(row: ResourceRecord, written: str) -> bool:

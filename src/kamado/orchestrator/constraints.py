@@ -6,7 +6,8 @@ asked once a request, and the cloud is only reached when a template uses such a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from kamado.engine.children import stack_info
@@ -21,22 +22,22 @@ from kamado.template import Definition, Parameters, Problem, Template, ValuesInv
 from kamado.template.conditions import ParameterScope
 from kamado.template.properties import coerce_properties
 
-Ask = Callable[[str, Any], str | None]
 
-
-def asking(services: Services, context: RequestContext) -> Ask:
+class Asking:
     """A check of custom constraints with the caller's cloud, each question asked once; KeyError for a name that none has."""
-    answers: dict[tuple[str, str], str | None] = {}
 
-    def ask(name: str, value: Any) -> str | None:
+    def __init__(self, services: Services, context: RequestContext) -> None:
+        self._cloud = partial(services.clouds.for_token, context)
+        self.answers: dict[tuple[str, str], str | None] = {}
+
+    def __call__(self, name: str, value: Any) -> str | None:
+        """What is wrong with the value, None for nothing."""
         key = (name, repr(value))
         if not finders.known(name):
             raise KeyError(name)
-        if key not in answers:
-            answers[key] = finders.check(name, value, lambda: services.clouds.for_token(context))
-        return answers[key]
-
-    return ask
+        if key not in self.answers:
+            self.answers[key] = finders.check(name, value, self._cloud)
+        return self.answers[key]
 
 
 def rule_problems(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from kamado.engine.ports import no_users
@@ -17,6 +18,8 @@ from kamado.model.records import CredentialRecord, StackRecord
 from kamado.plugin.context import Clock
 from kamado.plugin.registry import Registry
 from kamado.store.store import Store
+from kamado.store.templates import Cache
+from kamado.template import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,9 @@ class Services:
     """What every use case gets.
 
     ``cloud_of`` is the cloud as a stack's owner may use it, for requests that somebody else makes (signals).
-    ``targets`` keeps parsed templates, shared with the engine of the process; ``wake`` tells that engine that there is work, ``ring`` all
-    engines that a row got a signal. ``users_of`` gives the users of a stack.
+    ``accepted`` keeps templates of the latest requests, and ``passed`` what of them has passed all checks
+    (`kamado.orchestrator.templates`). ``targets`` keeps parsed templates, shared with the engine of the process; ``wake`` tells that engine
+    that there is work, ``ring`` all engines that a row got a signal. ``users_of`` gives the users of a stack.
     """
 
     store: Store
@@ -182,3 +186,5 @@ class Services:
     cloud_of: Callable[[StackRecord], Any] = no_cloud
     users_of: Callable[[StackRecord], Any] = no_users
     ring: Callable[[str], None] = nobody_waits
+    accepted: Cache[Template] = field(default_factory=partial(Cache, 32))
+    passed: Cache[Any] = field(default_factory=partial(Cache, 8))

@@ -6,12 +6,13 @@ behind, so bodies are stored by the callers, when everything has been said yes t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kamado.model.records import StackRecord, Target
-from kamado.orchestrator.constraints import asking, missing_from_outside, rule_problems
+from kamado.orchestrator.constraints import Asking, missing_from_outside, rule_problems
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import Forbidden, Refused, RequestLimitExceeded
 from kamado.orchestrator.nested import Level, Tree
@@ -45,6 +46,7 @@ class Prepared:
     definitions: Mapping[str, Definition]
     types: Registry
     local: bool
+    type_names: frozenset[str]
 
     def level(self, depth: int) -> Level:
         """The stack itself in the tree of its nested ones."""
@@ -86,13 +88,40 @@ def prepare(
 ) -> Prepared:
     """Check everything that can be checked before anything is written.
 
+    What passed a while ago, and was not asked of the cloud, passes again: an update that changes nothing costs next to nothing.
+
     :raises TemplateInvalid: the template or its values do not fit; all findings are in it.
     :raises Forbidden: the caller may not use a type.
     :raises RequestLimitExceeded: too many resources.
     """
-    ask = asking(services, context)
+    known = pseudo(services, stack, template)
+    key = f"{id(template)} {stack.nested_depth} {known!r} {json.dumps(environment.as_dict(), default=str)}"
+    passed: Prepared | None = services.passed.get(key)
+    if passed is not None and passed.files == files:
+        allow_types(services, context, passed.type_names)
+        if not passed.local:
+            named = {(found.type, found.name) for found in passed.definitions.values()}
+            _refuse_unavailable(services, context, passed.types, named)
+        return passed
+    ask = Asking(services, context)
+    prepared = _checked(services, context, stack, template, environment, files, (known, ask))
+    if not ask.answers and all(found.external_id is None for found in prepared.definitions.values()):
+        services.passed.put(key, prepared)  # which holds the template, so that nobody else's has its id
+    return prepared
+
+
+def _checked(
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    template: Template,
+    environment: Environment,
+    files: Mapping[str, str],
+    told: tuple[PseudoParameters, Asking],
+) -> Prepared:
+    known, ask = told
     types = services.registry.for_environment(environment, files)
-    parameters, wrong = template.bound(environment, pseudo(services, stack, template), ask)
+    parameters, wrong = template.bound(environment, known, ask)
     definitions, _, undecided = template.decided(parameters)
     if template.problems or wrong or undecided:
         found = check(template, parameters, types, environment, custom=ask, warn=False)
@@ -100,7 +129,8 @@ def prepare(
     limit = services.settings.max_resources_per_stack
     if limit != -1 and len(definitions) > limit:
         raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
-    allow_types(services, context, {definition.type for definition in definitions.values()})
+    type_names = frozenset(definition.type for definition in definitions.values())
+    allow_types(services, context, type_names)
     _refuse_unavailable(services, context, types, {(found.type, found.name) for found in definitions.values()})
     refuse(check(template, parameters, types, environment, custom=ask, warn=False))
     refuse(rule_problems(types, template, definitions, parameters))
@@ -110,7 +140,7 @@ def prepare(
     refuse(inside.problems)
     if limit != -1 and inside.resources > limit:
         raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
-    return Prepared(template, environment, files, parameters, definitions, types, inside.local)
+    return Prepared(template, environment, files, parameters, definitions, types, inside.local, type_names)
 
 
 def _refuse_unavailable(
@@ -138,12 +168,24 @@ _FAULTS_OF_THE_STACK = ("EntityNotFound", "InvalidTemplateSection")
 def parse(services: Services, source: str | Mapping[str, Any], files: Mapping[str, str]) -> Template:
     """The template of a create or update, within the service's limits; what is wrong in it is told by `prepare`, together with the rest.
 
+    One that was accepted lately, as an object, is not parsed again.
+
     :raises TemplateInvalid: it is none at all.
     """
+    if not isinstance(source, str):
+        store = services.store
+        named = {name: store.files.id_of(text) for name, text in files.items()}
+        known = services.accepted.get(_name(store.templates.id_of(source), named))
+        if known is not None:
+            return known
     try:
         return draft(source, files=files, limits=limits(services))
     except TemplateInvalid as error:
         raise TemplateInvalid([_as_stack_fault(problem) for problem in error.problems]) from error
+
+
+def _name(template_id: str, files: Mapping[str, str]) -> str:
+    return f"{template_id} {sorted(files.items())}"
 
 
 def limits(services: Services) -> Limits:
@@ -195,4 +237,6 @@ def store_target(services: Services, prepared: Prepared) -> Target:
         environment=prepared.environment.as_dict(),
     )
     services.targets.keep(target, prepared.template)
+    if not prepared.template.source.from_text:  # places in somebody's text are nobody else's
+        services.accepted.put(_name(target.template_id, target.files), prepared.template)
     return target

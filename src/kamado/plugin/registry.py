@@ -205,6 +205,7 @@ class Registry:
         self._files = files or TemplateFiles(self.operators, self._sections)
         self._singles = any(section.get("resources") for section in self._sections)
         self._resolved: dict[tuple[str, str], str] = {}
+        self._found: dict[tuple[str, str], type[Resource]] = {}
 
     @classmethod
     def load(cls, environment_dir: Path | None = None) -> Registry:
@@ -239,7 +240,11 @@ class Registry:
 
         Raises UnknownType, and TemplateInvalid for a file that is no template.
         """
-        return self._class(self.resolve(type_name, resource_name), type_name)
+        key = (type_name, resource_name if self._singles else "")
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._class(self.resolve(type_name, resource_name), type_name)
+        return found
 
     def of(self, row: Row) -> type[Resource]:
         """The class that a row was made with, whatever its type's name stands for now. Raises as `get`."""

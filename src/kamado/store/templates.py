@@ -64,9 +64,13 @@ class Templates:
         Keys keep their order; it counts for the id, because clients get back what they sent.
         """
         text = encode_json(body)
-        key = hashlib.sha256(text.encode("ascii")).hexdigest()
+        key = _id(text.encode("ascii"))
         self._bodies.insert_if_absent(key, text)
         return key
+
+    def id_of(self, body: Mapping[str, Any]) -> str:
+        """The id that ``body`` has or would have. No query."""
+        return _id(encode_json(body).encode("ascii"))
 
     def get(self, key: str) -> Mapping[str, Any]:
         """The body of an id, shared with other callers: never change it. Raises KeyError. No query when it is cached."""
@@ -88,9 +92,13 @@ class Files:
     def put(self, text: str) -> str:
         """The id of ``text``, stored unless it is there. 2 queries when it is not, and at most 1 when it is."""
         data = text.encode("utf-8", "surrogatepass")
-        key = hashlib.sha256(data).hexdigest()
+        key = _id(data)
         self._bodies.insert_if_absent(key, data)
         return key
+
+    def id_of(self, text: str) -> str:
+        """The id that ``text`` has or would have. No query."""
+        return _id(text.encode("utf-8", "surrogatepass"))
 
     def get(self, key: str) -> str:
         """The text of an id. Raises KeyError. No query when it is cached."""
@@ -99,6 +107,10 @@ class Files:
             text = bytes(self._bodies.get(key)).decode("utf-8", "surrogatepass")
             self._cache.put(key, text)
         return text
+
+
+def _id(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 _BELIEVED_SECONDS = 60.0

@@ -27,7 +27,8 @@ def dependencies(draft: Draft) -> None:
         except CycleError:
             pass
     draft.requires = {name: frozenset(names) for name, names in written.items()}
-    draft.order = tuple(TopologicalSorter(draft.requires).static_order())
+    free = not any(written.values())
+    draft.order = tuple(written if free else TopologicalSorter(draft.requires).static_order())
 
 
 def _implied(draft: Draft) -> dict[str, frozenset[str]]:
