@@ -265,6 +265,10 @@ class Thing(Resource):
         assert self.physical_id is not None
         self.cloud.get(self.physical_id)
 
+    def check_adopt_complete(self, token: Any) -> bool:
+        assert self.physical_id is not None
+        return bool(self.cloud.get(self.physical_id)["ready_at"] <= self.ports.clock.now())
+
     def observe(self) -> dict[str, Any]:
         assert self.physical_id is not None
         there = self.cloud.get(self.physical_id)

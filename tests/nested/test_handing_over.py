@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from tests.engine_world import NESTED_TYPES, World
 from tests.nested.test_life import FILES, one
 
+from kamado.engine.engine import Engine
 from kamado.engine.export import stack_data
 from kamado.model.lifecycle import Action
+from kamado.plugin.errors import PermanentError
 
 ALIKE = {"type": "one.yaml", "properties": {"size": 2}}
 KINDS: dict[str, dict[str, Any]] = {
@@ -121,3 +125,61 @@ def test_what_was_taken_over_in_a_nested_stack_is_given_back(world: World) -> No
     world.run()
     assert world.state(heir) == "ROLLBACK_COMPLETE"
     assert (world.cloud.things, [each.id for each in world.tree(heir)]) == (things, [heir])
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_taking_over_that_is_tried_again_takes_over_and_makes_nothing(world: World, deep: bool) -> None:
+    two = {name: {"type": "Test::Thing", **more} for name, more in (("a", {}), ("b", {"depends_on": "a"}))}
+    files = {"one.yaml": {"heat_template_version": "2018-08-31", "resources": two}}
+    resources = {"c": {"type": "one.yaml"}, "d": {"type": "Test::Thing", "depends_on": "c"}} if deep else two
+    stack = world.accept(resources, files=files)
+    world.run()
+    data, things = exported(world, stack)["resources"], dict(world.cloud.things)
+    given_up(world, stack)
+    world.cloud.calls.clear()
+    # The first is there and cannot be looked at, so what comes after is not begun.
+    world.cloud.faults["get"] = [PermanentError("no", "Forbidden")]
+    heir = world.accept(resources, Action.ADOPT, name="heir", files=files, options={"adopt": data})
+    world.run()
+    assert world.state(heir) == "ADOPT_FAILED"
+    world.accept(resources, Action.ADOPT, heir, files=files, options={"adopt": data})
+    world.run()
+    assert world.state(heir) == "ADOPT_COMPLETE"
+    assert world.cloud.things == things
+    assert {verb for verb, _ in world.cloud.calls} == {"get"}
+    assert len(world.tree(heir)) == (2 if deep else 1)
+    world.check(heir)
+
+
+@pytest.mark.parametrize("ends", ["UPDATE_COMPLETE", "ROLLBACK_COMPLETE"])
+def test_an_update_that_overtakes_a_taking_over_takes_over_what_is_left(world: World, ends: str) -> None:
+    two = {name: {"type": "Test::Thing", **more} for name, more in (("a", {}), ("b", {"depends_on": "a"}))}
+    files = {"one.yaml": {"heat_template_version": "2018-08-31", "resources": two}}
+    resources = {"c": {"type": "one.yaml"}, "d": {"type": "Test::Thing", "depends_on": "c"}}
+    stack = world.accept(resources, files=files)
+    world.run()
+    data, things = exported(world, stack)["resources"], dict(world.cloud.things)
+    given_up(world, stack)
+    for thing in world.cloud.things.values():
+        thing["ready_at"] += timedelta(seconds=100)
+    world.cloud.calls.clear()
+    new = {"n": {"type": "Test::Thing"}, "e": {"type": "one.yaml"}}
+    if ends == "ROLLBACK_COMPLETE":
+        new["z"] = {"type": "Test::Thing", "depends_on": ["d", "n", "e"], "properties": {"broken": True}}
+    heir = world.accept(resources, Action.ADOPT, name="heir", files=files, options={"adopt": data})
+
+    async def meanwhile(engine: Engine) -> None:
+        await asyncio.sleep(10)
+        assert world.states(heir) == {"c": "ADOPT_IN_PROGRESS"}
+        more, options = {**resources, **new}, {"adopt": data}
+        world.accept(more, Action.UPDATE, heir, files=files, options=options, rollback="z" in new)
+        engine.wake()
+
+    world.run(meanwhile)
+    assert world.state(heir) == ends
+    kept = {key: thing["name"] for key, thing in world.cloud.things.items() if key in things}
+    assert kept == {key: thing["name"] for key, thing in things.items()}
+    made = ["a", "b", "n"] if ends == "UPDATE_COMPLETE" else []
+    assert len(world.cloud.things) == len(things) + len(made)
+    assert {row.physical_id for each in world.tree(heir) for row in world.rows(each.id).values()} >= set(things)
+    world.check(heir)

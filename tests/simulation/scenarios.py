@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from tests.engine_world import Cloud
@@ -360,6 +361,32 @@ async def nested_handed_over(client: Client, stack: str) -> str:
     return heir
 
 
+async def taking_over_that_is_overtaken(client: Client, stack: str) -> str:
+    """An update comes while what is two levels down is being taken over, and something after it has not been begun."""
+    things = _cloud(client).things
+    data = await client.abandon(stack)
+    assert await client.rest(stack) == "DELETE_COMPLETE"
+    before, seen = set(things), len(_cloud(client).calls)
+    for thing in things.values():
+        thing["ready_at"] += timedelta(seconds=FOREVER if "-c-" in thing["name"] else 0)
+    heir = await client.create(data["template"], files=data["files"], name="heir", adopt=data["resources"])
+    await client.until(lambda: any(verb == "get" and "-c-" in what for verb, what in _cloud(client).calls[seen:]))
+    await client.update(heir, nested(z={"type": T, "depends_on": "c"}, new={"type": T}), files=FILES)
+    await client.reaches(heir, "new", "CREATE_COMPLETE")  # so the update is at work, and waits for what is being taken over
+    for thing in things.values():
+        thing["ready_at"] = _cloud(client).now()
+    assert await client.rest(heir) == "UPDATE_COMPLETE"
+    assert before <= set(things)
+    assert len(things) == len(before) + 1
+    return heir
+
+
+async def _nested_with_more(client: Client, _: str) -> str:
+    stack = await client.create(nested(z={"type": T, "depends_on": "c"}), files=FILES)
+    await client.rest(stack)
+    return stack
+
+
 async def nested_create(client: Client, _: str) -> str:
     """Two levels of stacks."""
     _cloud(client).build_seconds = 2
@@ -623,6 +650,7 @@ SCENARIOS: dict[str, Scenario] = {
             (_balanced_made, balanced_in_turn, "UPDATE_COMPLETE"),
             (_restarter_made, restarted, "UPDATE_COMPLETE"),
             (_with_group_made, nested_handed_over, "ADOPT_COMPLETE"),
+            (_nested_with_more, taking_over_that_is_overtaken, "UPDATE_COMPLETE"),
             (_nested_made, nested_update, "UPDATE_COMPLETE"),
             (_nested_made, nested_update_rolled_back, "ROLLBACK_COMPLETE"),
             (_nested_made, nested_delete, "DELETE_COMPLETE"),

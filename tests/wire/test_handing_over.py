@@ -91,6 +91,29 @@ def test_a_tree_that_a_heat_has_given_up_is_taken_over(stand: Stand) -> None:
     assert stand.ask("DELETE", path).status_code == 204
 
 
+def test_an_update_after_a_taking_over_that_failed_takes_over_what_is_left(stand: Stand) -> None:
+    net = {"type": "OS::Neutron::Net"}
+    resources = {"a": net, "b": {**net, "depends_on": "a"}, "i": {"type": "inner.yaml", "depends_on": "a"}}
+    template = {"heat_template_version": "2018-08-31", "resources": resources}
+    inner = json.dumps({"heat_template_version": "2018-08-31", "resources": {"n": net}})
+    body = {"template": template, "files": {"inner.yaml": inner}}
+    path = made(stand, "given", **body)
+    assert settled(stand, path)["stack_status"] == "CREATE_COMPLETE"
+    data = stand.ask("DELETE", f"{path}/abandon").json()
+    assert settled(stand, path)["stack_status"] == "DELETE_COMPLETE"
+    there = leaves(data)
+    del data["resources"]["a"]["resource_id"]  # so it cannot be taken over, and what depends on it is not begun
+    heir = made(stand, "given", adopt_stack_data=data)
+    assert settled(stand, heir)["stack_status"] == "ADOPT_FAILED"
+    assert stand.ask("PUT", heir, body).status_code == 202
+    assert settled(stand, heir)["stack_status"] == "UPDATE_COMPLETE"
+    now = leaves(stand.ask("GET", f"{heir}/export").json())
+    assert (now["b"], now["i/n"]) == (there["b"], there["i/n"])
+    assert now["a"] != there["a"]
+    assert stand.ask("DELETE", heir).status_code == 204
+    assert settled(stand, heir)["stack_status"] == "DELETE_COMPLETE"
+
+
 def test_data_that_is_no_data_of_a_stack_is_refused_at_any_depth(stand: Stand) -> None:
     for broken in ({"x": 1}, {"c": {"resources": {"t": []}}}, {"c": {"resources": 1}}, {"c": {"template": "none"}}):
         data = {**HEATS, "resources": broken}

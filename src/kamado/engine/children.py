@@ -34,6 +34,7 @@ from kamado.model.records import (
     ResourceRecord,
     StackRecord,
     Target,
+    taken_over,
     traced,
 )
 from kamado.plugin import lifecycle
@@ -215,6 +216,8 @@ def _in_turn(turns: InTurn | None) -> dict[str, Any]:
 def handed_down(options: Mapping[str, Any], resource: str) -> dict[str, Any]:
     """What of an operation's options holds for the same action on the nested stack of a resource."""
     found = {name: options[name] for name in (FORCE, AFTER_SUSPEND, CONVERGE, ABANDON) if options.get(name)}
+    if ADOPT_DATA in options:
+        found[ADOPT_DATA] = taken_over(options, resource).get("resources") or {}
     inside = [path.removeprefix(f"{resource}/") for path in options.get(RETAIN, ()) if path.startswith(f"{resource}/")]
     return {**found, RETAIN: inside} if inside else found
 
@@ -253,8 +256,8 @@ class ChildStacks(ChildReader):
 
     def adopt(self, name: str, child: ChildTemplate) -> tuple[str, str]:
         """See `kamado.plugin.context.Children`."""
-        above = (self._parent.operation.options.get(ADOPT_DATA) or {}).get(self._row.name) or {}
-        return self._insert(new_id(), name, child, Action.ADOPT, {ADOPT_DATA: above.get("resources") or {}})
+        told = taken_over(self._parent.operation.options, self._row.name)
+        return self._insert(new_id(), name, child, Action.ADOPT, {ADOPT_DATA: told.get("resources") or {}})
 
     def _insert(
         self, stack_id: str, name: str, child: ChildTemplate, action: Action, options: Mapping[str, Any]

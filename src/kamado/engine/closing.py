@@ -25,6 +25,7 @@ from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, OperationState, Phase, Status, Stop
 from kamado.model.records import (
     ABANDON,
+    ADOPT_DATA,
     PLAN,
     SNAPSHOT_ID,
     TRACE,
@@ -167,6 +168,12 @@ def follows(operation: OperationRecord) -> bool:
     return operation.rollback and operation.action in ROLLED_BACK_ON_FAILURE
 
 
+def given_back(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of what takes an operation with these back: what was taken over is given back, and not deleted."""
+    told = options.get(ADOPT_DATA)
+    return {} if told is None else {ABANDON: True, ADOPT_DATA: told}
+
+
 def rollback(stack: StackRecord, operation: OperationRecord, target: Target, now: datetime) -> list[Change]:
     """The follow-up that brings the stack back to ``target``, and the state that shows it."""
     follow_up = OperationRecord(
@@ -180,8 +187,7 @@ def rollback(stack: StackRecord, operation: OperationRecord, target: Target, now
         credential_id=operation.credential_id,
         request_id=operation.request_id,
         project_id=stack.project_id,
-        # What was taken over is given back.
-        options=traced({ABANDON: True} if operation.action is Action.ADOPT else {}, operation.options.get(TRACE)),
+        options=traced(given_back(operation.options), operation.options.get(TRACE)),
     )
     reason = events.started(Action.ROLLBACK)
     values = {

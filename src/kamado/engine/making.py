@@ -23,7 +23,7 @@ from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_p
 from kamado.engine.scope import REFERENCE
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
-from kamado.model.records import ADOPT_DATA, ResourceRecord
+from kamado.model.records import ResourceRecord, taken_over
 from kamado.plugin import lifecycle
 from kamado.plugin.declare import ResourceSchema
 from kamado.plugin.lifecycle import Outcome, OutcomeKind, PropertyChanges
@@ -46,7 +46,7 @@ def make(run: Run, step: Step) -> Routine[None]:
     row = run.ledger.rows.get(step.row_id) if step.row_id is not None else None
     if step.kind is StepKind.ADOPT:
         yield from _adopt(wanted, step.replaces)
-    elif row is None and run.operation.action is Action.ADOPT:
+    elif row is None and _is_taken_over(run, step):
         yield from _take_over(wanted)
     elif row is None:
         yield from _create(wanted, step.replaces)
@@ -56,6 +56,21 @@ def make(run: Run, step: Step) -> Routine[None]:
         yield from _keep(wanted, row)
     else:
         yield from _update(wanted, row, step)
+
+
+def _is_taken_over(run: Run, step: Step) -> bool:
+    """Whether what a step is to make is there already: all that is adopted, and what an adoption that was overtaken had not come to."""
+    if run.operation.action is Action.ADOPT:
+        return True
+    before = run.ledger.rows.get(step.replaces or "")
+    half_way = before is None or before.physical_id is None or before.action is Action.ADOPT
+    if not half_way or (before is not None and before.status is Status.COMPLETE):
+        return False  # it is to succeed what was taken over, or made
+    return _tells_of(run.kind(step), taken_over(run.operation.options, step.name))
+
+
+def _tells_of(kind: type[Resource], data: Mapping[str, Any]) -> bool:
+    return data.get("resources") is not None if kind.composite else bool(data.get("resource_id"))
 
 
 class Wanted:
@@ -315,9 +330,8 @@ def _take_over(wanted: Wanted) -> Routine[None]:
 
 
 def _handed_over(wanted: Wanted, resource: Resource, *, resume: bool) -> Routine[None]:
-    data = (wanted.run.operation.options.get(ADOPT_DATA) or {}).get(wanted.name) or {}
-    told = data.get("resources") is not None if resource.composite else bool(data.get("resource_id"))
-    if not told and resource.physical_id is None:
+    data = taken_over(wanted.run.operation.options, wanted.name)
+    if not _tells_of(wanted.kind, data) and resource.physical_id is None:
         reason = f"Exception: resources.{wanted.name}: Resource ID was not provided."
         raise StepFailed(Outcome(OutcomeKind.FAIL, reason), resource.id)
     yield from wanted.run.caller.carry_out(resource, Action.ADOPT, data, resume=resume)

@@ -19,7 +19,7 @@ from kamado.engine.hooks import wait_at
 from kamado.engine.plan import Step
 from kamado.model.changes import UpdateOperation
 from kamado.model.lifecycle import Action, Phase, Status
-from kamado.model.records import ABANDON, FORCE, RETAIN, ResourceRecord
+from kamado.model.records import ABANDON, ADOPT_DATA, FORCE, RETAIN, ResourceRecord, taken_over
 from kamado.plugin import lifecycle
 from kamado.plugin.lifecycle import ErrorKind, OutcomeKind
 from kamado.plugin.registry import UnknownType
@@ -83,8 +83,13 @@ def _stays(run: Run, row: ResourceRecord) -> bool:
     """Whether it goes from the books only. A stack that is abandoned abandons what is nested in it."""
     options = run.operation.options
     if options.get(ABANDON):
-        return not _is_stack(run, row)
+        return not _is_stack(run, row) and (ADOPT_DATA not in options or _was_taken_over(run, row))
     return row.deletion_policy == "Retain" or row.name in options.get(RETAIN, ())
+
+
+def _was_taken_over(run: Run, row: ResourceRecord) -> bool:
+    told = taken_over(run.operation.options, row.name).get("resource_id")
+    return bool(told) and str(told) == row.physical_id
 
 
 def _is_stack(run: Run, row: ResourceRecord) -> bool:

@@ -40,6 +40,11 @@ SNAPSHOT_ID = "snapshot_id"
 """Option of a SNAPSHOT operation: the snapshot that it fills."""
 
 
+def taken_over(options: Mapping[str, Any], resource: str) -> Mapping[str, Any]:
+    """What an operation's options tell of a resource that is to be taken over; empty when they tell nothing of it."""
+    return (options.get(ADOPT_DATA) or {}).get(resource) or {}
+
+
 def traced(options: JsonMap, trace: Any) -> JsonMap:
     """An operation's options with the trace of what asks for it, where there is one."""
     return {**options, TRACE: trace} if trace else options

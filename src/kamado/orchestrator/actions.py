@@ -12,7 +12,7 @@ from typing import Any
 
 from kamado.engine import closing
 from kamado.model.lifecycle import ROLLED_BACK_ON_FAILURE, Action, Status
-from kamado.model.records import ABANDON, AFTER_SUSPEND, FORCE, PLAN, RETAIN, OperationRecord, StackRecord
+from kamado.model.records import AFTER_SUSPEND, FORCE, PLAN, RETAIN, OperationRecord, StackRecord
 from kamado.orchestrator import binding, stacks
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import EntityNotFound, NotSupported, ResourceNotFound
@@ -158,8 +158,7 @@ def roll_back(services: Services, context: RequestContext, stack: StackRecord) -
     if target is None:
         body = closing.nothing_wanted(services.store.templates.get(stack.target.template_id))
         target = closing.emptied(stack.target, services.store.templates.put(body))
-    # What was taken over is given back.
-    options = {ABANDON: True} if stack.action is Action.ADOPT else {}
+    options = {} if last is None else closing.given_back(last.options)
     stacks.begin(services, context, stack, Action.ROLLBACK, {"target": target}, target=target, options=options)
 
 

@@ -361,7 +361,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     held = binding.hold(services, stack, asked, request.plan)
     credential = credentials.taken_over(services, context, stack, prepared.local)
     target = templates.store_target(services, prepared)
-    options = {**held, **({CONVERGE: True} if request.converge else {})}
+    options = {**held, **({CONVERGE: True} if request.converge else {}), **_left_to_take_over(services, stack)}
     changed = replace(change.stack, target=target, credential_id=credential or stack.credential_id)
     now = services.clock.now()
     operation = replace(
@@ -379,6 +379,14 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
         "credential_id": changed.credential_id,
     }
     return _start(services, changed, operation, values, now, as_seen=request.as_seen)
+
+
+def _left_to_take_over(services: Services, stack: StackRecord) -> dict[str, Any]:
+    """What an adoption that has not come to its end was told: the update takes over, and does not make, what is left of it."""
+    if stack.status is Status.COMPLETE or stack.operation_id is None:
+        return {}
+    last = services.store.operations.get(stack.operation_id)
+    return {} if last is None or ADOPT_DATA not in last.options else {ADOPT_DATA: last.options[ADOPT_DATA]}
 
 
 def changes_nothing(request: StackRequest) -> bool:
