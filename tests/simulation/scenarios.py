@@ -372,7 +372,9 @@ async def taking_over_that_is_overtaken(client: Client, stack: str) -> str:
     heir = await client.create(data["template"], files=data["files"], name="heir", adopt=data["resources"])
     await client.until(lambda: any(verb == "get" and "-c-" in what for verb, what in _cloud(client).calls[seen:]))
     await client.update(heir, nested(z={"type": T, "depends_on": "c"}, new={"type": T}), files=FILES)
-    await client.reaches(heir, "new", "CREATE_COMPLETE")  # so the update is at work, and waits for what is being taken over
+    await client.reaches(
+        heir, "new", "CREATE_COMPLETE"
+    )  # so the update is at work, and waits for what is being taken over
     for thing in things.values():
         thing["ready_at"] = _cloud(client).now()
     assert await client.rest(heir) == "UPDATE_COMPLETE"

@@ -223,6 +223,8 @@ def test_go_back(case: Case, action: str, mood: str) -> None:
     """To what was before, where there is such a thing; else it is refused, and nothing changes."""
     case.into(action, mood)
     before = case.status()
+    if mood == "fail":
+        MOOD.clear()  # what hangs would end now, and there would be nothing to go back from
     answer = case.act("rollback")
     if action not in CHANGING:
         assert (answer.status_code, case.status()) == (400, before)
