@@ -13,7 +13,6 @@ import pytest
 import requests
 from tests.wire.stand import Stand
 
-from kamado.localcloud.identity import announce
 from kamado.localcloud.server import LocalCloud
 
 
@@ -26,10 +25,7 @@ def own_cloud() -> Iterator[LocalCloud]:
 @pytest.fixture(scope="module")
 def stand(own_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     stand = Stand(tmp_path_factory.mktemp("left"), own_cloud)
-    own_cloud.external["orchestration"] = f"{stand.endpoint}/v1/%(project_id)s"
-    with own_cloud.state.lock:
-        announce(own_cloud)
-        own_cloud.state.commit()
+    stand.enter_catalog(own_cloud)
     yield stand
     stand.close()
 

@@ -14,7 +14,6 @@ import pytest
 import requests
 from tests.wire.stand import Stand
 
-from kamado.localcloud.identity import announce
 from kamado.localcloud.server import LocalCloud
 
 FAR, LOSSY = "RegionTwo", "Lossy"
@@ -95,10 +94,7 @@ def near(
     own_cloud: LocalCloud, far: Stand, wire: Forgetful, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stand]:
     made = Stand(tmp_path_factory.mktemp("near"), own_cloud)
-    own_cloud.external["orchestration"] = f"{made.endpoint}/v1/%(project_id)s"
-    with own_cloud.state.lock:
-        announce(own_cloud)
-        own_cloud.state.commit()
+    made.enter_catalog(own_cloud)
     headers = {"X-Auth-Token": made.token("admin")[0]}
 
     def make(kind: str, body: dict[str, Any]) -> Any:

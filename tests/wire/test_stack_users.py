@@ -15,7 +15,6 @@ from tests.wire.test_access import GOOD, body
 
 from kamado.api.policies import Rules
 from kamado.api.routes import ROUTES, Route
-from kamado.localcloud.identity import announce
 from kamado.localcloud.server import LocalCloud
 
 OPEN = {"stacks:lookup", "resource:metadata", "resource:signal", "software_deployments:metadata"}
@@ -60,10 +59,7 @@ class User:
 def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     with LocalCloud(identity_port=0) as cloud:
         stand = Stand(tmp_path_factory.mktemp("users"), cloud)
-        cloud.external["orchestration"] = f"{stand.endpoint}/v1/%(project_id)s"
-        with cloud.state.lock:
-            announce(cloud)
-            cloud.state.commit()
+        stand.enter_catalog(cloud)
         stacks = {}
         for name in ("mine", "other"):
             made = stand.ask("POST", "/stacks", {"stack_name": name, "template": TEMPLATE})
