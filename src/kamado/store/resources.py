@@ -71,39 +71,7 @@ _ACTIONS = {str(action): action for action in Action}
 _STATUSES = {str(status): status for status in Status}
 _PHASES = {str(phase): phase for phase in Phase}
 
-_COLUMNS = tuple(
-    schema.resource.c[name]
-    for name in (
-        "id",
-        "stack_id",
-        "name",
-        "type",
-        "action",
-        "status",
-        "reason",
-        "created_at",
-        "updated_at",
-        "physical_id",
-        "physical_name",
-        "operation_id",
-        "phase",
-        "progress",
-        "properties",
-        "definition",
-        "metadata",
-        "attributes",
-        "data",
-        "requires",
-        "replaces",
-        "replaced_by",
-        "deletion_policy",
-        "external_id",
-        "secret",
-        "implementation",
-    )
-)
-
-
+_COLUMNS = tuple(schema.resource.c[name] for name in ("id", *_ENCODERS))
 _LISTED = tuple(
     schema.resource.c[name]
     for name in (
