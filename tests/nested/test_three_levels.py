@@ -1,4 +1,4 @@
-"""Requests of a stack whose things are two levels further down: restricted, hooked, stopped, taken back, out of time, failed and tried again."""
+"""Requests of a stack whose things are two levels down: restricted, hooked, stopped, taken back, out of time, failed and tried again."""
 
 from __future__ import annotations
 
