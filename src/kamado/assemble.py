@@ -3,6 +3,8 @@
 `Parts` makes each piece once, when first asked for, so that an API process builds no engine and an engine no API. `Installation`
 is all of them in one process, running: `kamado up`. The trap: order. A cloud answers before anything that asks it for a token; the file of
 variables is written last; stopping goes backwards.
+What only one of API, engine
+and local cloud needs is imported where it is built: an engine is up without the libraries of a web server.
 """
 
 from __future__ import annotations
@@ -13,12 +15,8 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
-from kamado.api import app as api_app
-from kamado.api.policies import Rules
-from kamado.api.tokens import WsgiApp
-from kamado.cfn import app as cfn_app
 from kamado.cloud import grants, users
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.cloud.objects import SERVICE, ObjectStore
@@ -28,24 +26,24 @@ from kamado.engine.ports import EnginePorts
 from kamado.engine.system import BlockingSystemClock, SystemClock, ThreadCalls
 from kamado.engine.targets import TargetLoader
 from kamado.engine.waiting import nobody_else
-from kamado.localcloud.server import LocalCloud
-from kamado.messaging.bus import Bus
-from kamado.messaging.notifications import Notifier
 from kamado.model.identifiers import new_id
 from kamado.model.records import CredentialRecord, OperationRecord, StackRecord
-from kamado.orchestrator import credentials
-from kamado.orchestrator.context import Services
-from kamado.orchestrator.errors import MissingCredentialError
-from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin.global_environment import GlobalEnvironmentInvalid
 from kamado.plugin.registry import Registry
-from kamado.processes import EngineThread, WebServer
 from kamado.settings import Settings, SettingsError
 from kamado.store import Journal, Store
 from kamado.store.retry import JOURNAL
 from kamado.telemetry.metrics import CONTENT_TYPE, Metrics, Server
 from kamado.telemetry.traces import Traces, watched, with_metrics
 from kamado.telemetry.watchers import CallWatchers, Watchers
+
+if TYPE_CHECKING:
+    from kamado.api.tokens import WsgiApp
+    from kamado.localcloud.server import LocalCloud
+    from kamado.messaging.bus import Bus
+    from kamado.messaging.notifications import Notifier
+    from kamado.orchestrator.context import Services
+    from kamado.orchestrator.stack_software import StackSoftware
 
 LOG = logging.getLogger(__name__)
 
@@ -75,6 +73,8 @@ class Clouds:
     def grant(self, context: Any, name: str) -> grants.Grant:
         """Let the service act for the user later. ``name`` is unique. Raises CloudError, MissingCredentialError."""
         if self._factory.settings.deferred_auth_method == "password" and not context.password:
+            from kamado.orchestrator.errors import MissingCredentialError
+
             raise MissingCredentialError.of("X-Auth-Key")
         return grants.make(self._factory, context, name)
 
@@ -110,6 +110,8 @@ def _patient(settings: Settings, store: Store) -> Store:
 
 def local_cloud(host: str, identity_port: int, api_port: int, cfn_port: int, keep_path: Path | None) -> LocalCloud:
     """The local cloud, not yet started; its catalog names the ports of both APIs."""
+    from kamado.localcloud.server import LocalCloud
+
     return LocalCloud(
         host,
         identity_port,
@@ -143,6 +145,8 @@ def users_of(store: Store, factory: CloudFactory, stack: StackRecord) -> users.S
 
 def software_of(store: Store, factory: CloudFactory, settings: Settings, stack: StackRecord) -> StackSoftware:
     """The software configs and deployments of a stack's project."""
+    from kamado.orchestrator.stack_software import StackSoftware
+
     cloud_of = partial(owners_cloud, store, factory)
     return StackSoftware(
         stack, store, BlockingSystemClock(), settings.orchestrator, cloud_of, partial(users_of, store, factory)
@@ -211,7 +215,11 @@ class Parts:
     def bus(self) -> Bus | None:
         """The way to other processes; None when there is no ``transport_url``."""
         settings = self.settings.messaging
-        return Bus(settings, new_id()) if settings.transport_url else None
+        if not settings.transport_url:
+            return None
+        from kamado.messaging.bus import Bus
+
+        return Bus(settings, new_id())
 
     @cached_property
     def traces(self) -> Traces:
@@ -228,7 +236,11 @@ class Parts:
     @cached_property
     def notifier(self) -> Notifier | None:
         """Who sends notifications; None when no driver is named."""
-        return Notifier(self.settings.messaging) if self.settings.messaging.notifies else None
+        if not self.settings.messaging.notifies:
+            return None
+        from kamado.messaging.notifications import Notifier
+
+        return Notifier(self.settings.messaging)
 
     @cached_property
     def watchers(self) -> Watchers:
@@ -268,6 +280,9 @@ class Parts:
 
     def _services(self, engine: Engine | None) -> Services:
         """What use cases work with; ``engine``: that of the same process, which is told of work at once."""
+        from kamado.api.policies import Rules
+        from kamado.orchestrator.context import Services
+
         settings = self.settings
         bus = self.bus
 
@@ -299,14 +314,18 @@ class Parts:
 
     def cfn(self, engine: Engine | None = None) -> WsgiApp:
         """The CloudFormation API; ``engine`` as in `api`."""
+        from kamado.cfn import app as cfn_app
+
         limit = self.settings.api.limits.max_json_body_size
         app: WsgiApp = cfn_app.build(self._services(engine), lambda: self.clouds.admin().service("identity"), limit)
         return watched(app, self.metrics.request_answered, self.traces)
 
     def api(self, engine: Engine | None = None) -> WsgiApp:
         """The REST API; ``engine``: that of the same process, which is told of work at once."""
+        from kamado.api import app as api_app
+
         settings, services = self.settings, self._services(engine)
-        app = api_app.build(services, keystone=settings.api.tokens, settings=settings.api.limits)
+        app = api_app.build(services, keystone=settings.api.tokens(), settings=settings.api.limits)
         app = watched(app, self.metrics.request_answered, self.traces)
         return with_metrics(app, self.metrics.text, CONTENT_TYPE) if settings.metrics.on_api else app
 
@@ -331,6 +350,8 @@ class Parts:
 
     def _sweep_credentials(self) -> None:
         """Remove trusts that nobody has needed for a while. Often called, seldom done."""
+        from kamado.orchestrator import credentials
+
         now = time.monotonic()
         if now - self._swept_at < _SWEEP_SECONDS:
             return
@@ -368,6 +389,8 @@ class Installation:
 
     def start(self) -> Self:
         """Start everything, then write the file of variables. Raises OSError when a port is taken."""
+        from kamado.processes import EngineThread, WebServer
+
         try:
             engine = self._parts.engine()
             server = WebServer(self._parts.api(engine), self.settings.api)

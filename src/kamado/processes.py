@@ -13,8 +13,6 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kamado.streams import StreamingServer
-
 
 class Listens(Protocol):
     """Where to listen, and how wide to work."""
@@ -39,6 +37,8 @@ class WebServer:
     """
 
     def __init__(self, app: Callable[..., Any], settings: Listens) -> None:
+        from kamado.streams import StreamingServer  # an engine alone serves nobody
+
         self._server = StreamingServer(
             (settings.host, settings.port),
             app,

@@ -8,21 +8,21 @@ accepted and ignored, so that an operator's file works unchanged.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from keystoneauth1.loading import register_auth_conf_options
-from keystonemiddleware import opts as token_opts
 from oslo_config import cfg
 from oslo_log import log as oslo_log
 from oslo_middleware import cors, http_proxy_to_wsgi
 from oslo_middleware.healthcheck import opts as health
 from oslo_policy import opts as oslo_policy_opts
 
-from kamado.api.call import ApiSettings as ApiLimits
 from kamado.api.fetching import FetchSettings
+from kamado.api.limits import ApiSettings as ApiLimits
 from kamado.cloud.limits import CallLimits
 from kamado.cloud.session import CloudSettings, ServiceUser
 from kamado.engine.ports import EngineSettings
@@ -51,14 +51,14 @@ class ListenSettings:
 class ApiSettings:
     """Where the REST API listens, how wide it works, its policy file; ``limits`` is the API's own section.
 
-    ``tokens`` is what keystonemiddleware is given: the whole section of the file, with what other sections say put in.
+    ``tokens`` gives what keystonemiddleware is told: the whole section of the file, with what other sections say put in.
     """
 
     host: str
     port: int
     threads: int
     policy_file: str | None
-    tokens: Mapping[str, Any] = field(repr=False)
+    tokens: Callable[[], Mapping[str, Any]] = field(repr=False)
     limits: ApiLimits
 
 
@@ -330,7 +330,7 @@ def _sections(conf: Any, config_files: Sequence[str]) -> Settings:
             port=conf.heat_api.bind_port,
             threads=conf.heat_api.threads,
             policy_file=conf.oslo_policy.policy_file,
-            tokens=_tokens(conf, config_files, service if plain else None),
+            tokens=partial(_tokens, conf, config_files, service if plain else None),
             limits=ApiLimits(
                 max_json_body_size=conf.max_json_body_size,
                 cors=dict(conf.cors) if conf.cors.allowed_origin else {},
@@ -410,6 +410,10 @@ def _tokens(conf: Any, config_files: Sequence[str], user: ServiceUser | None) ->
 
     :param user: who asks Keystone, None when the section has another way than a password.
     """
+    from keystonemiddleware import (
+        opts as token_opts,  # with all that it takes to check a token, which an API alone does
+    )
+
     section = _parsed(config_files)
     for group, options in token_opts.list_auth_token_opts():
         section.register_opts(options, group=group)

@@ -44,7 +44,7 @@ def application_credential(auth_url: str) -> tuple[str, str]:
 
 def load_with(path: Path, auth_url: str, section: str) -> dict[str, object]:
     path.write_text(BASE.format(auth_url=auth_url, password=SERVICE_PASSWORD) + section)
-    return dict(load([str(path)]).api.tokens)
+    return dict(load([str(path)]).api.tokens())
 
 
 @pytest.mark.parametrize("way", ["password", "application credential", "another section"])

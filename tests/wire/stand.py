@@ -20,7 +20,7 @@ from tests.wire.exchange import Target
 
 from kamado import assemble
 from kamado.api import app as api_app
-from kamado.api.call import ApiSettings
+from kamado.api.limits import ApiSettings
 from kamado.api.policies import Rules
 from kamado.cfn import app as cfn_app
 from kamado.cloud.limits import CallLimits

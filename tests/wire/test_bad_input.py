@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from tests.wire.stand import Stand
 
-from kamado.api.call import ApiSettings
+from kamado.api.limits import ApiSettings
 from kamado.localcloud.server import LocalCloud
 from kamado.orchestrator.context import OrchestratorSettings
 from kamado.store import schema

@@ -12,8 +12,8 @@ from typing import Any
 import requests
 from tests.wire.stand import Stand
 
-from kamado.api.call import ApiSettings
 from kamado.api.following import HEARTBEAT_SECONDS, LONGEST_SECONDS, EventStream
+from kamado.api.limits import ApiSettings
 from kamado.localcloud.server import LocalCloud
 from kamado.store.events import EventFilter
 

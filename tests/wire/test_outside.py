@@ -12,8 +12,8 @@ import pytest
 from tests.wire.stand import Stand
 from tests.wire.web import Page, Web
 
-from kamado.api.call import ApiSettings
 from kamado.api.fetching import FetchError, FetchSettings, fetch
+from kamado.api.limits import ApiSettings
 from kamado.localcloud.server import SERVICES, LocalCloud
 
 TEMPLATE = {"heat_template_version": "2018-08-31", "resources": {"r": {"type": "OS::Heat::TestResource"}}}

@@ -8,7 +8,7 @@ import pytest
 import requests
 from tests.wire.stand import Stand
 
-from kamado.api.call import ApiSettings
+from kamado.api.limits import ApiSettings
 from kamado.api.tokens import TokenCache
 from kamado.localcloud.server import LocalCloud
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from tests.wire.stand import Stand, issue
 
-from kamado.api.call import ApiSettings
+from kamado.api.limits import ApiSettings
 from kamado.api.tokens import identity_of, key_of
 from kamado.localcloud.server import LocalCloud
 

@@ -13,9 +13,10 @@ import falcon
 from falcon import Request, Response
 
 from kamado.api import errors
-from kamado.api.call import ApiSettings, Call
+from kamado.api.call import Call
 from kamado.api.context import caller
 from kamado.api.following import Seats
+from kamado.api.limits import ApiSettings
 from kamado.api.middleware import MIDDLEWARE
 from kamado.api.routes import ROUTES, Route
 from kamado.api.tokens import WsgiApp

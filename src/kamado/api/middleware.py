@@ -14,7 +14,7 @@ from typing import Any
 from oslo_middleware import cors, http_proxy_to_wsgi, request_id
 from oslo_middleware.healthcheck import Healthcheck
 
-from kamado.api.call import ApiSettings
+from kamado.api.limits import ApiSettings
 from kamado.api.tokens import StartResponse, WsgiApp, guarded
 
 _LOG = logging.getLogger(__name__)
