@@ -7,6 +7,7 @@ is the order of the calls: first nobody new is let in, then the work goes on its
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -103,6 +104,16 @@ class EngineThread:
         except BaseException as error:
             self.error = error
             raise
+
+
+def collect_seldom() -> None:
+    """Make the collector of garbage go easy on a process that has loaded what it needs.
+
+    Nearly all that Kamado makes goes with its last reference; what the collector does is to look through rows and modules that stay, with
+    the interpreter held. What is there now it never looks at again, and at what comes once for tens of thousands of new objects.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 25, 100)
 
 
 def wait_for_signal() -> str:
