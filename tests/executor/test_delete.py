@@ -1,9 +1,12 @@
 """Deleting stacks: everything goes, in reverse order; what was never made costs no call; what is asked to stay stays."""
 
+import asyncio
+
 import pytest
 from tests.engine_world import World
 
 from kamado.cloud.failures import CloudError, FailureKind
+from kamado.engine.engine import Engine
 from kamado.model.lifecycle import Action
 from kamado.model.records import FORCE, RETAIN
 from kamado.plugin.errors import PermanentError, ResourceInError
@@ -41,6 +44,25 @@ def test_retain_leaves_it_in_the_cloud(world: World) -> None:
     assert world.cloud.called("delete") == []
     assert len(world.cloud.things) == 1
     assert world.history(stack, "a")[-1] == "a DELETE_COMPLETE"
+
+
+def test_what_is_waited_for_is_told_while_it_is(world: World) -> None:
+    stack = world.accept({"a": {"type": T}})
+    world.run()
+    world.cloud.faults["delete"] = [PermanentError("still in use by port 7", "Conflict")] * 3
+    world.accept({}, Action.DELETE, stack)
+    seen: list[tuple[str, str]] = []
+
+    async def look(engine: Engine) -> None:
+        await asyncio.sleep(3)
+        row = world.rows(stack)["a"]
+        seen.append((f"{row.action}_{row.status}", row.reason))
+
+    world.run(look)
+    assert seen == [("DELETE_IN_PROGRESS", "Conflict: resources.a: still in use by port 7 (it is tried again)")]
+    assert world.state(stack) == "DELETE_COMPLETE"
+    told = [line.reason for line in world.store.events.page([stack]) if line.resource_name == "a"]
+    assert set(told) == {"state changed"}
 
 
 def test_a_delete_that_fails_can_be_tried_again(world: World) -> None:

@@ -71,6 +71,11 @@ def listed(req: Request, name: str) -> tuple[str, ...]:
     return tuple(part for part in value.split(",") if part) if value else ()
 
 
+def every(req: Request, name: str) -> tuple[str, ...]:
+    """All that the comma lists under a key of our own name, which may be repeated: nothing that was named may be overlooked."""
+    return tuple(part for value in values(req, name) for part in value.split(",") if part)
+
+
 def direction(req: Request) -> str | None:
     """`sort_dir`: asc, desc, or None for the default."""
     value = one(req, "sort_dir")

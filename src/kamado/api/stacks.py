@@ -251,11 +251,11 @@ def _preview(call: Call, resp: Response, request: StackRequest) -> None:
 
 
 def delete_stack(call: Call, resp: Response) -> None:
-    """DELETE the stack; ``retain`` names resources that stay (a comma list), ``force`` lets go of what cannot be deleted.
+    """DELETE the stack; ``retain`` names resources that stay (a comma list, or several), ``force`` lets go of what cannot be deleted.
 
     ``plan`` is the basis of the plan that it is held to.
     """
-    retain, force = query.listed(call.req, "retain"), query.flag(call.req, "force")
+    retain, force = query.every(call.req, "retain"), query.flag(call.req, "force")
     stack, as_seen = seen(call)
     actions.delete(call.services, call.context, stack, retain, force, query.one(call.req, "plan"), as_seen)
     resp.status = 204

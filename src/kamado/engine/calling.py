@@ -14,6 +14,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from kamado.engine import events
 from kamado.engine.effects import DURABLE, ON_DISK, Ask, Call, Enter, Fetch, Look, Routine, Sleep, StepFailed
 from kamado.engine.gathering import Gathering
 from kamado.engine.ledger import Ledger
@@ -139,6 +140,8 @@ class Caller:
             attempt += 1
             if not _passes(outcome, action) or attempt > self.settings.action_retry_limit:
                 raise StepFailed(outcome, resource.id)
+            # Whoever wonders why it takes so long is told; the end of the action says something else.
+            self.ledger.update(resource.id, reason=events.TRIED_AGAIN.format(outcome.reason))
             yield Sleep(self.pause(attempt, outcome))
 
     def _start(self, resource: Resource, action: str, changes: Mapping[str, Any] | None) -> Routine[Any]:

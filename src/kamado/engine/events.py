@@ -22,6 +22,9 @@ REASON_LIMIT = 255
 STATE_CHANGED = "state changed"
 REQUIRES_REPLACEMENT = "The Resource {} requires replacement."
 """The end of an update that turned into a replacement; the old resource is what it was."""
+TRIED_AGAIN = "{} (it is tried again)"
+"""Reason of a resource while what failed for a passing cause waits for its next attempt."""
+
 RESTRICTED = "{} is restricted for resource."
 """The end of an update that the environment does not allow."""
 CHECK_NOT_SUPPORTED = "CHECK not supported for {}"

@@ -74,7 +74,7 @@ def remove(run: Run, step: Step) -> Routine[None]:
         return
     if whole:
         yield from wait_at(run, row.id, "post-delete", Action.DELETE)
-    row = run.ledger.update(row.id, status=Status.COMPLETE)
+    row = run.ledger.update(row.id, status=Status.COMPLETE, reason=events.STATE_CHANGED)
     run.row_event(row)
     _forget(run, row)
 
