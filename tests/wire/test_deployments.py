@@ -520,3 +520,50 @@ def test_passwords_of_deployments_are_encrypted_at_rest(stand: Stand) -> None:
         for table in ("resource", "event", "software_config", "software_deployment", "operation"):
             text = str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
             assert not any(secret in text for secret in secrets), table
+
+
+def test_a_config_that_was_mended_does_not_wait_for_the_one_that_hangs(stand: Stand) -> None:
+    life = Life(stand, "hangs", template("#!/bin/sh\nsleep 1000000\n"))
+    life.asked("CREATE")
+    first = life.resource()["physical_resource_id"]
+    life.update(template("#!/bin/sh\ntrue\n"))
+    life.wait(lambda: life.resource()["physical_resource_id"] not in (None, first))
+    life.asked("CREATE")
+    assert life.config()["config"] == "#!/bin/sh\ntrue\n"
+    life.signal(result="done", deploy_status_code=0)
+    assert life.status() == "UPDATE_COMPLETE"
+    assert life.outputs()["result"] == "done"
+    assert stand.ask("GET", f"/software_deployments/{first}").status_code == 404
+    life.remove()
+
+
+def test_an_update_that_leaves_a_deployment_alone_goes_on_waiting_for_it(stand: Stand) -> None:
+    life = Life(stand, "goes-on", template())
+    life.asked("CREATE")
+    first = life.resource()["physical_resource_id"]
+    more = template()
+    more["resources"]["besides"] = {"type": "OS::Heat::Value", "properties": {"value": 1}}
+    life.update(more)
+    life.wait(lambda: life.stand.ask("GET", f"{life.path}/resources/besides").status_code == 200)
+    life.signal(result="done", deploy_status_code=0)
+    assert life.status() == "UPDATE_COMPLETE"
+    assert life.resource()["physical_resource_id"] == first
+    life.remove()
+
+
+def waiting(transport: str) -> dict[str, Any]:
+    """A condition on a handle, which another transport has replaced."""
+    handle = {"type": "OS::Heat::WaitConditionHandle", "properties": {"signal_transport": transport}}
+    values = {"handle": {"get_resource": "handle"}, "timeout": 3600}
+    return {
+        "heat_template_version": "2018-08-31",
+        "resources": {"handle": handle, "condition": {"type": "OS::Heat::WaitCondition", "properties": values}},
+    }
+
+
+def test_a_condition_waits_no_more_for_a_handle_that_was_replaced(stand: Stand) -> None:
+    life = Life(stand, "vain", waiting("HEAT_SIGNAL"))
+    life.wait(lambda: life.resource("condition")["resource_status"] == "CREATE_IN_PROGRESS")
+    life.update(waiting("NO_SIGNAL"))
+    assert life.status() == "UPDATE_COMPLETE"
+    life.remove()

@@ -346,6 +346,9 @@ def _finish(wanted: Wanted, row: ResourceRecord, step: Step) -> Routine[None]:
     if row.action is Action.INIT:
         yield from _create_waiting(wanted, row)
         return
+    if _begun_otherwise(wanted, row):
+        yield from _create(wanted, row.id)
+        return
     run.current[wanted.name] = row.id
     row = run.ledger.update(row.id, operation_id=run.operation.id)
     born = run.operation.action is Action.CREATE
@@ -361,6 +364,20 @@ def _finish(wanted: Wanted, row: ResourceRecord, step: Step) -> Routine[None]:
     finished = _completed(wanted, row.id, row.action)
     wanted.event(finished)
     yield from _update(wanted, finished, step)
+
+
+def _begun_otherwise(wanted: Wanted, row: ResourceRecord) -> bool:
+    """Whether an operation that was superseded had begun it as something else than is wanted now, so that nobody waits for it.
+
+    What was written is the same, as far as the planner could tell. So a thing that is being built is finished first, and changed then; but
+    not when that waits for somebody outside, or when the planner could not tell.
+    """
+    if row.operation_id == wanted.run.operation.id or wanted.problem is not None:
+        return False
+    waits = wanted.kind.waits_outside and row.phase is Phase.CALLED
+    same = wanted.kind.keeps_metadata or wanted.metadata == dict(row.metadata)
+    changes = property_changes(wanted.schema, row, wanted.properties, frozenset())
+    return bool(changes) if waits and row.definition else not row.definition and (bool(changes) or not same)
 
 
 def _bring_up(wanted: Wanted, row: ResourceRecord) -> Routine[Resource]:

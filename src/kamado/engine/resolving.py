@@ -5,7 +5,7 @@ Used by planner and executor alike, so that what they compare is made in the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from kamado.template import Definition, Parameters, Scope, resolve
@@ -48,3 +48,25 @@ def secret_properties(
     return found | {
         name for name, value in definition.properties.items() if not sources.isdisjoint(reads(None, value).resources)
     }
+
+
+def secret_inside(
+    definition: Definition, hidden: frozenset[str], is_secret: Callable[[str], bool], path: Sequence[str]
+) -> frozenset[str] | None:
+    """Of the map at ``path`` in the properties: names of what must not be shown; None for all of them, when the map is not written down
+    as such. ``hidden``: names of parameters.
+    """
+    sources = {name for name in definition.requires if is_secret(name)}
+    value: Any = definition.properties
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None if _is_secret(value, hidden, sources) else frozenset()
+        value = value.get(key)
+    if not isinstance(value, Mapping):
+        return None if _is_secret(value, hidden, sources) else frozenset()
+    return frozenset(str(name) for name, one in value.items() if _is_secret(one, hidden, sources))
+
+
+def _is_secret(value: Any, hidden: frozenset[str], sources: Collection[str]) -> bool:
+    read = reads(None, value)
+    return not (read.parameters.isdisjoint(hidden) and read.resources.isdisjoint(sources))

@@ -18,6 +18,7 @@ from kamado.engine.gathering import Readings
 from kamado.engine.ledger import Ledger
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import EnginePorts, EngineSettings
+from kamado.engine.resolving import secret_inside
 from kamado.engine.scope import RowScope
 from kamado.engine.siblings import Siblings
 from kamado.engine.targets import Desired
@@ -118,11 +119,17 @@ class Run:
             sources=partial(self._sources, row.name),
             sign=self.ports.store.sign,
             wanted=self.plan.wanted.get(row.name, frozenset()),
+            secret_inside=self._secret_inside(row),
         )
         types = self.desired.types
         resource = lifecycle.build(types, row, self.info, ports, properties=properties, metadata=metadata)
         saver.local = bool(resource.local)
         return resource
+
+    def _secret_inside(self, row: ResourceRecord) -> frozenset[str] | None:
+        definition = self.desired.definitions.get(row.name) if row.secret else None
+        path = getattr(self.desired.types.of(row), "members_from", ()) if definition is not None else ()
+        return secret_inside(definition, self.desired.hidden, self.keeps_secrets, path) if definition and path else None
 
     def _sources(self, name: str) -> Sources:
         """What the stack's files and environment say to a resource."""

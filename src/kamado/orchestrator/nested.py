@@ -18,7 +18,7 @@ from kamado.engine.children import TOO_DEEP, child_environment
 from kamado.engine.scope import attribute_names
 from kamado.plugin.context import ChildTemplate
 from kamado.plugin.registry import Registry
-from kamado.plugin.stack_resource import StackResource
+from kamado.plugin.stack_resource import Present, StackResource
 from kamado.template import (
     UNKNOWN,
     Definition,
@@ -128,16 +128,18 @@ class Tree:
         definition: Definition,
         pseudo: PseudoParameters,
         properties: Mapping[str, Any] | None = None,
+        present: Present | None = None,
     ) -> Level | None:
         """The nested stack of a resource; None when there is none, or nothing can be said of it.
 
         ``pseudo``: what it knows of itself. ``properties`` (UNKNOWN where the run will tell): by default, what the parameters tell.
+        ``present``: what there is already.
         """
         cls = level.types.get(definition.type, definition.name)
         if not issubclass(cls, StackResource):
             return None
         told = _told(level, definition, cls) if properties is None else properties
-        child = None if told is None else _made_from(level, cls, definition, told)
+        child = None if told is None else _made_from(level, cls, definition, told, present)
         try:
             return None if child is None else self._level(level, definition, child, pseudo=pseudo)
         except TemplateInvalid:
@@ -228,10 +230,14 @@ def _told(level: Level, definition: Definition, cls: type[StackResource]) -> Map
 
 
 def _made_from(
-    level: Level, cls: type[StackResource], definition: Definition, properties: Mapping[str, Any]
+    level: Level,
+    cls: type[StackResource],
+    definition: Definition,
+    properties: Mapping[str, Any],
+    present: Present | None = None,
 ) -> ChildTemplate | None:
     try:
-        found = cls.template_for(definition.type, properties, level.read.get(definition.name, ()))
+        found = cls.template_for(definition.type, properties, level.read.get(definition.name, ()), present)
     except (ResolveError, ValuesInvalid):
         return None
     if found is None:

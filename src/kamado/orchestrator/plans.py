@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
-from kamado.engine import observing
+from kamado.engine import observing, resolving
 from kamado.engine.basis import Tree
 from kamado.engine.plan import MASKED, Plan, PropertyDifference, Reason, Step, StepKind
 from kamado.engine.planner import PlanRequest, look
@@ -28,8 +28,11 @@ from kamado.orchestrator.errors import EntityNotFound
 from kamado.orchestrator.nested import Level
 from kamado.orchestrator.requests import StackRequest
 from kamado.plugin import lifecycle
+from kamado.plugin.context import ChildTemplate
 from kamado.plugin.lifecycle import Observation, PropertyChanges
-from kamado.template import UNKNOWN, Definition, PseudoParameters, ResolveError, ValuesInvalid
+from kamado.plugin.stack_resource import Present, StackResource
+from kamado.plugin.template_resource import TemplateResource
+from kamado.template import UNKNOWN, Definition, PseudoParameters, ResolveError, TemplateInvalid, ValuesInvalid
 
 _NOTHING: frozenset[str] = frozenset()
 _SIDE_BY_SIDE = 8
@@ -115,6 +118,10 @@ def _basis(services: Services, stack: StackRecord, asked: str, tree: Tree) -> st
     return str(binding.basis(services, stack, asked, tree))
 
 
+_AS_WANTED = {(action, Status.COMPLETE) for action in (Action.CREATE, Action.UPDATE, Action.ROLLBACK, Action.RESTORE)}
+"""States of a stack in which all its resources are what was wanted last."""
+
+
 class _Look:
     """One look at a tree of stacks, as it is and as it should be."""
 
@@ -129,6 +136,8 @@ class _Look:
         """``cloud``: where to look at what is really there; None when that is not asked for."""
         self._cloud = cloud
         self._clock = services.clock
+        self._targets = services.targets
+        self._bodies = services.store.templates
         root = tree[0][0].root_id if tree else ""
         self._unsound = services.store.stacks.unsound(root) if len(tree) > 1 else _NOTHING
         self._registry = services.registry
@@ -139,9 +148,17 @@ class _Look:
         self._tree = nested.Tree(services.registry, files, services.settings.max_nested_stack_depth)
 
     def toward(
-        self, level: Level, action: Action, stack: StackRecord | None, hidden: frozenset[str] = _NOTHING
+        self,
+        level: Level,
+        action: Action,
+        stack: StackRecord | None,
+        hidden: frozenset[str] = _NOTHING,
+        secret_inside: frozenset[str] | None = _NOTHING,
     ) -> StackPlan:
-        """The plan of a stack that is to become what its level says. ``hidden``: parameters whose values must not be shown."""
+        """The plan of a stack that is to become what its level says.
+
+        ``hidden``: parameters whose values must not be shown; ``secret_inside``: the same of properties, None for all of them.
+        """
         rows: Sequence[ResourceRecord] = () if stack is None else self._rows[stack.id]
         plan, scope = look(
             PlanRequest(
@@ -154,6 +171,7 @@ class _Look:
                 unsound=self._unsound if self._cloud is None else observing.composites(level.types, rows),
                 observed=self._observed(level, stack, rows),
                 entries=level.environment.registry.get("resources") or {},
+                secret_before=self._secret_before(stack, rows),
             )
         )
         steps: list[Step] = []
@@ -165,11 +183,12 @@ class _Look:
                 self._away(step, Action.DELETE, inside)
                 continue
             definition = level.definitions[step.name]
-            secret = definition.secret_properties(hidden)
+            inner = frozenset(definition.properties) if secret_inside is None else secret_inside
+            secret = definition.secret_properties(hidden) | inner
             steps.append(_masked(_filled(level, scope, step, definition), secret))
             kind = level.types.get(definition.type, definition.name)
             if kind.composite and step.kind is not StepKind.KEEP:
-                below = self._below(level, scope, step, definition, hidden)
+                below = self._below(level, scope, step, definition, hidden, inner)
                 if below is None:
                     opaque.add(step.key)
                 else:
@@ -177,6 +196,23 @@ class _Look:
         return StackPlan(
             replace(plan, steps=tuple(steps)), stack, {row.id: row for row in rows}, inside, frozenset(opaque)
         )
+
+    def _secret_before(self, stack: StackRecord | None, rows: Sequence[ResourceRecord]) -> Mapping[str, frozenset[str]]:
+        """Of resources that keep secrets the properties that were such, where that is known: when all are what was wanted last."""
+        if stack is None or (stack.action, stack.status) not in _AS_WANTED or not any(row.secret for row in rows):
+            return {}
+        try:
+            desired = self._targets.desired(stack, stack.target)
+        except TemplateInvalid:
+            return {}
+        hidden = desired.hidden | frozenset(desired.environment.encrypted_param_names)
+        secret = {row.name for row in rows if row.secret}
+        return {
+            name: definition.secret_properties(hidden)
+            | secret_properties(definition, desired.parameters, secret.__contains__)
+            for name, definition in desired.definitions.items()
+            if name in secret
+        }
 
     def _observed(
         self, level: Level, stack: StackRecord | None, rows: Sequence[ResourceRecord]
@@ -190,24 +226,44 @@ class _Look:
             return dict(zip(resources, threads.map(lifecycle.observe, resources.values()), strict=True))
 
     def _below(
-        self, level: Level, scope: DraftScope, step: Step, definition: Definition, hidden: frozenset[str]
+        self,
+        level: Level,
+        scope: DraftScope,
+        step: Step,
+        definition: Definition,
+        hidden: frozenset[str],
+        inner: frozenset[str],
     ) -> StackPlan | None:
         there = self._stacks.get(step.physical_id or "") if step.kind is StepKind.UPDATE else None
         name, key = (UNKNOWN, UNKNOWN) if there is None else (there.name, there.id)
-        schema = level.types.get(definition.type, definition.name).schema
+        kind = level.types.get(definition.type, definition.name)
+        schema = kind.schema
         try:
             properties = wanted_properties(schema, definition, scope)
         except (ResolveError, ValuesInvalid):
             return None
         pseudo = PseudoParameters(name, key, self._project, self._region)
-        child = self._tree.child(level, definition, pseudo, properties)
+        present = None
+        group = issubclass(kind, StackResource) and bool(kind.members_from)
+        if there is not None and group:
+            body = self._bodies.get(there.target.template_id)
+            parameters = dict(there.target.environment.get("parameters") or {})
+            present = Present(ChildTemplate(body, parameters), frozenset(str(one.path[0]) for one in step.changes))
+        child = self._tree.child(level, definition, pseudo, properties, present)
         if child is None:
             return None
-        named = secret_properties(definition, level.parameters, scope.keeps_secrets)
-        secret = named | definition.secret_properties(hidden)
-        if named or not schema.secrets.isdisjoint(properties):
-            secret = frozenset(child.template.parameters)
-        return self.toward(child, Action.CREATE if there is None else Action.UPDATE, there, secret)
+        action = Action.CREATE if there is None else Action.UPDATE
+        secret = inner | definition.secret_properties(hidden)
+        secret |= secret_properties(definition, level.parameters, scope.keeps_secrets)
+        if issubclass(kind, StackResource) and kind.members_from:
+            path, hushed = kind.members_from, hidden | frozenset(level.parameters.hidden)
+            whole = path[0] in inner
+            within = None if whole else resolving.secret_inside(definition, hushed, scope.keeps_secrets, path)
+            return self.toward(child, action, there, secret_inside=within)
+        names = frozenset(child.template.parameters)
+        if issubclass(kind, TemplateResource):
+            return self.toward(child, action, there, names & (secret | schema.secrets))
+        return self.toward(child, action, there, names if secret or schema.secrets & properties.keys() else _NOTHING)
 
     def acting(self, stack: StackRecord, action: Action, retain: frozenset[str] = _NOTHING) -> StackPlan:
         """The plan of something done to a stack as it is. ``retain``: see `actions.delete`."""

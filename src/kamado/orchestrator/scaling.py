@@ -16,6 +16,7 @@ from typing import Any
 
 from kamado.engine import events
 from kamado.engine.children import ChildReader, child_target
+from kamado.engine.resolving import secret_inside
 from kamado.engine.scope import attributes_read, reference_of
 from kamado.engine.siblings import Siblings
 from kamado.model.identifiers import new_id
@@ -116,8 +117,17 @@ class Resizing:
             services.store, services.targets, services.clock, lambda: services.cloud_of(stack), region
         )
         siblings = Siblings(services.store.resources, stack.id)
-        ports = Ports(clock=services.clock, children=children, siblings=siblings, wanted=wanted)
-        resource = lifecycle.build(types_of(services, stack), row, stack_info(services, stack), ports)
+        types = types_of(services, stack)
+        path = getattr(types.of(row), "members_from", ())
+        secret = {one.name for one in services.store.resources.of_stack(stack.id) if one.secret} if row.secret else ()
+        definition = desired.definitions.get(row.name)
+        hidden = (
+            None
+            if definition is None or not path
+            else secret_inside(definition, desired.hidden, secret.__contains__, path)
+        )
+        ports = Ports(clock=services.clock, children=children, siblings=siblings, wanted=wanted, secret_inside=hidden)
+        resource = lifecycle.build(types, row, stack_info(services, stack), ports)
         if not isinstance(resource, Scalable):
             raise PermanentError(f"{row.name} is no group that can be scaled", "NotFound")
         return resource

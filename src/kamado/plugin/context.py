@@ -304,3 +304,5 @@ class Ports:
     """A digest of a text: the same in every process of this service, and in no other."""
     wanted: frozenset[str | None] = frozenset()
     """Names of the resource's attributes that its stack reads somewhere; None stands for all of them."""
+    secret_inside: frozenset[str] | None = None
+    """Of a group that keeps secrets: names of its members' properties that are; None stands for all of them."""

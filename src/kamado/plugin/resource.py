@@ -77,6 +77,10 @@ class Resource(Kind):
     """Has no physical id, though it is there: it stands for nothing in the cloud."""
     waits_for: ClassVar[str] = ""
     """Key of its token: the id of the row whose signals it waits for. A signal there has it polled at once."""
+    waits_outside: ClassVar[bool] = False
+    """What it waits for, once it is made, is done by somebody else, perhaps never. When that is for something else than what is wanted now,
+    nobody waits for it any more: it is replaced.
+    """
     always_new: ClassVar[bool] = False
     """Each update of the stack replaces it."""
     tells_metadata: ClassVar[bool] = False

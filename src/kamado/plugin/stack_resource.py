@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kamado.model.identifiers import StackIdentity
@@ -34,18 +35,32 @@ OF_MEMBERS = frozenset({"attributes", "outputs", "outputs_list"})
 """Attributes of groups that are read together with the name of an attribute of the members: ``attributes.<name>``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What a child is made from before an update that changes these properties of its resource."""
+
+    child: ChildTemplate
+    changes: frozenset[str]
+
+
 class StackResource(Resource, ABC):
     """A resource that is a stack."""
 
     composite = True
     local = True
     any_attributes = True
+    members_from: ClassVar[tuple[str, ...]] = ()
+    """Of a group: where in its properties those of its members stand, property by property."""
     _seen: ChildState | None = None
 
     @classmethod
     @abstractmethod
     def template_for(
-        cls, type_name: str, properties: Mapping[str, Any], wanted: Collection[str | None] = ()
+        cls,
+        type_name: str,
+        properties: Mapping[str, Any],
+        wanted: Collection[str | None] = (),
+        present: Present | None = None,
     ) -> ChildTemplate | None:
         """What the child is made from; None while it is not known (values of ``properties`` may be UNKNOWN).
 

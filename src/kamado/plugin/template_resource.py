@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from kamado.plugin.context import ChildTemplate
 from kamado.plugin.declare import Attr, ResourceSchema
 from kamado.plugin.resource import Resource
-from kamado.plugin.stack_resource import STACK_ID, StackResource
+from kamado.plugin.stack_resource import STACK_ID, Present, StackResource
 from kamado.template import Template, TypeSchema, load
 from kamado.template.nested import schema_of
 
@@ -38,6 +38,7 @@ class TemplateResource(StackResource):
         type_name: str,
         properties: Mapping[str, Any],
         wanted: Collection[str | None] = (),  # noqa: ARG003
+        present: Present | None = None,  # noqa: ARG003
     ) -> ChildTemplate | None:
         """The file, with the properties as its parameters."""
         given = {name: value for name, value in properties.items() if value is not None}

@@ -120,9 +120,11 @@ def _external(draft: Draft, scope: DraftScope, definition: Definition, row: Reso
 def _unmade(draft: Draft, definition: Definition, row: ResourceRecord, written: str) -> Decision:
     """For a row whose creation did not come to its end."""
     ours = row.operation_id == draft.request.operation_id
-    if row.status is Status.IN_PROGRESS and (ours or same_writing(row, written)):
-        return Decision(StepKind.CREATE, Reason.INTERRUPTED, row)
     kind = draft.request.types.get(definition.type, row.name)
+    # Of what reads something secret nobody knows what was written: the run compares the values.
+    untold = not row.definition and not kind.composite
+    if row.status is Status.IN_PROGRESS and (ours or untold or same_writing(row, written)):
+        return Decision(StepKind.CREATE, Reason.INTERRUPTED, row)
     may_stay = kind.needs_replace_failed is not Resource.needs_replace_failed
     over = row.status is Status.FAILED or kind.composite
     if over and row.physical_id is not None and may_stay:
@@ -196,7 +198,8 @@ def _compared(
     changes = property_changes(schema, row, properties, force)
     hidden = secret_properties(definition, draft.request.parameters, scope.keeps_secrets)
     before = {**(row.properties or {}), **drift}
-    shown = differences(schema, before, properties, changes, hidden, was_secret=row.secret)
+    was_hidden = draft.request.secret_before.get(row.name, before.keys()) if row.secret else ()
+    shown = differences(schema, before, properties, changes, hidden, was_hidden)
     if changes.must_replace and not set(changes.replace) <= set(changes.undecided):
         return Decision(StepKind.REPLACE, Reason.IMMUTABLE_PROPERTY_CHANGED, row, shown)
     if row.status is not Status.COMPLETE:

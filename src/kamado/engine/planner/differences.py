@@ -58,12 +58,11 @@ def differences(
     new: Mapping[str, Any],
     changes: PropertyChanges,
     hidden: Collection[str] = (),
-    *,
-    was_secret: bool = False,
+    was_hidden: Collection[str] = (),
 ) -> tuple[PropertyDifference, ...]:
     """The changes as deep as both sides are maps; secret properties, and those in ``hidden``, masked as wholes.
 
-    ``was_secret``: the old ones are encrypted at rest; which of them came from something hidden is not known any more.
+    ``was_hidden``: those of which the old value is masked.
     """
     if not changes.values:
         return ()
@@ -77,7 +76,7 @@ def differences(
             was, becomes = (MASKED if value is not None else None for value in (before.get(name), new.get(name)))
             found.append(PropertyDifference((name,), was, becomes, replaces=name in changes.replace))
             continue
-        if was_secret:
+        if name in was_hidden:
             was = None if before.get(name) is None else MASKED
             found.append(PropertyDifference((name,), was, new.get(name), replaces=name in changes.replace))
             continue

@@ -51,6 +51,8 @@ class PlanRequest:
     observed: Mapping[str, Observation] = field(default_factory=dict)
     entries: Mapping[str, Any] = field(default_factory=dict)
     turns: Turns = Turns()
+    secret_before: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Resource name → properties whose old values must not be shown, where that is known of one that keeps secrets; else none is shown."""
 
 
 @dataclass(slots=True)

@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kamado.model.identifiers import new_id, short_id
+from kamado.plugin.context import ChildTemplate
 from kamado.plugin.errors import PermanentError
-from kamado.plugin.stack_resource import OPERATION
+from kamado.plugin.stack_resource import OPERATION, Present
 from kamado.resources.heat.batches import Batch, in_turn
-from kamado.resources.heat.members import Member, Members, same
+from kamado.resources.heat.members import Member, Members, child_template, members_of, same
 from kamado.template.unknown import contains_unknown
 
 _SIZE = "size"
@@ -38,9 +39,27 @@ class AgedMembers(Members):
     def first_size(cls, properties: Mapping[str, Any]) -> int | None:
         """How many members there are at first; None while that is not known."""
 
+    @classmethod
     @abstractmethod
-    def next_size(self, now: int, changes: Collection[str]) -> int:
+    def next_size(cls, properties: Mapping[str, Any], now: int, changes: Collection[str]) -> int:
         """How many there are to be after an update that changes these properties; ``now``: those that there are."""
+
+    @classmethod
+    def template_for(
+        cls,
+        type_name: str,
+        properties: Mapping[str, Any],
+        wanted: Collection[str | None] = (),
+        present: Present | None = None,
+    ) -> ChildTemplate | None:
+        """A template of all members: those that there are stay, or go when there are too many."""
+        definition = cls.definition(properties)
+        if present is None or cls.first_size(properties) is None or definition is None:
+            return super().template_for(type_name, properties, wanted)
+        names = list(members_of(present.child))
+        size = cls.next_size(properties, len(names), present.changes)
+        names = [*names[max(len(names) - size, 0) :], *_new_names(size - len(names))]
+        return child_template(dict.fromkeys(names, definition), cls.outputs_for(names, wanted))
 
     @classmethod
     def plain_members(cls, properties: Mapping[str, Any]) -> Mapping[str, Member] | None:
@@ -90,7 +109,7 @@ class AgedMembers(Members):
         """Begins to bring members to what they are to be now, in batches, and the group to its size."""
         present, exact = self.members_now()
         now = int(self.data.get(_SIZE) or len(present))  # failed ones too: an update repairs them
-        size = self.next_size(now, changes)
+        size = self.next_size(self.properties, now, changes)
         new = self.member("")
         outdated = [name for name, one in present.items() if not same(one, new)]
         pace = self.update_pace()

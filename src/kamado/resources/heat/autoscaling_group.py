@@ -19,6 +19,7 @@ class AutoScalingGroup(ScaledGroup):
 
     heat_class = "AutoScalingResourceGroup"
     limits = SizeLimits("min_size", "max_size", "desired_capacity", "cooldown")
+    members_from = ("resource", "properties")
     maps = frozenset({"outputs"})
     lists = frozenset({"outputs_list"})
     takes_keys = maps | lists

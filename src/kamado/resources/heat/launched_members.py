@@ -235,9 +235,10 @@ class InstanceGroup(LaunchedMembers):
         found = properties.get("Size")
         return found if isinstance(found, int) else None
 
-    def next_size(self, now: int, changes: Collection[str]) -> int:  # noqa: ARG002
+    @classmethod
+    def next_size(cls, properties: Mapping[str, Any], now: int, changes: Collection[str]) -> int:  # noqa: ARG003
         """The same."""
-        return int(self.properties["Size"])
+        return int(properties["Size"])
 
 
 @resource_type("AWS::AutoScaling::AutoScalingGroup", since="2014.1")

@@ -16,7 +16,7 @@ from typing import Any
 from kamado.model.lifecycle import Action
 from kamado.plugin.context import ChildTemplate, InTurn
 from kamado.plugin.errors import PermanentError
-from kamado.plugin.stack_resource import OPERATION
+from kamado.plugin.stack_resource import OPERATION, Present
 from kamado.resources.heat.balanced import BALANCED
 from kamado.resources.heat.batches import (
     AT_ONCE,
@@ -55,6 +55,7 @@ class Members(Group):
         type_name: str,  # noqa: ARG003
         properties: Mapping[str, Any],
         wanted: Collection[str | None] = (),
+        present: Present | None = None,  # noqa: ARG003  # who they are does not depend on it
     ) -> ChildTemplate | None:
         """A template of all members."""
         members = cls.plain_members(properties)
@@ -78,7 +79,7 @@ class Members(Group):
         if exported is None:
             return self._template(self.wanted_members())
         parameters = (exported.get("environment") or {}).get("parameters") or {}
-        return self._template(_members_of(ChildTemplate(exported.get("template") or {}, parameters)))
+        return self._template(members_of(ChildTemplate(exported.get("template") or {}, parameters)))
 
     def reference(self) -> str:
         """The id of the child, as any resource's."""
@@ -181,12 +182,13 @@ class Members(Group):
 
     def _template(self, members: Mapping[str, Member], out: Collection[str] = ()) -> ChildTemplate:  # noqa: ARG002
         """A template of these members, of which load balancers are not to use those that are ``out``."""
-        return child_template(members, self.outputs_for(list(members), self.ports.wanted), self.record.secret)
+        secret = self.ports.secret_inside if self.record.secret else frozenset()
+        return child_template(members, self.outputs_for(list(members), self.ports.wanted), secret)
 
     def present_members(self) -> dict[str, Member]:
         """The members as the child was last asked to have them, by name."""
         child = None if self.physical_id is None else self.children.template(self.physical_id)
-        return {} if child is None else _members_of(child)
+        return {} if child is None else members_of(child)
 
     def members_now(self) -> tuple[dict[str, Member], bool]:
         """The members as they are: of a change in batches that was cut off, those that it has not reached are what they were before. And
@@ -196,7 +198,7 @@ class Members(Group):
         half = None if self.physical_id is None else self.children.half_way(self.physical_id)
         if half is None:
             return asked, True
-        before = {} if half.before is None else _members_of(half.before)
+        before = {} if half.before is None else members_of(half.before)
         now = {}
         for name, one in asked.items():
             if name in half.reached or name in before or name in half.there:
@@ -204,39 +206,50 @@ class Members(Group):
         return now, now == asked
 
 
-def _members_of(child: ChildTemplate) -> dict[str, Member]:
+def members_of(child: ChildTemplate) -> dict[str, Member]:
     """The members that a child is made of, with the values of their properties."""
     if isinstance(child.template, str):
         return {}
     hidden = child.parameters.get(_VALUES) or {}
     resources = child.template.get("resources") or {}
-    return {name: {**one, **_own(hidden.get(name))} for name, one in resources.items() if one["type"] != BALANCED}
+    return {name: _own(one, hidden.get(name)) for name, one in resources.items() if one["type"] != BALANCED}
 
 
-def child_template(members: Mapping[str, Member], outputs: Mapping[str, Any], secret: bool = False) -> ChildTemplate:
+def child_template(
+    members: Mapping[str, Member], outputs: Mapping[str, Any], secret: frozenset[str] | None = frozenset()
+) -> ChildTemplate:
     """A template with one resource for each member, and outputs.
 
-    ``secret``: the values of properties must not be written down in it.
+    ``secret``: names of properties whose values must not be written down in it; None for all of them.
     """
     body: dict[str, Any] = {"heat_template_version": _VERSION}
+    hidden = {name: values for name, one in members.items() if (values := _not_written(one, secret))}
     parameters: dict[str, Any] = {}
-    if secret or contains_unknown([one.get("properties") for one in members.values()]):
-        parameters[_VALUES] = {name: one.get("properties") or {} for name, one in members.items()}
+    if hidden:
+        parameters[_VALUES] = hidden
         body["parameters"] = {_VALUES: {"type": "json", "hidden": True}}
-        members = {name: _by_parameter(name, one) for name, one in members.items()}
+        members = {name: _by_parameter(name, one, hidden.get(name, ())) for name, one in members.items()}
     body["resources"] = {name: {key: part for key, part in one.items() if part} for name, one in members.items()}
     if outputs:
         body["outputs"] = {name: {"value": value} for name, value in outputs.items()}
     return ChildTemplate(body, parameters)
 
 
-def _by_parameter(name: str, member: Member) -> Member:
+def _not_written(member: Member, secret: frozenset[str] | None) -> dict[str, Any]:
+    """Of the values of properties those that are secret or not known yet."""
     values = member.get("properties") or {}
-    return {**member, "properties": {key: {"get_param": [_VALUES, name, key]} for key in values}}
+    return {key: value for key, value in values.items() if secret is None or key in secret or contains_unknown(value)}
 
 
-def _own(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {} if values is None else {"properties": values}
+def _by_parameter(name: str, member: Member, keys: Collection[str]) -> Member:
+    values = member.get("properties") or {}
+    written = {key: {"get_param": [_VALUES, name, key]} if key in keys else value for key, value in values.items()}
+    return {**member, "properties": written}
+
+
+def _own(member: Member, values: Mapping[str, Any] | None) -> Member:
+    """A member of a template with the values that are not written down in it."""
+    return member if values is None else {**member, "properties": {**(member.get("properties") or {}), **values}}
 
 
 def same(one: Member, other: Member) -> bool:

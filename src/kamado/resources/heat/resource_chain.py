@@ -14,6 +14,7 @@ from kamado.template.unknown import contains_unknown
 class ResourceChain(Members):
     """Resources of given types that share their properties; each waits for the one before it."""
 
+    members_from = ("resource_properties",)
     properties = Properties(
         Prop("resources", LIST, "The types, in order.", required=True, update=True),
         Prop("concurrent", BOOLEAN, "Whether none waits for another.", default=False),

@@ -19,6 +19,7 @@ _SKIPPED = "name_blacklist"
 class ResourceGroup(Members):
     """A number of resources that differ only in their index."""
 
+    members_from = ("resource_def", "properties")
     properties = Properties(
         Prop("count", INTEGER, "How many members there are.", default=1, low=0, update=True),
         Prop("index_var", STRING, "What stands for a member's index in the values of its properties.", default="%index%",

@@ -56,10 +56,13 @@ class ScaledGroup(AgedMembers):
         found = properties.get(cls.limits.low) if wanted is None else wanted
         return found if isinstance(found, int) else None
 
-    def next_size(self, now: int, changes: Collection[str]) -> int:
+    @classmethod
+    def next_size(cls, properties: Mapping[str, Any], now: int, changes: Collection[str]) -> int:
         """An update of any property brings the group to the size that is asked for, else to the one that it has; within its limits."""
-        wanted = self.properties.get(self.limits.wanted) if changes else None
-        return self._within(now if wanted is None else int(wanted))
+        limits = cls.limits
+        wanted = properties.get(limits.wanted) if changes else None
+        asked = now if not isinstance(wanted, int) else wanted
+        return capacity.within(asked, int(properties[limits.low]), int(properties[limits.high]))
 
     def check_create_complete(self, token: dict[str, Any] | None) -> bool:
         """As for every group; then the cooldown begins."""
@@ -91,9 +94,6 @@ class ScaledGroup(AgedMembers):
             "group": self.reference(),
         }
         return Resize(self._template(members), metadata, before, after, told)
-
-    def _within(self, wanted: int) -> int:
-        return capacity.within(wanted, *self._limits)
 
     @property
     def _limits(self) -> tuple[int, int]:

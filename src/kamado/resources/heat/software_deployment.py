@@ -74,6 +74,7 @@ class Deployment(SignalResponder):
     can_find = True
     any_attributes = True
     waits_for = _ROW
+    waits_outside = True
     no_signal_actions = frozenset()
     attributes = (
         Attr("deploy_stdout", STRING, "What it wrote to its standard output."),

@@ -75,6 +75,7 @@ class SwiftSignal(CloudResource):
     service_type = "object-store"
     nameless = True
     secret = True
+    waits_outside = True
     properties = Properties(
         Prop("handle", STRING, "The URL of the handle.", required=True),
         Prop("timeout", NUMBER, "Seconds to wait for the signals.", required=True, low=1, high=43200),

@@ -43,6 +43,7 @@ class Waiting(Resource):
 
     nameless = True
     waits_for = "handle"
+    waits_outside = True
     count: ClassVar[str]
     handle: ClassVar[str]
     timeout: ClassVar[str]
