@@ -38,6 +38,7 @@ from kamado.telemetry.traces import Traces, watched, with_metrics
 from kamado.telemetry.watchers import CallWatchers, Watchers
 
 if TYPE_CHECKING:
+    from kamado.api.policies import Rules
     from kamado.api.tokens import WsgiApp
     from kamado.localcloud.server import LocalCloud
     from kamado.messaging.bus import Bus
@@ -212,6 +213,13 @@ class Parts:
         return Journal(self.store)
 
     @cached_property
+    def rules(self) -> Rules:
+        """Who may do what."""
+        from kamado.api.policies import Rules
+
+        return Rules(self.settings.raw, self.settings.api.policy_file)
+
+    @cached_property
     def bus(self) -> Bus | None:
         """The way to other processes; None when there is no ``transport_url``."""
         settings = self.settings.messaging
@@ -280,7 +288,6 @@ class Parts:
 
     def _services(self, engine: Engine | None) -> Services:
         """What use cases work with; ``engine``: that of the same process, which is told of work at once."""
-        from kamado.api.policies import Rules
         from kamado.orchestrator.context import Services
 
         settings = self.settings
@@ -302,7 +309,7 @@ class Parts:
             store=self.store,
             registry=self.registry,
             clouds=Clouds(self.clouds),
-            policy=Rules(settings.raw, settings.api.policy_file),
+            policy=self.rules,
             clock=BlockingSystemClock(),
             targets=self.loader,
             wake=wake,

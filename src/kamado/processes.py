@@ -11,8 +11,19 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """While a process starts, which makes hundreds of thousands of objects that stay, nobody collects garbage."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 class Listens(Protocol):

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from falcon import HTTPUnsupportedMediaType, Request
-from jsonschema.exceptions import ValidationError, best_match
 
 from kamado.api.errors import BadRequest
 from kamado.api.query import truth, whole
@@ -21,6 +20,9 @@ from kamado.orchestrator.requests import StackRequest
 from kamado.template import Environment, Problem, TemplateInvalid, draft, load
 from kamado.template.limits import Limits
 from kamado.template.source import read as read_text
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 _JSON_TYPES = ("", "application/json", "text/plain")
 
@@ -86,6 +88,8 @@ def checked(body: dict[str, Any], expected: Body) -> dict[str, Any]:
 
     :raises BadRequest: it does not.
     """
+    from jsonschema.exceptions import best_match  # see `schemas`
+
     wrong = best_match(expected.validator.iter_errors(body))
     if wrong is not None:
         place = ".".join(str(part) for part in wrong.absolute_path)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 JsonSchema = dict[str, Any]
 
@@ -24,6 +25,8 @@ class Body:
     @cached_property
     def validator(self) -> Draft202012Validator:
         """Checks bodies against it."""
+        from jsonschema import Draft202012Validator  # takes its time, which a start must not wait for
+
         return Draft202012Validator(self.schema)
 
 

@@ -108,6 +108,13 @@ def _free_port(host: str) -> int:
 
 def running(options: UpOptions) -> Installation:
     """A started installation (a context manager that stops it). Ends the command with a clear line when it cannot start."""
+    from kamado.processes import starting
+
+    with starting():
+        return _started(options)
+
+
+def _started(options: UpOptions) -> Installation:
     from kamado import assemble
     from kamado.settings import SettingsError, load, set_up_logging
 
