@@ -16,6 +16,7 @@ from keystoneauth1.token_endpoint import Token
 
 from kamado.cloud.limits import CallLimits, Gates
 from kamado.cloud.rest import Service
+from kamado.cloud.session import connections
 from kamado.localcloud.server import LocalCloud
 
 
@@ -77,13 +78,13 @@ def script() -> Iterator[Script]:
     server.server_close()
 
 
+LIMITS = CallLimits(in_flight=2, attempts=3, first_wait=0.01, longest_wait=0.05, timeout=5)
+
+
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    with requests.Session() as session:
+    with connections(LIMITS) as session:
         yield session
-
-
-LIMITS = CallLimits(in_flight=2, attempts=3, first_wait=0.01, longest_wait=0.05, timeout=5)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from keystoneauth1.session import Session
 from keystoneauth1.token_endpoint import Token
 
 from kamado.cloud.failures import CloudError, FailureKind, retry_after
+from kamado.cloud.guard import guarded
 from kamado.cloud.limits import CallLimits, Gates
 from kamado.cloud.rest import Service, base_url
 
@@ -127,6 +128,49 @@ def test_calls_in_flight_are_bounded(service: Service, script: Any) -> None:
         thread.join()
     assert len(script.seen) == 8
     assert script.most <= 2
+
+
+class TooLate(Exception):
+    """Raised by a guard."""
+
+
+def test_what_may_not_be_sent_any_more_is_not_sent_again(service: Service, script: Any) -> None:
+    script.answers = [(503, {}, {})] * 9
+    left = [None]
+
+    def may() -> None:
+        if not left:
+            raise TooLate
+        left.pop()
+
+    with pytest.raises(TooLate):
+        guarded(may, lambda: service.post("/things", json={}))
+    assert len(script.seen) == 1
+    assert service.call("GET", "/things", ok=(503,)) is None
+
+
+def test_what_waits_for_its_turn_asks_when_it_comes(service: Service, script: Any) -> None:
+    too_late = threading.Event()
+    script.pause = lambda: (time.sleep(0.05), too_late.set())
+    failed: list[str] = []
+
+    def may() -> None:
+        if too_late.is_set():
+            raise TooLate
+
+    def work() -> None:
+        try:
+            guarded(may, lambda: service.post("/things", json={}))
+        except TooLate:
+            failed.append("late")
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(script.seen) + len(failed) == 6
+    assert len(script.seen) <= 3  # two at once, and one that came between the answer and the news
 
 
 def test_statuses_that_are_fine(service: Service, script: Any) -> None:

@@ -24,6 +24,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from kamado.cloud.failures import CloudError, FailureKind
+from kamado.cloud.guard import GuardedAdapter
 from kamado.cloud.hosts import is_named
 from kamado.cloud.limits import CallLimits, CallWatch, Gates, NobodyCounts
 from kamado.cloud.rest import Refused, Service, as_it_is, base_url, from_keystone, persist
@@ -369,10 +370,7 @@ class CloudFactory:
         self._lock = threading.Lock()
         self._clouds: dict[tuple[str, ...], Cloud] = {}
         self._catalogs: dict[tuple[str, str], tuple[float, Mapping[str, str]]] = {}
-        self._http = requests.Session()
-        adapter = requests.adapters.HTTPAdapter(pool_connections=32, pool_maxsize=max(32, settings.limits.in_flight))
-        for prefix in ("http://", "https://"):
-            self._http.mount(prefix, adapter)
+        self._http = connections(settings.limits)
 
     def close(self) -> None:
         """Closes all connections."""
@@ -511,6 +509,15 @@ class CloudFactory:
         found = endpoints(answer["catalog"], self.settings.interface, region)
         self._catalogs[project_id, region] = (time.monotonic(), found)
         return found
+
+
+def connections(limits: CallLimits) -> requests.Session:
+    """Connections that are kept, as many as there may be calls to one service; what may not be sent any more is not."""
+    http = requests.Session()
+    adapter = GuardedAdapter(pool_connections=32, pool_maxsize=max(32, limits.in_flight))
+    for prefix in ("http://", "https://"):
+        http.mount(prefix, adapter)
+    return http
 
 
 def _with_access(settings: CloudSettings, session: Session, gates: Gates, refused: Refused = as_it_is) -> Cloud:

@@ -1,7 +1,8 @@
 """Until when an operation is certainly ours. What fencing is for the database, this is for the cloud, which knows no epochs.
 
 A process that was stopped, or cut off from the database, for longer than its lease must not do what somebody else may be doing by
-now; so each call of a handler looks at the clocks first. Made by the executor, prolonged by the leases.
+now; so each call of a handler looks at the clocks first, and again before each request that it sends. Made by the executor, prolonged by
+the leases.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from kamado.engine.ports import Clock
 from kamado.model.records import OperationRecord
+from kamado.plugin import lifecycle
 from kamado.store.errors import LeaseLost
 
 T = TypeVar("T")
@@ -39,7 +41,10 @@ class Hold:
 
     def call(self, function: Callable[[], T]) -> T:
         """Calls it, unless the hold has ended. Raises LeaseLost."""
+        self._check()
+        return lifecycle.guarded(self._check, function)
+
+    def _check(self) -> None:
         now, monotonic = self._moment()
         if now >= self._until or monotonic >= self._until_monotonic:
             raise LeaseLost(self._operation.id, self._operation.epoch)
-        return function()

@@ -8,12 +8,13 @@ says that it is done (Heat's behaviour); ask `supports` where the difference sho
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from kamado.cloud import guard
 from kamado.cloud.failures import CloudError, FailureKind
 from kamado.model.lifecycle import Action
 from kamado.model.records import ResourceRecord
@@ -34,6 +35,8 @@ from kamado.template import walk
 from kamado.template.properties import canonical, coerce_properties
 from kamado.template.schema import CustomCheck, TypeSchema
 from kamado.template.unknown import contains_unknown
+
+T = TypeVar("T")
 
 Token = Any
 """What a handler returned: JSON, stored so that polling can go on elsewhere."""
@@ -142,6 +145,11 @@ def coerce(
 def supports(resource: Resource, action: Action | str) -> bool:
     """Whether the type does anything for an action."""
     return hasattr(resource, f"handle_{_word(action)}")
+
+
+def guarded(may: Callable[[], None], call: Callable[[], T]) -> T:
+    """Calls it; each request that it sends to a cloud asks ``may`` first, which raises when none may be sent any more."""
+    return guard.guarded(may, call)
 
 
 def start(resource: Resource, action: Action | str, changes: Mapping[str, Any] | None = None) -> Token:
