@@ -24,8 +24,8 @@ TOPIC = "kamado_engine"
 _CAPACITY = 5_000
 """Ends of operations that are remembered while the broker is away; of work in the queue once is enough."""
 
-_PAUSE = 0.01
-"""Seconds between two messages of one process: at most a hundred a second, whatever happens."""
+_PAUSE = 0.03
+"""Seconds between two messages of one process, whatever happens: sending and hearing one costs more than a small operation."""
 
 Hear = Callable[[bool, Collection[str]], None]
 """Called with what is new: whether there is work in the queue, and nested stacks on which an operation has ended. In any thread."""
