@@ -51,8 +51,10 @@ if TYPE_CHECKING:
 _LARGEST_BATCH = 5_000
 """Changes in one transaction, so that a commit stays short and others get their turn."""
 
-_MOMENT = 0.003
-"""Seconds for which a batch gathers when the one before was of several operations: a transaction costs more than most that is in it."""
+_MOMENT, _LONGEST = 0.001, 0.008
+"""Seconds for which a batch gathers for each operation of the one before, when these were several, and at most: a transaction costs more
+than most that is in it.
+"""
 
 _MARK_KEPT = 30 * 24 * 3600 * 1_000_000
 """Microseconds after which a journal that wrote nothing counts as dead; should it live, it makes a new mark."""
@@ -278,18 +280,18 @@ class Journal:
         self._writer.close()
 
     def _run(self) -> None:
-        crowded = False
+        crowd = 0
         while True:
             with self._ready:
                 while not self._queue and not self._closed:
                     self._ready.wait()
                 if not self._queue:
                     return
-            if crowded:
-                time.sleep(_MOMENT)
+            if crowd > 1:
+                time.sleep(min(crowd * _MOMENT, _LONGEST))
             with self._ready:
                 batch = self._take()
-            crowded = len({submission.operation_id for submission in batch}) > 1
+            crowd = len({submission.operation_id for submission in batch})
             for submission, error in self._writer.commit(batch).items():
                 if error is None:
                     submission.future.set_result(None)
