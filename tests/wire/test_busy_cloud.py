@@ -141,19 +141,19 @@ def test_those_who_were_sent_away_together_do_not_come_back_together(cloud: Loca
     removed(stand, path)
 
 
-def test_keystone_is_waited_for_too(cloud: LocalCloud, stand: Stand) -> None:
-    assert stand.ask("GET", "/stacks").status_code == 200  # who checks tokens has one of its own by now
+def test_keystone_is_waited_for_too(cloud: LocalCloud, wired: Stand) -> None:
+    assert wired.ask("GET", "/stacks").status_code == 200  # who checks tokens has one of its own by now
     told = {"status": 503, "headers": {"Retry-After": "1"}}
     cloud.faults.add(service="identity", method="POST", path="/v3/auth/tokens", **told)
-    with_trust = begin(stand, many("OS::Neutron::Net", 1))
-    ended(stand, with_trust)
+    with_trust = begin(wired, many("OS::Neutron::Net", 1))
+    ended(wired, with_trust)
     # The other one goes on with the trust that is there, in a session whose token has died.
-    for cloud_kept in list(stand.factory._clouds.values()):
+    for cloud_kept in list(wired.factory._clouds.values()):
         cloud_kept.session.invalidate()
     cloud.faults.add(service="identity", method="POST", path="/v3/auth/tokens", **told)
     cloud.log.clear()
-    assert stand.ask("DELETE", with_trust).status_code == 204
-    ended(stand, with_trust, "DELETE_COMPLETE")
+    assert wired.ask("DELETE", with_trust).status_code == 204
+    ended(wired, with_trust, "DELETE_COMPLETE")
     asked = calls(cloud, "POST", "/v3/auth/tokens")
     refused = next(one for one in asked if one.status == 503)
     assert min(one.began for one in asked if one.began > refused.began) - refused.ended >= 1
