@@ -216,6 +216,22 @@ def test_a_restarter_replaces_what_it_refers_to_and_what_depends_on_that(world: 
     assert [line for line in world.history(stack, "r") if "SIGNAL" in line] == ["r SIGNAL_COMPLETE"] * 2
 
 
+def test_a_restarter_that_is_led_elsewhere_replaces_only_what_it_refers_to_then(world: World) -> None:
+    def resources(name: str) -> dict[str, Any]:
+        restarter = {"type": "OS::Heat::HARestarter", "properties": {"InstanceId": {"get_resource": name}}}
+        return {"a": {"type": "Test::Thing"}, "b": {"type": "Test::Thing"}, "r": restarter}
+
+    stack = made(world, resources("a"))
+    update(world, stack, resources("b"))
+    before = {name: row.physical_id for name, row in world.rows(stack).items()}
+    signal(world, stack, "r", {"state": "alarm"})
+    world.run()
+    assert world.state(stack) == "UPDATE_COMPLETE"
+    after = {name: row.physical_id for name, row in world.rows(stack).items()}
+    assert {name for name in after if after[name] != before[name]} == {"b"}
+    world.check(stack)
+
+
 def test_a_restarter_of_nothing_is_nothing(world: World) -> None:
     stack = made(world, {"r": {"type": "OS::Heat::HARestarter", "properties": {"whatever": 1}}})
     signal(world, stack, "r")

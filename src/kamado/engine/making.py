@@ -517,6 +517,8 @@ def _keep(wanted: Wanted, row: ResourceRecord) -> Routine[None]:
     named = (name for name in run.plan.wanted.get(wanted.name, ()) if name is not None)
     missing = {name for name in named if stale or name not in row.attributes}
     values: dict[str, Any] = {**wanted.applied(), "replaced_by": None}
+    if wanted.schema.any_properties and wanted.problem is None:
+        values["properties"] = wanted.properties  # of which no change is a reason to do anything
     if missing:
         resource = run.resource(row, row.properties, row.metadata)
         yield Enter(bool(resource.local))

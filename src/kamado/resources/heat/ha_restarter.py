@@ -35,7 +35,7 @@ class HARestarter(SignalResponder):
         self.set_physical_id(user_id)
 
     def handle_update(self, changes: Any) -> None:
-        """Nothing: a signal looks at what it refers to at the moment."""
+        """Nothing: a signal looks at what it refers to at the moment. It has an address only when it was made with something to restart."""
 
     def handle_signal(self, details: Any = None) -> None:
         """Has it replaced, unless the signal comes from an alarm that is over. Raises NoActionRequired."""
