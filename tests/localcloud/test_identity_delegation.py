@@ -94,6 +94,54 @@ def test_refused_trusts(demo, alt, heat, admin):
     )
 
 
+def test_a_trust_is_handed_on_as_often_and_as_far_as_it_allows(cloud, demo, alt, heat, admin, connect):
+    """As a real Keystone does it."""
+    refused = (403, "You are not authorized to perform the requested action.")
+    plain = make_trust(demo, heat).json()["trust"]
+    assert plain["redelegation_count"] == 0
+    acting = connect(cloud, "x", auth=by_trust(plain["id"]))
+    assert error(make_trust(acting, alt)) == refused
+    assert make_trust(demo, heat, redelegation_count=2).json()["trust"]["redelegation_count"] == 0
+    assert error(make_trust(demo, heat, allow_redelegation=True, redelegation_count=9)) == refused
+    assert make_trust(demo, heat, redelegation_count=-1).status_code == 400
+    assert error(make_trust(demo, heat, allow_redelegation=True, remaining_uses=2))[0] == 400
+
+    first = make_trust(demo, heat, allow_redelegation=True).json()["trust"]
+    assert (first["redelegation_count"], first["redelegated_trust_id"]) == (3, None)
+    acting = connect(cloud, "x", auth=by_trust(first["id"]))
+    last = make_trust(acting, alt).json()["trust"]
+    assert (last["redelegation_count"], last["redelegated_trust_id"]) == (0, first["id"])
+    more = make_trust(acting, alt, allow_redelegation=True).json()["trust"]
+    assert more["redelegation_count"] == 2
+    assert error(make_trust(acting, alt, allow_redelegation=True, redelegation_count=1)) == refused
+    for wrong in ({"roles": [{"name": "heat_stack_owner"}]}, {"remaining_uses": 3}):
+        assert error(make_trust(acting, alt, **wrong)) == refused
+    assert error(make_trust(acting, alt, trustor_user_id=heat.user_id))[0] == 403
+    assert make_trust(acting, alt, expires_at="2100-01-01T00:00:00.000000Z").status_code == 400
+
+    by_more = {**password_auth("alt_demo", "alt_demo", None), "scope": {"OS-TRUST:trust": {"id": more["id"]}}}
+    far = connect(cloud, "x", auth=by_more)
+    assert (far.user_id, far.project_id) == (demo.user_id, demo.project_id)
+    admin.patch("identity", f"/v3/users/{heat.user_id}", {"user": {"enabled": False}})
+    assert far.get("identity", "/v3/auth/catalog").status_code == 401
+    admin.patch("identity", f"/v3/users/{heat.user_id}", {"user": {"enabled": True}})
+    far = connect(cloud, "x", auth=by_more)
+    assert demo.delete("identity", f"/v3/OS-TRUST/trusts/{first['id']}").status_code == 204
+    for trust in (last, more):
+        assert demo.get("identity", f"/v3/OS-TRUST/trusts/{trust['id']}").status_code == 404
+    assert far.get("identity", "/v3/auth/catalog").status_code == 401
+
+
+def test_what_is_handed_on_ends_no_later(cloud, demo, alt, heat, connect):
+    ends = "2100-01-01T00:00:00.000000Z"
+    first = make_trust(demo, heat, allow_redelegation=True, expires_at=ends).json()["trust"]
+    acting = connect(cloud, "x", auth=by_trust(first["id"]))
+    assert make_trust(acting, alt).json()["trust"]["expires_at"] == ends
+    sooner = "2099-01-01T00:00:00.000000Z"
+    assert make_trust(acting, alt, expires_at=sooner).json()["trust"]["expires_at"] == sooner
+    assert make_trust(acting, alt, expires_at="2101-01-01T00:00:00.000000Z").status_code == 403
+
+
 def test_a_trust_is_used_up(cloud, demo, heat):
     trust = make_trust(demo, heat, remaining_uses=2).json()["trust"]
     statuses = [ask(cloud, by_trust(trust["id"])).status_code for _ in range(3)]

@@ -174,6 +174,8 @@ def _through_trust(call: Call, user: Obj, trust_id: str) -> Obj:
         raise denied(call)
     if trust["trustee_user_id"] != user["id"]:
         raise forbidden("User is not a trustee.")
+    if not tokens.trustees_live(state, trust):
+        raise denied(call)
     trustor = state.get("identity.users", trust["trustor_user_id"])
     domain = state.get("identity.domains", trustor["domain_id"]) if trustor else None
     if trustor is None or not trustor["enabled"] or domain is None or not domain["enabled"]:

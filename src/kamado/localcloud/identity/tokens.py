@@ -89,13 +89,21 @@ def _is_live(state: State, obj: Obj | None) -> bool:
     return domain is not None and bool(domain["enabled"])
 
 
+def trustees_live(state: State, trust: Obj | None) -> bool:
+    """Whether whoever a trust was handed to, on the whole way, is there and enabled."""
+    while trust is not None:
+        if not _is_live(state, state.get("identity.users", trust["trustee_user_id"])):
+            return False
+        trust = state.get("identity.trusts", trust["redelegated_trust_id"]) if trust["redelegated_trust_id"] else None
+    return True
+
+
 def token_roles(state: State, token: Obj, now: float) -> list[str] | None:
     """Role ids of a token; None when the trust or application credential that it rests on is gone."""
     target = token.get("project") or token.get("domain") or (assignments.SYSTEM if token.get("system") else "")
     if token.get("trust"):
         trust = state.get("identity.trusts", token["trust"])
-        trustee = state.get("identity.users", trust["trustee_user_id"]) if trust else None
-        if trust is None or trust["_gone"] or not _is_live(state, trustee):
+        if trust is None or trust["_gone"] or not trustees_live(state, trust):
             return None
         have = set(assignments.roles_on(state, trust["trustor_user_id"], target))
         wanted = [role["id"] for role in trust["roles"]]

@@ -7,7 +7,7 @@ deleted trust is marked `_gone`, not removed, so that a token that rests on it i
 from typing import Any
 
 from kamado.localcloud.clock import micros_z
-from kamado.localcloud.collection import Collection, Field, Policy, anything, boolean, new_hex, nullable, text
+from kamado.localcloud.collection import Collection, Field, Policy, anything, boolean, integer, new_hex, nullable, text
 from kamado.localcloud.errors import bad_request
 from kamado.localcloud.identity import assignments
 from kamado.localcloud.identity.auth import forbidden
@@ -16,6 +16,8 @@ from kamado.localcloud.service import Answer, Call, Refusal, Route
 from kamado.localcloud.state import Obj
 
 TABLE = "identity.trusts"
+DEPTH = 3
+"""How often a trust may be handed on at most, Keystone's default."""
 # declared for its name and its fields; the requests below are the trusts' own
 TRUSTS = Collection(
     service="identity",
@@ -32,11 +34,15 @@ TRUSTS = Collection(
         Field("roles", anything, default=tuple),
         Field("expires_at", nullable(text())),
         Field("remaining_uses", anything),
-        Field("allow_redelegation", boolean, default=False),
-        Field("redelegation_count", anything, default=0),
+        Field("allow_redelegation", nullable(boolean), default=False),
+        Field("redelegation_count", nullable(integer(0)), default=0),
     ),
     policy=Policy("", "", "", "", ""),
 )
+
+
+def _not_allowed() -> Refusal:
+    return Refusal(403, "You are not authorized to perform the requested action.")
 
 
 def create(call: Call) -> Answer:
@@ -64,10 +70,12 @@ def create(call: Call) -> Answer:
     if uses is not None and (isinstance(uses, bool) or not isinstance(uses, int) or uses < 1):
         raise call.service.dialect.wrong("remaining_uses", uses, f"{uses!r} is not a positive integer")
     if uses is not None and body.get("allow_redelegation"):
-        raise bad_request("remaining_uses must not be set if redelegation is allowed.")
+        raise bad_request("remaining_uses must not be set if redelegation is allowed")
     expires = moment(body.get("expires_at"), "expires_at")
     if expires is not None and expires <= call.now:
         raise bad_request("The 'expires_at' must not be before now.")
+    handed_on = _handed_on(call, body, roles, expires)
+    expires = handed_on["_expires"]
     trust = {
         "id": new_hex(),
         "trustor_user_id": who.user_id,
@@ -77,11 +85,9 @@ def create(call: Call) -> Answer:
         "expires_at": micros_z(expires) if expires else None,
         "remaining_uses": uses,
         "deleted_at": None,
-        "redelegated_trust_id": None,
-        "redelegation_count": body.get("redelegation_count", 0),
         "roles": [{k: v for k, v in role.items() if k[0] != "_"} for role in roles],
-        "_expires": expires,
         "_gone": False,
+        **handed_on,
     }
     return Answer(201, {"trust": _view(call, call.state.put(TABLE, trust))})
 
@@ -92,8 +98,36 @@ def _only_with_full_rights(call: Call) -> None:
     )
     if held is not None and not held["unrestricted"]:
         raise forbidden("Using method 'application_credential' is not allowed for managing trusts.")
-    if call.who.trust_id:
-        raise forbidden("Using trust-scoped token to create another trust is not allowed without redelegation.")
+
+
+def _handed_on(call: Call, body: Obj, roles: list[Obj], expires: float | None) -> Obj:
+    """How often a new trust may be handed on, and when it ends; one that is made by way of another must be no more than that."""
+    count = body.get("redelegation_count")
+    allowed = bool(body.get("allow_redelegation")) and count != 0
+    if allowed and count is not None and count > DEPTH:
+        raise _not_allowed()
+    parent = call.state.get(TABLE, call.who.trust_id) if call.who.trust_id else None
+    if parent is None:
+        depth = (count or DEPTH) if allowed else 0
+        return {"redelegated_trust_id": None, "redelegation_count": depth, "_expires": expires}
+    left, ends = parent["redelegation_count"] - 1, parent["_expires"]
+    if left >= 0 and expires is not None and ends is None:
+        raise bad_request("A part of a trust without an end has none either.")  # Keystone's own comparison fails here
+    fits = (
+        left >= 0
+        and body.get("remaining_uses") is None
+        and (expires is None or expires <= ends)
+        and {role["id"] for role in roles} <= {role["id"] for role in parent["roles"]}
+        and (parent["impersonation"] or not body["impersonation"])
+        and (not allowed or count in (None, left))
+    )
+    if not fits:
+        raise _not_allowed()
+    return {
+        "redelegated_trust_id": parent["id"],
+        "redelegation_count": left if allowed else 0,
+        "_expires": expires or ends,
+    }
 
 
 def _roles(call: Call, given: list[Any], project_id: str | None) -> list[Obj]:
@@ -171,19 +205,14 @@ def show_role(call: Call) -> Obj:
 
 
 def delete(call: Call) -> Answer:
-    """DELETE /v3/OS-TRUST/trusts/{id}: by the trustor or an administrator; its tokens end with it."""
+    """DELETE /v3/OS-TRUST/trusts/{id}: by the trustor or an administrator; what was handed on of it and its tokens end with it."""
     trust = _find(call, "delete_trust", trustee=False)
-    _only_with_full_rights_to_delete(call)
-    call.state.change(TABLE, trust["id"], _gone=True, deleted_at=micros_z(call.now))
+    _only_with_full_rights(call)
+    ends = [trust["id"]]
+    for trust_id in ends:
+        call.state.change(TABLE, trust_id, _gone=True, deleted_at=micros_z(call.now))
+        ends += [one["id"] for one in call.state.all(TABLE) if one["redelegated_trust_id"] == trust_id]
     return Answer(204)
-
-
-def _only_with_full_rights_to_delete(call: Call) -> None:
-    held = (
-        call.state.get("identity.application_credentials", call.who.credential_id) if call.who.credential_id else None
-    )
-    if held is not None and not held["unrestricted"]:
-        raise forbidden("Using method 'application_credential' is not allowed for managing trusts.")
 
 
 ROUTES = (
