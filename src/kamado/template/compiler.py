@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kamado.template.conditions import NamedCondition
+from kamado.template.conditions import NamedCondition, Truth
 from kamado.template.dialect import Dialect
 from kamado.template.functions.core import CallContext, CallInvalid, DynList, DynMap, Function, Unread
-from kamado.template.functions.logic import ConditionCall
+from kamado.template.functions.logic import ConditionCall, Contains, Equals
 from kamado.template.functions.references import If
 from kamado.template.problems import Path, Problem, did_you_mean, dotted
 from kamado.template.source import Source
 from kamado.template.unknown import UNKNOWN
+
+_TRUTHS = (NamedCondition, ConditionCall, Contains, Equals)
+"""What gives true or false and nothing else."""
 
 
 class Compiler:
@@ -140,7 +143,14 @@ class Compiler:
         return node
 
     def condition(self, value: Any, path: Path, place: Path | None) -> Any:
-        """A compiled condition: a boolean, a name or a condition function.
+        """A compiled condition where one is asked for: `definition`, of which whatever it comes to is a truth."""
+        made = self.definition(value, path, place)
+        if not isinstance(made, Function) or isinstance(made, _TRUTHS):
+            return made
+        return Truth(made, self.condition_table)
+
+    def definition(self, value: Any, path: Path, place: Path | None) -> Any:
+        """A condition as the section defines it: a boolean, a name or a condition function.
 
         `place`: where to report what is no condition (None: found when that is decided). What is refused is UNKNOWN.
         """

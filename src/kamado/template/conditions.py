@@ -85,11 +85,31 @@ class NamedCondition(Function):
         return decided[name]
 
 
+class Truth(Function):
+    """A condition that is worked out, by a parameter for example: null counts as true, a text is the name of a condition."""
+
+    __slots__ = ("table",)
+
+    def __init__(self, call: Function, table: Mapping[str, Any]) -> None:
+        self.name = "condition"
+        self.args = call
+        self.path = call.path
+        self.table = table
+
+    def resolve(self, scope: Scope) -> Any:
+        """What it comes to."""
+        value = resolve_inside(self.args, scope)
+        if value is None:
+            return True
+        if value is UNKNOWN or isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value in self.table:
+            return NamedCondition(value, self.path, self.table).resolve(scope)
+        raise ResolveError(f'Invalid condition "{value}"')
+
+
 def decide(condition: Any, scope: Scope) -> Any:
     """True, False or UNKNOWN; raises ResolveError when the condition is broken."""
     if condition is None:
         return True
-    value = resolve_inside(condition, scope)
-    if value is UNKNOWN or isinstance(value, bool):
-        return value
-    raise ResolveError(f"The condition value should be boolean, after resolved the value is: {value}")
+    return resolve_inside(condition, scope)

@@ -267,7 +267,7 @@ class Loader(_Sections):
                     words = f"{called}: : {removed_function(called)}"
                 self._note("KT121", words, (key, name))
                 continue
-            table[name] = value if isinstance(value, bool) else self.compiler.condition(value, (key, name), None)
+            table[name] = value if isinstance(value, bool) else self.compiler.definition(value, (key, name), None)
         self._drain()
         self.parts.conditions = table
 

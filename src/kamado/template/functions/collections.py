@@ -41,10 +41,10 @@ class ListConcat(Function):
     def _distinct(self, items: list[Any]) -> Any:
         if contains_unknown(items):
             return UNKNOWN
-        seen: set[str] = set()
+        seen: set[Any] = set()
         made = []
         for item in items:
-            key = json.dumps(item, sort_keys=True, default=str)
+            key = _frozen(item)
             if key not in seen:
                 seen.add(key)
                 made.append(item)
@@ -221,7 +221,7 @@ def _fill(template: Any, pairs: list[tuple[str, Any]], bounded: Callable[[int], 
             if not isinstance(value, str):
                 if name == template:
                     return value
-                raise ResolveError(f"replace() argument 2 must be str, not {type(value).__name__}")
+                raise ResolveError(f"replace() argument 2 must be str, not {_kind(value)}")
             bounded(len(template) + template.count(name) * len(value))
             template = template.replace(name, value)
         return template
@@ -258,6 +258,19 @@ class RepeatNested(RepeatWithMap):
 
     __slots__ = ()
     nested = True
+
+
+def _frozen(value: Any) -> Any:
+    """Something hashable that is equal to another's exactly when the values are: 1, 1.0 and true are, as Heat compares them."""
+    if isinstance(value, Mapping):
+        return "map", frozenset((key, _frozen(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return "list", tuple(_frozen(item) for item in value)
+    return value
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else type(value).__name__
 
 
 def _json(value: Any) -> str:

@@ -54,9 +54,7 @@ class And(ConditionCall):
     def check(self, args: Any) -> None:
         """At least two."""
         if not isinstance(args, list):
-            raise CallInvalid(
-                f'Arguments to "{self.name}" must be of the form: [{{condition_1}}, {{...}}, {{condition_n}}]'
-            )
+            raise CallInvalid(f'Arguments to "{self.name}" must be a list of conditions')
         if len(args) < 2:
             raise CallInvalid(f'The minimum number of condition arguments to "{self.name}" is 2.')
 

@@ -287,7 +287,9 @@ class MakeUrl(Function):
         password = quote(args.get("password", ""), safe="")
         credentials = f"{user}:{password}@" if password else f"{user}@" if user else ""
         host = args.get("host", "")
-        if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        if ":" not in host:
+            host = quote(host, safe="")
+        elif not (host.startswith("[") and host.endswith("]")):
             host = f"[{host}]"
         port = f":{args['port']}" if args.get("port") else ""
         return f"{credentials}{host}{port}"
