@@ -77,7 +77,7 @@ def _payload(stack: StackRecord) -> dict[str, Any]:
         "state_reason": stack.reason,
         "create_at": _time(stack.created_at),
         "updated_at": _time(stack.updated_at),
-        "tags": list(stack.tags) or None,
+        "tags": list(stack.tags),
         "description": stack.description,
     }
 
