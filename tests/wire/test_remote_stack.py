@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from tests.wire.stand import Stand
 
 from kamado.localcloud.server import LocalCloud
 
-FAR, LOSSY = "RegionTwo", "Lossy"
-"""Two ways to the second Kamado, as regions of the catalog."""
+FAR, LOSSY, SECURED = "RegionTwo", "Lossy", "Secured"
+"""Three ways to the second Kamado, as regions of the catalog."""
 INNER = {
     "heat_template_version": "2018-08-31",
     "parameters": {"length": {"type": "number"}, "fail": {"type": "boolean", "default": False}},
@@ -36,9 +44,11 @@ class Forgetful(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, behind: str) -> None:
+    def __init__(self, behind: str, tls: ssl.SSLContext | None = None) -> None:
         self.behind, self.forget, self.forgot = behind, False, 0
         super().__init__(("127.0.0.1", 0), _Passing)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -69,9 +79,55 @@ class _Passing(BaseHTTPRequestHandler):
         """Nothing is logged."""
 
 
+class Authority:
+    """Who certifies servers; ``pem``: its own certificate."""
+
+    def __init__(self, name: str) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        constraints = x509.BasicConstraints(ca=True, path_length=0)
+        own = self._signed(self._name, self._key.public_key()).add_extension(constraints, critical=True)
+        self.pem = own.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+    def certificate_of(self, address: str, path: Path) -> Path:
+        """A file with the key and the certificate of the server at an address."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, address)])
+        where = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+        made = self._signed(name, key.public_key()).add_extension(where, critical=False)
+        plain = serialization.NoEncryption()
+        path.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+            + made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+        )
+        return path
+
+    def _signed(self, name: x509.Name, key: Any) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        made = x509.CertificateBuilder().issuer_name(self._name).subject_name(name).public_key(key)
+        made = made.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        return made.not_valid_after(now + timedelta(days=1))
+
+
 @pytest.fixture(scope="module")
 def wire(far: Stand) -> Iterator[Forgetful]:
     with Forgetful(far.endpoint) as made:
+        yield made
+        made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority("the one that is trusted")
+
+
+@pytest.fixture(scope="module")
+def secured(
+    far: Stand, authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ThreadingHTTPServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate_of("127.0.0.1", tmp_path_factory.mktemp("tls") / "server.pem"))
+    with Forgetful(far.endpoint, context) as made:
         yield made
         made.shutdown()
 
@@ -91,7 +147,11 @@ def far(own_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def near(
-    own_cloud: LocalCloud, far: Stand, wire: Forgetful, tmp_path_factory: pytest.TempPathFactory
+    own_cloud: LocalCloud,
+    far: Stand,
+    wire: Forgetful,
+    secured: Forgetful,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stand]:
     made = Stand(tmp_path_factory.mktemp("near"), own_cloud)
     made.enter_catalog(own_cloud)
@@ -106,7 +166,12 @@ def near(
         f"{own_cloud.auth_url}/services", params={"type": "orchestration"}, headers=headers, timeout=30
     )
     service = found.json()["services"][0]["id"]
-    for region, base in ((FAR, far.endpoint), (LOSSY, f"http://127.0.0.1:{wire.server_port}")):
+    ways = {
+        FAR: far.endpoint,
+        LOSSY: f"http://127.0.0.1:{wire.server_port}",
+        SECURED: f"https://127.0.0.1:{secured.server_port}",
+    }
+    for region, base in ways.items():
         make("region", {"id": region})
         url = f"{base}/v1/%(project_id)s"
         make("endpoint", {"interface": "public", "region_id": region, "service_id": service, "url": url})
@@ -343,3 +408,45 @@ def test_a_stack_whose_creation_got_no_answer_is_taken_over(near: Stand, far: St
     assert [each["id"] for each in made] == [output(near, path, "id")]
     gone(near, path)
     assert there(far, made[0]["id"]) is None
+
+
+def test_a_service_is_trusted_by_the_certificates_that_the_context_gives(near: Stand, authority: Authority) -> None:
+    good = outer(context={"region_name": SECURED, "ca_cert": authority.pem})
+    path = begin(near, "trusted", good)
+    stack = near.settled(path, 60)
+    assert stack["stack_status"] == "CREATE_COMPLETE", stack["stack_status_reason"]
+    assert len(output(near, path, "text")) == 7
+    without = outer(context={"region_name": SECURED}, parameters={"length": 8})
+    assert change(near, path, without)["stack_status"] == "UPDATE_FAILED"
+    blind = outer(context={"region_name": SECURED, "insecure": True}, parameters={"length": 9})
+    assert change(near, path, blind)["stack_status"] == "UPDATE_COMPLETE"
+    assert len(output(near, path, "text")) == 9
+    assert change(near, path, good)["stack_status"] == "UPDATE_COMPLETE"
+    gone(near, path)
+
+
+@pytest.mark.parametrize("given", ["none", "another's", "no certificate"])
+def test_a_service_that_nobody_vouches_for_is_not_spoken_with(near: Stand, far: Stand, given: str) -> None:
+    texts = {"none": {}, "another's": {"ca_cert": Authority("another").pem}, "no certificate": {"ca_cert": "no"}}
+    before = len(far.ask("GET", "/stacks").json()["stacks"])
+    path = begin(near, f"doubted-{len(given)}", outer(context={"region_name": SECURED, **texts[given]}))
+    stack = near.settled(path, 60)
+    assert stack["stack_status"] == "CREATE_FAILED"
+    assert "certificate" in stack["stack_status_reason"].lower()
+    assert len(far.ask("GET", "/stacks").json()["stacks"]) == before
+    gone(near, path)
+
+
+def test_a_network_of_a_stack_there_lives_and_dies_with_the_resource_here(near: Stand, own_cloud: LocalCloud) -> None:
+    inner = {
+        "heat_template_version": "2018-08-31",
+        "resources": {"net": {"type": "OS::Neutron::Net"}},
+        "outputs": {"text": {"value": {"get_resource": "net"}}},
+    }
+    path = begin(near, "wired", outer(inner, parameters={}))
+    stack = near.settled(path, 60)
+    assert stack["stack_status"] == "CREATE_COMPLETE", stack["stack_status_reason"]
+    net = output(near, path, "text")
+    assert own_cloud.state.get("network.networks", net) is not None
+    gone(near, path)
+    assert own_cloud.state.get("network.networks", net) is None

@@ -184,6 +184,7 @@ _OF_THE_CLOUD: Mapping[FailureKind, tuple[int, str]] = {
     FailureKind.UNAUTHORIZED: (403, "Forbidden"),
     FailureKind.UNAVAILABLE: (503, "ServiceUnavailable"),
     FailureKind.UNREACHABLE: (503, "ServiceUnavailable"),
+    FailureKind.UNTRUSTED: (503, "ServiceUnavailable"),
     FailureKind.LOST: (503, "ServiceUnavailable"),
 }
 """What a cloud's refusal during a request (a trust, a constraint) is to the caller: not allowed, or not now."""

@@ -29,6 +29,8 @@ class FailureKind(StrEnum):
     SERVER_ERROR = "server error"
     LOST = "lost"
     UNREACHABLE = "unreachable"
+    UNTRUSTED = "untrusted"
+    """Its certificate is none that we trust: only who configured that can help."""
 
 
 _KINDS: Mapping[int, FailureKind] = {

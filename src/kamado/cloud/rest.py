@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json as json_module
 import re
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -72,6 +73,20 @@ def base_url(service_type: str, endpoint: str, project_id: str) -> str:
 
 def was_never_sent(error: BaseException) -> bool:
     """Whether a connection failure happened before the request could reach the server."""
+    return any(isinstance(item, (*_NEVER_SENT, requests.exceptions.ConnectTimeout)) for item in _within(error))
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Whether a connection failed because of a certificate, the server's or those that are to be trusted."""
+    return any(
+        isinstance(item, ssl.SSLCertVerificationError)
+        or (isinstance(item, ssl.SSLError) and "certificate" in str(item).lower())
+        for item in _within(error)
+    )
+
+
+def _within(error: BaseException) -> Iterator[BaseException]:
+    """An error and all those that it came from or was made of."""
     seen: set[int] = set()
     stack: list[BaseException | None] = [error]
     while stack:
@@ -79,11 +94,9 @@ def was_never_sent(error: BaseException) -> bool:
         if item is None or id(item) in seen:
             continue
         seen.add(id(item))
-        if isinstance(item, (*_NEVER_SENT, requests.exceptions.ConnectTimeout)):
-            return True
+        yield item
         stack += [item.__cause__, item.__context__, getattr(item, "reason", None)]
         stack += [arg for arg in item.args if isinstance(arg, BaseException)]
-    return False
 
 
 def persist(limits: CallLimits, random: Random, call: Callable[[], T], may_repeat: Callable[[CloudError], bool]) -> T:
@@ -276,6 +289,7 @@ class Service:
             raise CloudError(kind, str(error), service=self.type, method=method, url=url) from error
         except (ksa.ConnectTimeout, ksa.UnknownConnectionError, ksa.SSLError) as error:
             kind = FailureKind.LOST if isinstance(error, ksa.UnknownConnectionError) else FailureKind.UNREACHABLE
+            kind = FailureKind.UNTRUSTED if is_untrusted(error) else kind
             raise CloudError(kind, str(error), service=self.type, method=method, url=url) from error
         except ksa.ClientException as error:
             raise self._refused(from_keystone(error, self.type, method, url)) from error
@@ -296,7 +310,8 @@ def from_keystone(error: ksa.ClientException, service: str, method: str, url: st
         body = getattr(response, "content", b"") or str(error).encode()
         headers = getattr(response, "headers", None) or {}
         return classify(status, body, headers=headers, service=service, method=method, url=url)
-    return CloudError(FailureKind.UNREACHABLE, str(error), service=service, method=method, url=url)
+    kind = FailureKind.UNTRUSTED if is_untrusted(error) else FailureKind.UNREACHABLE
+    return CloudError(kind, str(error), service=service, method=method, url=url)
 
 
 @contextmanager

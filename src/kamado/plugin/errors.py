@@ -10,8 +10,11 @@ from __future__ import annotations
 import re
 
 from kamado.cloud.failures import CloudError, FailureKind
+from kamado.template.problems import dotted
 
-_STACK_REASON = re.compile(r"Resource \w+ failed: (?P<name>\w+): (?P<place>resources\.[^:]+): (?P<words>.*)", re.DOTALL)
+_STACK_REASON = re.compile(
+    r"Resource \w+ failed: (?P<name>\w+): (?P<place>resources[.\[][^:]+): (?P<words>.*)", re.DOTALL
+)
 
 _BY_KIND: dict[FailureKind, str] = {
     FailureKind.NOT_FOUND: "NotFound",
@@ -24,6 +27,7 @@ _BY_KIND: dict[FailureKind, str] = {
     FailureKind.SERVER_ERROR: "InternalServerError",
     FailureKind.LOST: "ConnectionFailed",
     FailureKind.UNREACHABLE: "ConnectionFailed",
+    FailureKind.UNTRUSTED: "ConnectionFailed",
 }
 
 
@@ -142,6 +146,11 @@ def heat_name(error: BaseException) -> str:
     if isinstance(error, CloudError):
         return error.error_class or _BY_KIND[error.kind]
     return type(error).__name__
+
+
+def place_of(resource_name: str) -> str:
+    """Where a resource is, as reasons have it: ``resources.net``, ``resources[0]``."""
+    return dotted(("resources", resource_name))
 
 
 def describe(error: BaseException, path: str) -> str:
