@@ -156,6 +156,35 @@ def test_a_path_goes_into_the_value_of_each_member(world: World) -> None:
     assert RowScope(None, rows.get).attribute("g", ("value", "list", 1)) == ["x", "x"]
 
 
+def test_a_path_leads_through_a_member_that_is_a_nested_stack(world: World) -> None:
+    inner = {"t": {"type": "Test::Thing", "properties": {"size": 1}}}
+    files = {"one.yaml": {"heat_template_version": "2018-08-31", "resources": inner}}
+    reading = {"path": ["g", "resource.1", "resource.t", "address"], "dotted": ["g", "resource.1.resource.t.address"]}
+    resources = {"g": group(2, type_="one.yaml"), **{name: value({"get_attr": to}) for name, to in reading.items()}}
+    stack = world.accept(resources, files=files)
+    world.run()
+    assert world.state(stack) == "CREATE_COMPLETE"
+    thing = world.rows(world.child(world.child(stack, "g").id, "1").id)["t"]
+    for name in reading:
+        assert world.rows(stack)[name].properties == {"value": f"at {thing.physical_id}"}
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (["resource.9", "address"], "Member '9' not found in group resource 'g'."),
+        (["resource.x"], "Member 'x' not found in group resource 'g'."),
+        (["attributes"], "The Referenced Attribute (g attributes) is incorrect."),
+    ],
+)
+def test_who_reads_a_member_that_there_is_not_fails(world: World, path: list[str], words: str) -> None:
+    stack = world.accept({"g": group(2), "v": value({"get_attr": ["g", *path]})})
+    world.run()
+    assert world.state(stack) == "CREATE_FAILED"
+    assert words in world.stack(stack).reason
+    update(world, stack, {"g": group(10), "v": value({"get_attr": ["g", "refs"]})})
+
+
 def test_lists_follow_a_group_that_grows(world: World) -> None:
     reading = {"each": value({"get_attr": ["g", "address"]})}
     stack = world.accept({"g": group(1), **reading})

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from keystoneauth1 import session
@@ -28,10 +29,12 @@ _MASKS = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(\+00:00|Z)?"), "<time>"),
     (re.compile(r"\b(?:[0-9a-f]{2}:){15}[0-9a-f]{2}\b"), "<fingerprint>"),
     (re.compile(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"), "<mac>"),
-    (re.compile(r"(RUN[\w.-]*?-)[a-z0-9]{12}\b"), r"\1<short>"),
+    *([(re.compile(r"((?:RUN|<short>|<drawn \d+>)[\w.-]*?-)[a-z0-9]{12}\b"), r"\1<short>")] * 4),
     (re.compile(r"\bhost-\d+-\d+-\d+-\d+\b"), "<host>"),
     (re.compile(r"https?://127\.0\.0\.1:\d+"), "<url>"),
 )
+_DRAWN = re.compile(r"[a-z0-9]{12}")
+_CHILD = re.compile(r"CHILD\((\w+)\)")
 _ADDRESS = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])(?!/)")
 _LISTS = frozenset(("resources", "unchanged", "updated", "replaced", "added", "deleted", "outputs"))
 _PROSE = frozenset(("description", "Description"))
@@ -73,9 +76,13 @@ class Account:
 
     session: session.Session
     api: str
+    signals: int | None = None
+    """The port of its CloudFormation API when that is not the one in signed addresses."""
 
     @classmethod
-    def make(cls, auth_url: str, user: str, password: str, project: str, api: str | None) -> Account:
+    def make(
+        cls, auth_url: str, user: str, password: str, project: str, api: str | None, signals: int | None = None
+    ) -> Account:
         """Log in. ``api``: base address up to and with `/v1`; None: the catalog's."""
         keystone = session.Session(
             v3.Password(
@@ -91,7 +98,7 @@ class Account:
             url = str(keystone.get_endpoint(service_type="orchestration", interface="public")).rstrip("/")
         else:
             url = f"{api}/{keystone.get_project_id()}"
-        return cls(keystone, url)
+        return cls(keystone, url, signals)
 
     def call(self, method: str, path: str, body: Any = None) -> requests.Response:
         """One request to the stacks' API. A new connection each time: some servers drop kept ones."""
@@ -206,15 +213,49 @@ class Run:
         return {"answer": self._answer(answer)}
 
     def do_request(self, what: Mapping[str, Any]) -> Any:
-        """Any request; STACK in the path becomes /stacks/NAME/ID."""
+        """Any request; STACK in the path becomes /stacks/NAME/ID, CHILD(name) the same of the stack that the resource is."""
         path = str(what["path"])
         if "STACK" in path:
             path = path.replace("STACK", self._path())
+        path = _CHILD.sub(lambda found: self._child(found[1]), path)
         answer = self.account.call(str(what.get("method", "GET")), path, what.get("body"))
         seen: dict[str, Any] = {"answer": self._answer(answer)}
         if what.get("method") == "POST" and path == "/stacks":
             self._undo(answer, seen)
         return {"status": answer.status_code} if "status" in what else seen
+
+    def do_signed(self, what: Mapping[str, Any]) -> Any:
+        """POST to the signed address that the output ``output`` is; then wait until the resource ``group`` has so many ``members``."""
+        shown = self.account.get(f"{self._path()}/outputs/{what['output']}")["output"]["output_value"]
+        parts = urlsplit(shown)
+        port = parts.port if self.account.signals is None else self.account.signals
+        url = urlunsplit(parts._replace(netloc=f"{parts.hostname}:{port}"))
+        seen: dict[str, Any] = {"status": self._posted(url, what.get("body", {}), parts.netloc)}
+        if "group" in what:
+            seen["members"] = self._grown(what["group"], what["members"])
+        return seen | self._at_rest(self._path())
+
+    def _posted(self, url: str, body: Any, host: str) -> int:
+        headers = {"Host": host, "Connection": "close"}
+        for _ in range(4):
+            try:
+                return requests.post(url, json=body, headers=headers, timeout=120).status_code
+            except requests.ConnectionError:
+                time.sleep(0.5)
+        raise AssertionError(f"{url}: no answer")
+
+    def _grown(self, group: str, members: int) -> int:
+        """How many members there are that are made, once there are so many or after a minute."""
+        end = time.monotonic() + 60
+        while True:
+            rows = self.account.get(f"{self._path()}/resources?nested_depth=2")["resources"]
+            inside = [row["resource_status"] for row in rows if row.get("parent_resource") == group]
+            child = self.account.get(self._child(group))["stack"]["stack_status"]
+            still = not child.endswith("_IN_PROGRESS")
+            if (still and len(inside) == members) or time.monotonic() > end:
+                time.sleep(4)  # Heat is busy with a signal for a while after its work shows
+                return len(inside)
+            time.sleep(0.3)
 
     def do_gone(self, name: str) -> Any:
         """Delete what the resource ``name`` is in the cloud, behind the stack's back."""
@@ -245,6 +286,10 @@ class Run:
         )
         return answer
 
+    def _child(self, name: str) -> str:
+        shown = self.account.get(f"{self._path()}/resources/{name}")["resource"]
+        return "/stacks/" + _link(shown, "nested").split("/stacks/")[1]
+
     def _path(self) -> str:
         found = self.account.get(f"/stacks/{self.name}")
         return f"/stacks/{self.name}/{found['stack']['id']}" if found else f"/stacks/{self.name}/none"
@@ -253,13 +298,17 @@ class Run:
         seen: dict[str, Any] = {"answer": self._answer(answer)}
         if answer.status_code >= 400:
             return seen
-        path = self._path()
+        return seen | self._at_rest(self._path())
+
+    def _at_rest(self, path: str) -> dict[str, Any]:
+        """Everything there is to see of a stack once nothing is in progress."""
         self.ids[path.rsplit("/", 1)[-1]] = "stack"
         stack = self._settled(path)
         if stack is None:
-            return {**seen, "stack": None, "cloud": self._cloud()}
-        seen["stack"] = stack
+            return {"stack": None, "cloud": self._cloud()}
+        seen: dict[str, Any] = {"stack": stack}
         seen["resources"] = self._resources(path)
+        seen["nested"] = self._nested(path)
         seen["events"] = self._events(path)
         seen["template"] = self.account.get(f"{path}/template")
         seen["cloud"] = self._cloud()
@@ -307,6 +356,40 @@ class Run:
             record[name] = kept
         return record
 
+    def _nested(self, path: str) -> Any:
+        """What the nested stacks have, at any depth, by the names that lead there (`g.0`), with its history."""
+        rows = self.account.get(f"{path}/resources?nested_depth=5")["resources"]
+        names = {_link(row, "stack"): "" for row in rows if not row.get("parent_resource")}
+        for _ in range(5):
+            names |= {
+                nested: f"{names[_link(row, 'stack')]}{row['resource_name']}."
+                for row in rows
+                if (nested := _link(row, "nested")) and _link(row, "stack") in names
+            }
+        inside = {
+            f"{names[_link(row, 'stack')]}{self._drawn(row['resource_name'])}": row
+            for row in sorted(rows, key=lambda row: str(row.get("creation_time")))
+            if row.get("parent_resource")
+        }
+        record: dict[str, Any] = {}
+        for name, row in sorted(inside.items()):
+            physical = self._identity(name, row["physical_resource_id"], row["resource_type"])
+            kept = {key: row[key] for key in row if key not in _VOLATILE}
+            record[name] = {**kept, "physical_resource_id": physical, "required_by": sorted(row["required_by"])}
+        for event in self.account.get(f"{path}/events?nested_depth=5")["events"] if inside else ():
+            stack = next((name for link, name in names.items() if link and _link(event, "stack") == link), None)
+            name = f"{stack}{self._drawn(event['resource_name'])}"
+            if stack and name in record:
+                line = (event["resource_status"], event["resource_status_reason"])
+                record[name].setdefault("events", []).append(line)
+        return record
+
+    def _drawn(self, name: str) -> str:
+        """A name that is drawn by lot as the number of its first appearance; any other as it is."""
+        if not _DRAWN.fullmatch(name):
+            return name
+        return self.ids.setdefault(name, f"drawn {sum(word.startswith('drawn') for word in self.ids.values()) + 1}")
+
     def _identity(self, name: str, physical: str | None, kind: str) -> str:
         if not physical:
             return f"{physical!r}"
@@ -352,7 +435,7 @@ class Run:
                 if found.get("traceback"):
                     found["traceback"] = "…"
                 for key in [key for key in found if key in _LISTS and isinstance(found[key], list)]:
-                    found[key] = sorted(found[key], key=lambda item: str(item.get("resource_name") or item))
+                    found[key] = sorted(found[key], key=_named)
                 for key in [key for key in found if key in _PROSE and isinstance(found[key], str)]:
                     found[key] = "…"  # in our own words
         return {
@@ -420,6 +503,15 @@ def differences(heat: Any, ours: Any, where: str = "") -> Iterator[tuple[str, An
 def _status(step: Mapping[str, Any]) -> Any:
     answer = step.get("answer")
     return answer.get("status") if isinstance(answer, dict) else None
+
+
+def _link(shown: Mapping[str, Any], rel: str) -> str:
+    """Where the link ``rel`` of what is shown leads, empty without one."""
+    return next((str(link["href"]) for link in shown["links"] if link["rel"] == rel), "")
+
+
+def _named(item: Any) -> str:
+    return str(item.get("resource_name") or item) if isinstance(item, dict) else json.dumps(item)
 
 
 def _dicts(value: Any) -> Iterator[dict[str, Any]]:

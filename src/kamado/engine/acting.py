@@ -11,6 +11,7 @@ from kamado.engine.plan import Step
 from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import AFTER_SUSPEND, ResourceRecord
 from kamado.plugin import lifecycle
+from kamado.plugin.errors import place_of
 from kamado.plugin.lifecycle import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -45,6 +46,9 @@ def act(run: Run, step: Step) -> Routine[None]:
     refusal = None if begun or awake else _refusal(action, row)
     if refusal is not None:
         raise StepFailed(Outcome(OutcomeKind.FAIL, refusal), row.id, spared=True)
+    if action is Action.CHECK and not lifecycle.supports(run.resource(row, row.properties, row.metadata), action):
+        _ended(run, row, events.CHECK_NOT_SUPPORTED.format(row.type))
+        return
     if not ours:
         row = run.ledger.update(
             row.id,
@@ -57,22 +61,24 @@ def act(run: Run, step: Step) -> Routine[None]:
         )
         run.row_event(row)
     resource = run.resource(row, row.properties, row.metadata)
-    reason = events.STATE_CHANGED
-    if awake:
-        pass
-    elif lifecycle.supports(resource, action):
+    if not awake and lifecycle.supports(resource, action):
         yield from run.caller.carry_out(resource, action, resume=begun)
-    elif action is Action.CHECK:
-        reason = events.CHECK_NOT_SUPPORTED.format(row.type)
-    row = run.ledger.update(
+    _ended(run, row, events.STATE_CHANGED)
+
+
+def _ended(run: Run, row: ResourceRecord, reason: str) -> None:
+    action = run.plan.action
+    ended = run.ledger.update(
         row.id,
+        action=action,
         status=Status.COMPLETE,
         reason=reason,
         phase=Phase.NONE,
         progress=(doubt if action is Action.RESUME else carried)(run.ledger.rows[row.id]),
+        operation_id=run.operation.id,
         updated_at=run.now(),
     )
-    run.row_event(row)
+    run.row_event(ended)
 
 
 def _is_awake(run: Run, row: ResourceRecord) -> bool:
@@ -96,4 +102,4 @@ def _refusal(action: Action, row: ResourceRecord) -> str | None:
         fits = action is not Action.SUSPEND or row.status is Status.COMPLETE or row.action in _TURNS
     if fits:
         return None
-    return f"Error: resources.{row.name}: State ('{row.action}', '{row.status}') invalid for {action.lower()}"
+    return f"Error: {place_of(row.name)}: State ('{row.action}', '{row.status}') invalid for {action.lower()}"

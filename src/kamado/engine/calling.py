@@ -24,6 +24,7 @@ from kamado.model.lifecycle import Action, Phase
 from kamado.model.records import ResourceRecord
 from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildState
+from kamado.plugin.errors import place_of
 from kamado.plugin.lifecycle import ErrorKind, Outcome, OutcomeKind
 from kamado.plugin.resource import Resource
 from kamado.plugin.stack_resource import LooksFirst
@@ -210,7 +211,7 @@ class Caller:
 
     def _lose_patience(self, resource: Resource, action: str, waited: float) -> None:
         if self.patience is not None and action in _DELETES and waited >= self.patience:
-            said = f"Error: resources.{resource.name}: it is still there {self.patience:g} seconds after it was deleted"
+            said = f"Error: {place_of(resource.name)}: it is still there {self.patience:g} seconds after it was deleted"
             raise StepFailed(Outcome(OutcomeKind.FAIL, said), resource.id)
 
     def _await_child(self, resource: Resource, action: str, token: Any, fresh: bool) -> Routine[None]:

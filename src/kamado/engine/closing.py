@@ -38,9 +38,9 @@ from kamado.model.records import (
 
 
 def completed(stack: StackRecord, operation: OperationRecord, now: datetime, besides: str = "") -> list[Change]:
-    """The operation did what it was to do; ``besides`` is told after that."""
+    """The operation did what it was to do; ``besides`` is told right after that."""
     action = operation.action
-    reason = f"{events.completed(action)}; {besides}" if besides else events.completed(action)
+    reason = events.completed(action) + besides
     values: dict[str, Any] = {"action": action, "status": Status.COMPLETE, "reason": reason}
     if action is Action.DELETE:
         values["deleted_at"] = now
@@ -49,6 +49,13 @@ def completed(stack: StackRecord, operation: OperationRecord, now: datetime, bes
         UpdateStack(stack.id, values),
         _ended(operation, OperationState.DONE, reason, now),
     ]
+
+
+def besides(action: Action, let_go: str, rows: Iterable[ResourceRecord]) -> str:
+    """What there is to say of an action that ended well: ``let_go`` of a forced deletion, and whether a check could not look at all."""
+    if action is Action.CHECK and any(row.reason == events.CHECK_NOT_SUPPORTED.format(row.type) for row in rows):
+        return events.CHECKED_IN_PART
+    return f"; {let_go}" if let_go else ""
 
 
 def stack_failed(stack: StackRecord, action: Action, reason: str, now: datetime) -> list[Change]:

@@ -344,7 +344,8 @@ class Execution:
         else:
             if operation.action is Action.DELETE and stack.owner_id is None:
                 await self._ports.calls.run(partial(_forget, self._ports, stack))
-            changes = closing.completed(stack, operation, now, ledger.let_go)
+            besides = closing.besides(operation.action, ledger.let_go, ledger.rows.values())
+            changes = closing.completed(stack, operation, now, besides)
             if SNAPSHOT_ID in operation.options:
                 data = await self._ports.store_calls.run(
                     partial(_exported, self._ports, operation, stack, list(ledger.rows.values()))

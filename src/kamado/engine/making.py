@@ -26,6 +26,7 @@ from kamado.model.lifecycle import Action, Phase, Status
 from kamado.model.records import ResourceRecord, taken_over
 from kamado.plugin import lifecycle
 from kamado.plugin.declare import ResourceSchema
+from kamado.plugin.errors import place_of
 from kamado.plugin.lifecycle import Outcome, OutcomeKind, PropertyChanges
 from kamado.plugin.resource import Resource
 from kamado.template import Definition, ResolveError, resolve
@@ -96,7 +97,7 @@ class Wanted:
         self._resolve()
 
     def _resolve(self) -> None:
-        path = f"resources.{self.name}"
+        path = place_of(self.name)
         try:
             self.properties = wanted_properties(self.schema, self.definition, self.run.scope)
             self.metadata = wanted_metadata(self.definition, self.run.scope)
@@ -191,7 +192,7 @@ def _superseded(wanted: Wanted, old: ResourceRecord | None, *, begun: bool = Fal
     ``begun``: the update had begun when the type found that out. Heat names the resource at length where the type wants the
     replacement, and in short where a property cannot be changed in place.
     """
-    if old is None or old.status is Status.FAILED or old.type != wanted.definition.type:
+    if old is None or old.status is Status.FAILED or old.type != wanted.definition.type or wanted.kind.always_new:
         return
     stack = wanted.run.stack
     title = f'{wanted.schema.called} "{old.name}" [{old.physical_id}] Stack "{stack.name}" [{stack.id}]'
@@ -216,7 +217,7 @@ def _refuse_restricted(wanted: Wanted, row: ResourceRecord, action: str) -> None
         return
     reason = events.RESTRICTED.format(action)
     wanted.event(replace(row, action=Action.UPDATE, status=Status.FAILED, reason=reason))
-    failure = Outcome(OutcomeKind.FAIL, f"ResourceActionRestricted: resources.{wanted.name}: {reason}")
+    failure = Outcome(OutcomeKind.FAIL, f"ResourceActionRestricted: {place_of(wanted.name)}: {reason}")
     raise StepFailed(failure, row.id, spared=True)
 
 
@@ -332,7 +333,7 @@ def _take_over(wanted: Wanted) -> Routine[None]:
 def _handed_over(wanted: Wanted, resource: Resource, *, resume: bool) -> Routine[None]:
     data = taken_over(wanted.run.operation.options, wanted.name)
     if not _tells_of(wanted.kind, data) and resource.physical_id is None:
-        reason = f"Exception: resources.{wanted.name}: Resource ID was not provided."
+        reason = f"Exception: {place_of(wanted.name)}: Resource ID was not provided."
         raise StepFailed(Outcome(OutcomeKind.FAIL, reason), resource.id)
     yield from wanted.run.caller.carry_out(resource, Action.ADOPT, data, resume=resume)
     if isinstance(data.get("metadata"), Mapping):
@@ -437,7 +438,7 @@ def _update(wanted: Wanted, row: ResourceRecord, step: Step) -> Routine[None]:
 def _refusal(wanted: Wanted, changes: PropertyChanges) -> Outcome:
     names = ", ".join(changes.refused)
     message = f"Update to properties {names} of {wanted.name} ({wanted.definition.type}) is not supported"
-    return Outcome(OutcomeKind.FAIL, f"NotSupported: resources.{wanted.name}: {message}")
+    return Outcome(OutcomeKind.FAIL, f"NotSupported: {place_of(wanted.name)}: {message}")
 
 
 def _begin(wanted: Wanted, row: ResourceRecord, attempted: Mapping[str, Any]) -> ResourceRecord:

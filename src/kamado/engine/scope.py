@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kamado.model.records import ResourceRecord
-from kamado.plugin.stack_resource import EACH, OF_MEMBERS
-from kamado.template import Definition, Output, Parameters, walk
+from kamado.plugin.stack_resource import BROKEN, EACH, OF_MEMBERS
+from kamado.template import Definition, Output, Parameters, ResolveError, walk
 
 REFERENCE = "$reference"
 """The key in a row's attributes under which ``get_resource``'s value is kept."""
@@ -52,7 +52,7 @@ class RowScope:
             return None
         if not path:
             known = {key: value for key, value in row.attributes.items() if key != REFERENCE and value is not None}
-            return {key: inside(value, ()) for key, value in known.items()}
+            return {key: inside(value, ()) for key, value in known.items() if not _is_broken(value)}
         name, rest = attribute_place(path)
         return inside(row.attributes.get(name), rest)
 
@@ -82,18 +82,39 @@ def attributes_read(
 def attribute_place(path: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     """The name of the attribute that a path begins with, and what is left of the path.
 
-    ``resource.<name>`` with something after it is an attribute of a resource in a nested stack, ``attributes`` (``outputs``,
-    ``outputs_list``) one of all members of a group: those are one name.
+    ``resource.<name>`` with something after it is an attribute of a resource in a nested stack, perhaps of one in a stack nested in that,
+    ``attributes`` (``outputs``, ``outputs_list``) one of all members of a group: those are one name.
     """
-    name = str(path[0])
-    longer = name in OF_MEMBERS or (name.startswith("resource.") and name.count(".") == 1)
-    if longer and len(path) > 1 and isinstance(path[1], str):
-        return f"{name}.{path[1]}", tuple(path[2:])
-    return name, tuple(path[1:])
+    last = str(path[0])
+    names, longer = [last], last in OF_MEMBERS or _is_nested(last)
+    for part in path[1:]:
+        if not longer or not isinstance(part, str):
+            break
+        names.append(part)
+        longer = _is_nested(part)
+    return ".".join(names), tuple(path[len(names) :])
+
+
+def _is_nested(name: str) -> bool:
+    return name.startswith("resource.") and name.count(".") == 1
+
+
+def _is_broken(value: Any) -> bool:
+    return isinstance(value, Mapping) and BROKEN in value
+
+
+def visible(value: Any) -> Any:
+    """An attribute's value where a resource is shown: null for one that there is not."""
+    return None if _is_broken(value) else inside(value, ())
 
 
 def inside(value: Any, path: tuple[Any, ...]) -> Any:
-    """What lies at a path in an attribute's value; in that of every member where it is a group's (`EACH`)."""
+    """What lies at a path in an attribute's value; in that of every member where it is a group's (`EACH`).
+
+    Raises ResolveError for an attribute that there is not (`BROKEN`).
+    """
+    if _is_broken(value):
+        raise ResolveError(str(value[BROKEN]), "NotFound")
     if not isinstance(value, Mapping) or EACH not in value:
         return walk(value, path)
     each = value[EACH]

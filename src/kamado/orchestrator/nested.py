@@ -39,7 +39,10 @@ from kamado.template.conditions import ParameterScope
 from kamado.template.properties import coerce_properties
 from kamado.template.schema import CustomCheck
 
-_LOCATED = re.compile(r"(?:(?P<kind>\w[\w ]*): : )?(?P<path>resources\.\S*): : (?P<words>.*)", re.DOTALL)
+_UNNAMED = "nested_stack"
+"""What Heat calls the template of a group, in the place where that of another has its file's name."""
+_UNKNOWN_TYPE = "KT403"
+_LOCATED = re.compile(r"(?:(?P<kind>\w[\w ]*): : )?(?P<path>(?:resources|outputs)[.\[].*?): : (?P<words>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -149,14 +152,14 @@ class Tree:
         child = _wanted(level, definition, cls)
         if child is None:
             return Inside()
-        label = child.template if isinstance(child.template, str) else definition.type
+        label = child.template if isinstance(child.template, str) else _UNNAMED
         place = f"{level.place}.resources.{definition.name}<{label}>".lstrip(".")
         if level.depth >= self.most_deep:
             words = f"RequestLimitExceeded: : {place}: : {TOO_DEEP.format(self.most_deep)}"
             return Inside((Problem("KO002", words, file=level.template.file),))
         key = json.dumps(
             [
-                place if level.place else label,
+                place if level.place or label == _UNNAMED else label,
                 level.depth,
                 child.parameters,
                 _single(level, definition),
@@ -270,7 +273,13 @@ def _single(level: Level, definition: Definition) -> Any:
 def _placed(problem: Problem, place: str) -> Problem:
     """A problem of a nested template as Heat tells it: with the way to it."""
     found = _LOCATED.fullmatch(problem.message)
-    if found is not None:
+    if (
+        problem.code == _UNKNOWN_TYPE
+        and problem.message.startswith("The Resource Type")
+        and place.endswith(f"<{_UNNAMED}>")
+    ):
+        message = problem.message
+    elif found is not None:
         head = f"{found['kind']}: : " if found["kind"] else ""
         below = found["path"]
         path = below if below.startswith(place) else f"{place}.{below}"

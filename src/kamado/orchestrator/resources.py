@@ -14,7 +14,7 @@ from typing import Any
 
 from kamado.engine.children import ChildReader
 from kamado.engine.children import stack_info as facts
-from kamado.engine.scope import REFERENCE, inside
+from kamado.engine.scope import REFERENCE, visible
 from kamado.engine.siblings import Siblings
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
@@ -345,7 +345,7 @@ def _attributes(
     else:
         found = _stored(row) if resource.local and not resource.composite else {}
         missing = [name for name in [*declared, *more] if name not in found]
-    return {name: inside(value, ()) for name, value in {**found, **_read(resource, missing)}.items()}
+    return {name: visible(value) for name, value in {**found, **_read(resource, missing)}.items()}
 
 
 def _stored(row: ResourceRecord) -> dict[str, Any]:

@@ -72,6 +72,9 @@ def validate(
         answer["NestedParameters"] = nested
     shown = dict(environment.as_dict())
     shown.pop("encrypted_param_names", None)
+    # Types that are named by a file count as registered under that name, as in Heat.
+    files = {one.type: one.type for one in level.definitions.values() if one.type in request.files}
+    shown["resource_registry"] = {**files, **shown["resource_registry"]}
     answer["Environment"] = shown
     if problems:
         answer["Problems"] = [problem.render() for problem in problems[:100]]

@@ -28,6 +28,7 @@ from kamado.plugin.errors import (
     TemporaryError,
     describe,
     heat_name,
+    place_of,
 )
 from kamado.plugin.resource import Resource
 from kamado.plugin.stack_resource import OF_MEMBERS
@@ -286,7 +287,7 @@ def read(resource: Resource, names: Collection[str]) -> dict[str, Any]:
 
 def outcome(error: BaseException, resource_name: str = "") -> Outcome:
     """What an exception of a handler means; `resource_name` gives the path in the reason."""
-    reason = describe(error, f"resources.{resource_name}") if resource_name else f"{heat_name(error)}: {error}"
+    reason = describe(error, place_of(resource_name)) if resource_name else f"{heat_name(error)}: {error}"
     kind = _kind(error)
     if isinstance(error, TemporaryError):
         return Outcome(OutcomeKind.RETRY, reason, error.after, error.unknown, kind)

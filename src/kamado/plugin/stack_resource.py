@@ -28,6 +28,9 @@ TOLD = "told"
 EACH = "$each"
 """Key of an attribute's value that holds the values of a group's members (a list, or a map by name): a path goes into each."""
 
+BROKEN = "$error"
+"""The same of an attribute that there is not, with the sentence that says so: whoever reads it fails."""
+
 NESTED = "resource."
 """How an attribute begins that is one of the child's resources: ``resource.<name>.<attribute>``."""
 

@@ -65,10 +65,10 @@ class Problem:
 
 
 def dotted(path: Iterable[str | int]) -> str:
-    """Join a path as Heat does: names with dots, list positions in brackets."""
+    """Join a path as Heat does: names with dots, list positions and names of digits in brackets."""
     text = ""
     for part in path:
-        if isinstance(part, int):
+        if isinstance(part, int) or part.isdigit():
             text += f"[{part}]"
         else:
             text += f".{part}" if text else part

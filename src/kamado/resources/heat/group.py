@@ -7,10 +7,10 @@ asked, a list.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from kamado.plugin.stack_resource import EACH, NESTED, StackResource
+from kamado.plugin.stack_resource import BROKEN, EACH, NESTED, StackResource
 
 
 class Group(StackResource):
@@ -42,8 +42,14 @@ class Group(StackResource):
             return dict.fromkeys(wanted)
         inner = {name: self._inner(name) for name in wanted if name.startswith(NESTED)}
         values = super().read_attributes(inner.values())
-        found = {name: values[meant] for name, meant in inner.items()}
+        there = self.of_members(None) if inner else {}
+        found = {
+            name: values[meant] if _member(meant) in there else self._nobody(name) for name, meant in inner.items()
+        }
         return found | {name: self.group_attribute(name) for name in wanted if not name.startswith(NESTED)}
+
+    def _nobody(self, name: str) -> Mapping[str, str]:
+        return {BROKEN: f"Member '{_member(name)}' not found in group resource '{self.name}'."}
 
     def _inner(self, name: str) -> str:
         """``resource.<asked>…`` with the name of the member that is meant."""
@@ -60,6 +66,8 @@ class Group(StackResource):
             return list(self.of_members(None).values())
         if name == "refs_map":
             return self.of_members(None)
+        if name == "attributes" and name in self.maps:
+            return {BROKEN: f"The Referenced Attribute ({self.name} {name}) is incorrect."}
         found = self.of_each(name)
         if found is None:
             return None
@@ -88,7 +96,7 @@ class Group(StackResource):
                 _, asked, *rest = attribute.split(".", 2)
                 member = cls.named(asked, names)
                 if rest and member in names:
-                    found[attribute] = {"get_attr": [member, rest[0]]}
+                    found[f"{NESTED}{asked}, {rest[0]}"] = {"get_attr": [member, rest[0]]}
                 continue
             each_of = cls.of_each(attribute)
             if each_of is None:
@@ -98,6 +106,11 @@ class Group(StackResource):
             key = f"{before}, {inner}" if before else inner
             found[key] = each if before in cls.maps else list(each.values())
         return found
+
+
+def _member(name: str) -> str:
+    """The member that ``resource.<member>…`` speaks of."""
+    return name.split(".", 2)[1]
 
 
 def in_order(names: Iterable[str]) -> list[str]:

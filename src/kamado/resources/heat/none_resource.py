@@ -17,10 +17,15 @@ class NoneResource(Resource):
     local = True
     any_properties = True
     any_attributes = True
+    always_replace_on_check_failed = False
 
     def handle_create(self) -> None:
         """Only an id."""
         self.set_physical_id(self.physical_id or new_id())
+
+    def needs_replace_failed(self) -> bool:
+        """Never: there is nothing that could be broken."""
+        return False
 
     def handle_update(self, changes: Any) -> None:
         """Whatever has changed means nothing."""

@@ -41,9 +41,9 @@ class RandomString(Resource):
             Prop("class", STRING, "Kind of characters.", default="lettersdigits", allowed=_CLASS_NAMES),
             Prop("min", INTEGER, "How many at least.", default=1, low=1, high=512),
         )),
-        Prop("character_sequences", LIST, "Texts that must be in it, each with the least number of times.", fields=(
-            Prop("sequence", STRING, "A text.", required=True),
-            Prop("min", INTEGER, "How often at least.", default=1, low=1, high=512),
+        Prop("character_sequences", LIST, "Characters written out, each row with a least number of any of its own.", fields=(
+            Prop("sequence", STRING, "The characters to choose from.", required=True),
+            Prop("min", INTEGER, "How many at least.", default=1, low=1, high=512),
         )),
         Prop("salt", STRING, "Any text; another one makes a new value."),
     )  # fmt: skip
@@ -57,8 +57,9 @@ class RandomString(Resource):
         classes, sequences = _wanted(properties)
         if not classes and not sequences:
             return [Finding("One of character_classes and character_sequences must name something.")]
-        least = sum(item["min"] for item in classes) + sum(item["min"] * len(item["sequence"]) for item in sequences)
-        if properties.get("length", 32) < least:
+        if properties.get("sequence") and properties.get("character_classes", _DEFAULT) != _DEFAULT:
+            return [Finding("sequence is another way to write character_classes: only one of the two may be given.")]
+        if properties.get("length", 32) < sum(item["min"] for item in (*classes, *sequences)):
             return [
                 Finding(
                     "Length property cannot be smaller than combined character class and character sequence minimums"
@@ -86,26 +87,18 @@ def _wanted(properties: Mapping[str, Any]) -> tuple[Sequence[Mapping[str, Any]],
     classes: Sequence[Mapping[str, Any]] = properties.get("character_classes", _DEFAULT) or []
     if properties.get("sequence"):
         classes = [{"class": properties["sequence"], "min": 1}]
-    return classes, properties.get("character_sequences") or []
+    return classes, [item for item in properties.get("character_sequences") or [] if item["sequence"]]
 
 
 def generate(length: int, classes: Sequence[Mapping[str, Any]], sequences: Sequence[Mapping[str, Any]]) -> str:
-    """A text of ``length`` characters with at least ``min`` of each class and each sequence, in random order.
+    """A text of ``length`` characters with at least ``min`` of each class and of each sequence's characters, in random order.
 
-    What is left is filled from all classes; from the sequences, cut where they no longer fit, when there are no
-    classes.
+    What is left is filled from all of them.
     """
-    pieces = [secrets.choice(CLASSES[item["class"]]) for item in classes for _ in range(item["min"])]
-    pieces += [item["sequence"] for item in sequences for _ in range(item["min"])]
-    missing = length - sum(map(len, pieces))
-    if classes:
-        # A class is picked first, so that digits are not drowned by letters when both are asked for.
-        pieces += [secrets.choice(CLASSES[secrets.choice(classes)["class"]]) for _ in range(missing)]
-    else:
-        usable = [item["sequence"] for item in sequences if item["sequence"]]
-        while missing > 0 and usable:
-            piece = secrets.choice(usable)[:missing]
-            pieces.append(piece)
-            missing -= len(piece)
-    secrets.SystemRandom().shuffle(pieces)
-    return "".join(pieces)
+    sets = [(CLASSES[item["class"]], item["min"]) for item in classes]
+    sets += [(item["sequence"], item["min"]) for item in sequences]
+    found = [secrets.choice(characters) for characters, least in sets for _ in range(least)]
+    # A set is picked first, so that digits are not drowned by letters when both are asked for.
+    found += [secrets.choice(secrets.choice(sets)[0]) for _ in range(length - len(found))]
+    secrets.SystemRandom().shuffle(found)
+    return "".join(found)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kamado.plugin.declare import BOOLEAN, LIST, MAP, Attr, Prop, Properties, resource_type
+from kamado.plugin.rules import Finding
 from kamado.resources.heat.members import Member, Members
 from kamado.template.unknown import contains_unknown
 
@@ -25,11 +26,23 @@ class ResourceChain(Members):
         Attr("attributes", MAP, "An attribute of each resource by the resources' names."),
     )
 
+    own = frozenset({"refs", "show"})
+
+    @classmethod
+    def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:
+        """The types are names."""
+        for name in properties.get("resources") or ():
+            if not name:
+                return [Finding('Non-empty resource type is required for resource "None"')]
+            if not contains_unknown(name) and not isinstance(name, str):
+                return [Finding('Resource "None" type is not a string')]
+        return []
+
     @classmethod
     def plain_members(cls, properties: Mapping[str, Any]) -> Mapping[str, Member] | None:
         """One for each type, named by its place."""
         types = properties.get("resources")
-        if not isinstance(types, list) or contains_unknown(types):
+        if not isinstance(types, list) or not all(isinstance(name, str) and name for name in types):
             return None
         values = {
             key: value for key, value in (properties.get("resource_properties") or {}).items() if value is not None
