@@ -151,3 +151,22 @@ def test_a_quiet_connection_is_kept_open_and_ended_after_an_hour(stand: Stand) -
     stream.close()
     stream.close()
     assert left == [1]
+
+
+def test_of_a_stack_that_is_gone_the_rest_is_told_and_no_more(stand: Stand) -> None:
+    path = created(stand, "long-gone")
+    assert stand.ask("DELETE", path).status_code == 204
+    stand.gone(f"/stacks/{path.split('/')[2]}")
+    record = stand.store.stacks.get(path.rpartition("/")[2], show_deleted=True)
+    assert record is not None
+    last = stand.store.events.page([record.id])[0].id
+
+    def told(wanted: EventFilter) -> list[bytes | None]:
+        stream = EventStream(stand.services, "http://x/v1", record, wanted, 0, lambda: None)
+        return [stream.more(), stream.more()]
+
+    everything, end = told(EventFilter())
+    assert everything is not None
+    assert b"DELETE_COMPLETE" in everything
+    assert end is None
+    assert told(EventFilter(marker=last)) == [None, None]

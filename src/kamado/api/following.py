@@ -70,10 +70,10 @@ class EventStream(Stream):
         found = events.listing(self._services, self._stack, self._wanted, self._depth)
         if found:
             self._wanted = replace(self._wanted, marker=found[-1][1].id)
+        if gone and not found:
+            return None
         text = "retry: 1000\n\n" if self._first else ""
         text += "".join(self._line(owner, record) for owner, record in found)
-        if gone and len(found) < _AT_ONCE:
-            return None if not text else text.encode()
         if not text and now - self._told > HEARTBEAT_SECONDS:
             text = ": still there\n\n"
         if text:
