@@ -260,7 +260,7 @@ def _several(args: argparse.Namespace) -> Iterator[tuple[Heat, Server]]:
             heat.call("GET", "/stacks")
 
             def calls() -> int:
-                return sum(service == "compute" for service, _, _ in cluster.cloud.log)
+                return sum(one.service == "compute" for one in cluster.cloud.log)
 
             def build(seconds: float) -> None:
                 cluster.cloud.faults.build("compute.servers", seconds=seconds)
