@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import requests
 from tests.wire.stand import Stand
 
-from kamado.api.following import HEARTBEAT_SECONDS, LONGEST_SECONDS, EventStream
+from kamado.api.following import HEARTBEAT_SECONDS, LATE_SECONDS, LONGEST_SECONDS, EventStream
 from kamado.api.limits import ApiSettings
 from kamado.localcloud.server import LocalCloud
-from kamado.store.events import EventFilter
+from kamado.store import schema
+from kamado.store.events import EventFilter, event_row
 
 SLOW = {
     "heat_template_version": "2018-08-31",
@@ -151,6 +155,38 @@ def test_a_quiet_connection_is_kept_open_and_ended_after_an_hour(stand: Stand) -
     stream.close()
     stream.close()
     assert left == [1]
+
+
+def test_an_event_that_is_committed_after_later_ones_is_told_too_and_none_twice(stand: Stand) -> None:
+    path = created(stand, "late")
+    stand.settled(path)
+    record = stand.store.stacks.get(path.rpartition("/")[2])
+    assert record is not None
+    known = stand.store.events.page([record.id])
+    now = [0.0]
+    stream = EventStream(
+        stand.services, "http://x/v1", record, EventFilter(), 0, lambda: None, monotonic=lambda: now[0]
+    )
+
+    def told(seconds: float) -> list[str]:
+        now[0] += seconds
+        text = stream.more()
+        assert text is not None
+        return re.findall("^id: (.*)$", text.decode(), re.MULTILINE)
+
+    def commit(number: int) -> str:
+        late = replace(known[0], id=str(uuid.uuid4()))
+        row = {**event_row(late, stand.store.cipher), "seq": number}
+        stand.store.write(lambda connection: connection.execute(schema.event.insert().values(row)))
+        return late.id
+
+    assert told(0) == [one.id for one in reversed(known)]
+    late = commit(-1)
+    assert told(1) == [late]
+    assert told(LATE_SECONDS + 1) == []
+    assert told(1) == []
+    assert stream.more() == b""
+    stream.close()
 
 
 def test_of_a_stack_that_is_gone_the_rest_is_told_and_no_more(stand: Stand) -> None:
