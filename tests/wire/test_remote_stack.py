@@ -425,6 +425,22 @@ def test_a_service_is_trusted_by_the_certificates_that_the_context_gives(near: S
     gone(near, path)
 
 
+def test_an_update_leads_back_from_a_context_that_leads_nowhere(near: Stand, authority: Authority) -> None:
+    good = {"region_name": SECURED, "ca_cert": authority.pem}
+    path = begin(near, "astray", outer(context=good))
+    assert near.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
+    there = output(near, path, "id")
+    for lost in ({**good, "ca_cert": "no"}, {**good, "ca_cert": Authority("another").pem}):
+        changed = change(near, path, outer(context=lost, parameters={"length": 9}))
+        assert changed["stack_status"] == "UPDATE_FAILED"
+        assert "certificate" in changed["stack_status_reason"].lower()
+        changed = change(near, path, outer(context=good, parameters={"length": 9}))
+        assert changed["stack_status"] == "UPDATE_COMPLETE", changed["stack_status_reason"]
+        assert len(output(near, path, "text")) == 9
+        assert output(near, path, "id") == there
+    gone(near, path)
+
+
 @pytest.mark.parametrize("given", ["none", "another's", "no certificate"])
 def test_a_service_that_nobody_vouches_for_is_not_spoken_with(near: Stand, far: Stand, given: str) -> None:
     texts = {"none": {}, "another's": {"ca_cert": Authority("another").pem}, "no certificate": {"ca_cert": "no"}}

@@ -316,11 +316,17 @@ def _conflict(error: BaseException | None) -> bool:
     return isinstance(error, CloudError) and error.conflict
 
 
-def diff(schema: TypeSchema, old: Mapping[str, Any], new: Mapping[str, Any]) -> PropertyChanges:
-    """Compares the properties last applied with new ones, both coerced; values inside ``new`` may be UNKNOWN. Pure."""
+def diff(
+    schema: TypeSchema, old: Mapping[str, Any], new: Mapping[str, Any], doubtful: Collection[str] = ()
+) -> PropertyChanges:
+    """Compares the properties last applied with new ones, both coerced; values inside ``new`` may be UNKNOWN. Pure.
+
+    ``doubtful``: names of properties that count as changed whatever ``old`` says.
+    """
     if schema.any_properties:
         return PropertyChanges()
     before, after = canonical(schema, old), canonical(schema, new)
+    doubted = {schema.aliases.get(name, name) for name in doubtful}
     as_set: frozenset[str] = schema.as_set if isinstance(schema, ResourceSchema) else frozenset()
     values: dict[str, Any] = {}
     paths: list[str] = []
@@ -329,10 +335,10 @@ def diff(schema: TypeSchema, old: Mapping[str, Any], new: Mapping[str, Any]) -> 
         was, will = before.get(name), after.get(name)
         if contains_unknown(will):
             undecided.append(name)
-        elif _same(was, will, name in as_set):
+        elif name not in doubted and _same(was, will, name in as_set):
             continue
         values[name] = will
-        paths += _where(name, was, will)
+        paths += [name] if name in doubted else _where(name, was, will)
     known = schema.properties
     replace = [name for name in values if name not in known or not (known[name].update or known[name].immutable)]
     refused = [name for name in values if name in known and known[name].immutable]

@@ -22,18 +22,6 @@ ATTEMPTED = "attempted"
 """Key in a row's progress: the changed properties that an update was about to apply."""
 
 
-class _NeverEqual:
-    """An old value about which the books may be wrong."""
-
-    def __eq__(self, other: object) -> bool:
-        return False
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-_DOUBTFUL = _NeverEqual()
-
-
 def forced(row: ResourceRecord) -> frozenset[str]:
     """Names of properties that an update which did not come to its end may have changed in the cloud already."""
     if row.action is not Action.UPDATE or row.status is Status.COMPLETE:
@@ -46,10 +34,7 @@ def property_changes(
     schema: TypeSchema, row: ResourceRecord, new: Mapping[str, Any], force: frozenset[str]
 ) -> PropertyChanges:
     """What changed from the row's properties to ``new``; forced ones count as changed whatever the books say."""
-    old: Mapping[str, Any] = row.properties or {}
-    if force:
-        old = {**old, **{name: _DOUBTFUL for name in force if name in new or name in old}}
-    return lifecycle.diff(schema, old, new)
+    return lifecycle.diff(schema, row.properties or {}, new, force)
 
 
 def differences(

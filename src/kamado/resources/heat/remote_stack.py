@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 from kamado.cloud.failures import CloudError
 from kamado.cloud.rest import Service
 from kamado.plugin.declare import BOOLEAN, INTEGER, MAP, STRING, Attr, Prop, Properties, resource_type
-from kamado.plugin.errors import PermanentError, ResourceInError, ResourceUnknownStatus
+from kamado.plugin.errors import PermanentError, PluginError, ResourceInError, ResourceUnknownStatus
 from kamado.plugin.thing import CloudResource, parse_time
 from kamado.resources.heat.elsewhere import service_of
 
@@ -161,16 +161,14 @@ class RemoteStack(RemoteActions):
         """Whether it is made."""
         return self._is("CREATE", token)
 
-    def handle_update(self, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Brings it to what is wanted now; where it is stays."""
-        if changes.keys() & {"template", "parameters", "timeout"}:
-            self._orchestration.put(self._path(), json=self._body())
-            return self._asked()
-        return {"nothing": True}
+    def handle_update(self, changes: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002
+        """Brings it to what is wanted now; where it is stays. Another way there is tried by that, too."""
+        self._orchestration.put(self._path(), json=self._body())
+        return self._asked()
 
     def check_update_complete(self, token: Mapping[str, Any] | None) -> bool:
         """Whether it is as is wanted."""
-        return bool((token or {}).get("nothing")) or self._is("UPDATE", token)
+        return self._is("UPDATE", token)
 
     def handle_delete(self) -> dict[str, Any] | None:
         """Has it deleted."""
@@ -232,8 +230,14 @@ class RemoteStack(RemoteActions):
         return None
 
     def needs_replace_failed(self) -> bool:
-        """A stack that went wrong is brought in order by an update; one that is not there is made anew."""
-        return self.physical_id is None or self._show(missing=True) is None
+        """A stack that went wrong is brought in order by an update; one that is not there is made anew.
+
+        Where the way that led there leads nowhere any more, the update is asked, which may have another one.
+        """
+        try:
+            return self.physical_id is None or self._show(missing=True) is None
+        except (CloudError, PluginError):
+            return False
 
     def attribute(self, name: str) -> Any:
         """One attribute."""
