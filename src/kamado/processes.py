@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,6 +116,14 @@ class EngineThread:
         except BaseException as error:
             self.error = error
             raise
+
+
+def take_turns_often() -> None:
+    """Have threads hand the interpreter over every millisecond instead of every five: requests are answered while an engine computes beside.
+
+    A show beside stacks of 1,000 that were being made took half as long in the worst cases; the engine some hundredths longer.
+    """
+    sys.setswitchinterval(0.001)
 
 
 def collect_seldom() -> None:

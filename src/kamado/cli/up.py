@@ -116,8 +116,10 @@ def running(options: UpOptions) -> Installation:
 
 def _started(options: UpOptions) -> Installation:
     from kamado import assemble
+    from kamado.processes import take_turns_often
     from kamado.settings import SettingsError, load, set_up_logging
 
+    take_turns_often()
     options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock(options.state)
     try:
