@@ -119,7 +119,7 @@ class EngineThread:
 
 
 def take_turns_often() -> None:
-    """Have threads hand the interpreter over every millisecond instead of every five: requests are answered while an engine computes beside.
+    """Have threads hand the interpreter over every millisecond, not every five: requests are answered while an engine computes beside.
 
     A show beside stacks of 1,000 that were being made took half as long in the worst cases; the engine some hundredths longer.
     """
