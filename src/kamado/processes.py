@@ -19,11 +19,17 @@ from typing import Any, Protocol
 
 @contextmanager
 def starting() -> Iterator[None]:
-    """While a process starts, which makes hundreds of thousands of objects that stay, nobody collects garbage."""
+    """While a process starts, which makes hundreds of thousands of objects that stay, nobody collects garbage; afterwards it is seldom.
+
+    Nearly all that Kamado makes goes with its last reference; what the collector does is to look through rows and modules that stay, with
+    the interpreter held. What was made by then it never looks at again, and at what comes once for tens of thousands of new objects.
+    """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
+        gc.set_threshold(20_000, 25, 100)
         gc.enable()
 
 
@@ -124,16 +130,6 @@ def take_turns_often() -> None:
     A show beside stacks of 1,000 that were being made took half as long in the worst cases; the engine some hundredths longer.
     """
     sys.setswitchinterval(0.001)
-
-
-def collect_seldom() -> None:
-    """Make the collector of garbage go easy on a process that has loaded what it needs.
-
-    Nearly all that Kamado makes goes with its last reference; what the collector does is to look through rows and modules that stay, with
-    the interpreter held. What is there now it never looks at again, and at what comes once for tens of thousands of new objects.
-    """
-    gc.freeze()
-    gc.set_threshold(20_000, 25, 100)
 
 
 def wait_for_signal() -> str:

@@ -18,7 +18,7 @@ def api(ctx: click.Context) -> None:
     """
     from kamado import assemble
     from kamado.messaging.transport import MessagingMissing
-    from kamado.processes import WebServer, collect_seldom, wait_for_signal
+    from kamado.processes import WebServer, starting, wait_for_signal
     from kamado.settings import set_up_logging
 
     settings = settings_of(ctx.find_root())
@@ -27,7 +27,8 @@ def api(ctx: click.Context) -> None:
     with ExitStack() as stack:
         stack.callback(parts.close)
         try:
-            rest, cfn = WebServer(parts.api(), settings.api), WebServer(parts.cfn(), settings.cfn)
+            with starting():
+                rest, cfn = WebServer(parts.api(), settings.api), WebServer(parts.cfn(), settings.cfn)
             for server in (rest, cfn):
                 server.start()
                 stack.callback(server.stop)
@@ -37,5 +38,4 @@ def api(ctx: click.Context) -> None:
         except (OSError, MessagingMissing) as error:
             raise click.ClickException(str(error)) from error
         click.echo(f"Kamado's API answers at http://{settings.api.host}:{rest.port}")
-        collect_seldom()
         wait_for_signal()

@@ -38,7 +38,7 @@ def demo(ctx: click.Context, /, once: bool, **options: Any) -> None:
 
     from kamado.cli import tree
     from kamado.cli.watch import follow
-    from kamado.processes import collect_seldom, wait_for_signal
+    from kamado.processes import wait_for_signal
 
     console = Console()
     with running(read_options(ctx, options)) as installation:
@@ -51,7 +51,6 @@ def demo(ctx: click.Context, /, once: bool, **options: Any) -> None:
         console.print()
         click.echo(ready_text(installation))
         if not once:
-            collect_seldom()
             wait_for_signal()
 
 

@@ -19,18 +19,18 @@ def engine(ctx: click.Context) -> None:
     """
     from kamado import assemble
     from kamado.messaging.transport import MessagingMissing
-    from kamado.processes import EngineThread, collect_seldom, wait_for_signal
+    from kamado.processes import EngineThread, starting, wait_for_signal
     from kamado.settings import set_up_logging
 
     settings = settings_of(ctx.find_root())
     set_up_logging(settings)
     parts = assemble.Parts(settings)
     try:
-        worker = EngineThread(parts.engine())
+        with starting():
+            worker = EngineThread(parts.engine())
         worker.start()
         numbers = parts.metrics_server()
         click.echo("Kamado's engine is at work.")
-        collect_seldom()
         reason = wait_for_signal()
         click.echo(f"{reason}: handing over what is under way …", err=True)
         if not worker.stop(settings.drain_timeout):

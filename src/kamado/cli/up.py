@@ -81,11 +81,10 @@ def up(ctx: click.Context, /, **options: Any) -> None:
     again on the same --state, it goes on where it stopped, even after a kill -9. Several may run side by side on other ports
     and states.
     """
-    from kamado.processes import collect_seldom, wait_for_signal
+    from kamado.processes import wait_for_signal
 
     with running(read_options(ctx, options)) as installation:
         click.echo(ready_text(installation))
-        collect_seldom()
         reason = wait_for_signal()
         click.echo(f"{reason}: finishing what is under way …", err=True)
 

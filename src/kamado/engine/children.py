@@ -305,17 +305,17 @@ class ChildStacks(ChildReader):
         elif turns is not None:
             stack = self._store.stacks.get(stack_id)
             previous = None if stack is None else stack.target
-        return self._begin(stack_id, Action.UPDATE, target, values, options, previous)
+        return self._begin(self._of(stack_id), Action.UPDATE, target, values, options, previous)
 
     def start(self, stack_id: str, action: Action) -> str:
         """See `kamado.plugin.context.Children`."""
         options = handed_down(self._parent.operation.options, self._row.name)
         last = self._last(stack_id) if action in _TOLD else None
         if last is None:
-            return self._begin(stack_id, action, None, {}, options)
+            return self._begin(self._of(stack_id), action, None, {}, options)
         # It goes on: what it was told when it was begun holds.
         told = {name: last.options[name] for name in (ADOPT_DATA, BATCHES) if name in last.options}
-        return self._begin(stack_id, action, None, {}, {**options, **told}, last.previous)
+        return self._begin(self._of(stack_id), action, None, {}, {**options, **told}, last.previous)
 
     def tell_beside(self, name: str, values: Callable[[Collection[str]], Mapping[str, Any]]) -> str | None:
         """See `kamado.plugin.context.Children`."""
@@ -335,26 +335,17 @@ class ChildStacks(ChildReader):
         ports = Ports(clock=self._clock, cloud=self._cloud, children=reader)
         built: Any = lifecycle.build(desired.types, changed or row, stack_info(above, self._region), ports)
         target, template = child_target(self._loader, above.target, row, built.child_template())
-        self._begin_on(row, Action.UPDATE, target, {"target": target, "description": template.description or ""}, {})
+        self._begin(row, Action.UPDATE, target, {"target": target, "description": template.description or ""}, {})
         return row.physical_id
+
+    def _of(self, stack_id: str) -> ResourceRecord:
+        return replace(self._row, physical_id=stack_id)
 
     def _last(self, stack_id: str) -> OperationRecord | None:
         stack = self._store.stacks.get(stack_id)
         return None if stack is None else self._store.operations.get(stack.operation_id or "")
 
     def _begin(
-        self,
-        stack_id: str,
-        action: Action,
-        target: Target | None,
-        values: Mapping[str, Any],
-        options: Mapping[str, Any],
-        previous: Target | None = None,
-    ) -> str:
-        """``target``: None for the child's own."""
-        return self._begin_on(replace(self._row, physical_id=stack_id), action, target, values, options, previous)
-
-    def _begin_on(
         self,
         row: ResourceRecord,
         action: Action,
@@ -363,7 +354,7 @@ class ChildStacks(ChildReader):
         options: Mapping[str, Any],
         previous: Target | None = None,
     ) -> str:
-        """On the nested stack of a row."""
+        """On the nested stack of a row. ``target``: None for the child's own."""
         now, stack_id = self._parent.now(), str(row.physical_id)
         written = target or self._parent.operation.target
         operation = replace(self._operation(stack_id, action, written, now, options), previous=previous)
