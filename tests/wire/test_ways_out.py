@@ -246,7 +246,8 @@ def test_go_back(case: Case, action: str, mood: str) -> None:
 def test_change_it(case: Case, action: str, mood: str) -> None:
     """An update is taken except where Heat refuses one: of what is suspended, or goes."""
     case.into(action, mood)
-    MOOD.clear()
+    if mood == "fail" or action != "delete":
+        MOOD.clear()  # a deletion that hangs would end now, and there would be no stack to ask
     answer = case.update("c")
     if action in ("suspend", "delete"):
         assert answer.status_code == 400
@@ -260,8 +261,10 @@ def test_change_it(case: Case, action: str, mood: str) -> None:
 def test_delete_it(case: Case, action: str, mood: str) -> None:
     """By force where the deletion itself hangs; the name is free again."""
     case.into(action, mood)
-    MOOD.pop(action, None)
+    if mood == "fail":
+        MOOD.clear()
     assert case.ask("DELETE", "").status_code == 204
+    MOOD.clear()  # what hangs is asked while it does: a deletion that has ended leaves no stack to ask
     case.becomes("DELETE_COMPLETE")
     case.create()
     case.becomes("CREATE_COMPLETE")
