@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -114,17 +114,18 @@ def test_what_was_made_leads_to_everything_about_it(standing: Stand) -> None:
             asked.add((f"{case.method} {case.path}", response.status_code))
             case.validate_response(response, checks=CHECKS)
 
-    Story.run(
-        settings=settings(
-            max_examples=STORIES,
-            stateful_step_count=12,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
-        )
+    of_five = settings(
+        max_examples=5,
+        stateful_step_count=12,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
+    # By fives, the first of which is always the plainest: Hypothesis wants like draws answered alike, but a name may be taken by now.
+    for number in range(STORIES // 4):
+        seed(number)(Story)
+        Story.run(settings=of_five)
     made = {path for path, status in asked if path.startswith("POST") and status in (200, 201)}
     deep = {path for path, status in asked if "_id}/" in path.split("{tenant_id}")[1] and status < 300}
     assert {"POST /v1/{tenant_id}/stacks", "POST /v1/{tenant_id}/software_configs"} <= made, sorted(asked)
