@@ -98,9 +98,27 @@ def test_a_plan_in_a_file_is_done_as_it_was_shown(shell: Shell, write, tmp_path:
     assert done.exit_code == 0, done.output
     assert "Plan: 1 to update." in done.output
     assert "a  UPDATE_COMPLETE" in done.output
+    assert "Stack UPDATE started" in done.output
+    assert "Stack CREATE" not in done.output, "what happened before is another operation's story"
     again = shell("apply", "--plan", file)
     assert again.exit_code == 1
     assert "The plan does not hold any more: another operation was accepted on the stack" in again.output
+
+
+def test_who_watches_sees_the_last_operation_alone(shell: Shell, write, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    shell.made("plan-watched", write(value("x")))
+    assert "Stack CREATE completed" in shell("watch", "plan-watched").output
+    file = tmp_path / "plan"
+    shell("plan", "plan-watched", "-t", write(value("y")), "--out", file)
+    shell("apply", "--plan", file)
+    seen = shell("watch", "plan-watched")
+    assert seen.exit_code == 0
+    lines = [
+        line.split("  ")[1:3] for line in seen.output.splitlines() if "IN_PROGRESS" in line or "COMPLETE  S" in line
+    ]
+    assert lines[0] == ["plan-watched", "UPDATE_IN_PROGRESS"]
+    assert lines[-1] == ["plan-watched", "UPDATE_COMPLETE"]
+    assert "CREATE" not in seen.output
 
 
 def test_exit_codes_tell_whether_there_is_something_to_do(shell: Shell, write) -> None:  # type: ignore[no-untyped-def]

@@ -37,8 +37,10 @@ def apply(file: Path, endpoint: str | None) -> None:
         if service.project_id != planned.project_id:
             raise click.ClickException("the plan is of a stack in another project")
         console.print(planview.summary(planned.plan), markup=False, highlight=False)
+        known = planned.plan["stack_id"]
+        after = service.last_event(f"{planned.stack}/{known}") if known else None
         service.send(planned.method, planned.path, planned.body)
-        found = follow(service, planned.plan["stack_id"] or planned.stack, console)
+        found = follow(service, known or planned.stack, console, after)
     except RestError as error:
         raise click.ClickException(str(error)) from error
     if REFUSED in found["stack_status_reason"]:

@@ -76,9 +76,15 @@ class Orchestration:
         """The resources of the stack ``name/id``."""
         return list(self._call("GET", f"/stacks/{name_and_id}/resources")["resources"])
 
-    def events(self, name_and_id: str) -> list[dict[str, Any]]:
-        """The events of the stack ``name/id``, oldest first."""
-        return list(self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=asc")["events"])
+    def events(self, name_and_id: str, after: str | None = None) -> list[dict[str, Any]]:
+        """The events of the stack ``name/id``, oldest first; ``after``: only those that follow the event of this id."""
+        marker = f"&marker={after}" if after else ""
+        return list(self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=asc{marker}")["events"])
+
+    def last_event(self, name_and_id: str) -> str | None:
+        """The id of the newest event of the stack ``name/id``."""
+        found = self._call("GET", f"/stacks/{name_and_id}/events?sort_dir=desc&limit=1")["events"]
+        return str(found[0]["id"]) if found else None
 
     def _call(self, method: str, path: str, **more: Any) -> Any:
         return self._ask(method, path, **more).json()

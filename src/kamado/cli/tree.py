@@ -22,6 +22,8 @@ MARKS: Mapping[str, tuple[str, str]] = {
     "": ("○", "dim"),
 }
 """Status → mark and colour; a resource that nothing has happened to yet has the last one."""
+AROUND = 4
+"""Lines of the picture that are no resource: the stack, how many are left out, the foot, and the cursor's."""
 
 
 class Sightings:
@@ -56,24 +58,68 @@ def picture(
     stack: Mapping[str, Any],
     resources: Sequence[Mapping[str, Any]],
     times: Mapping[str, float],
+    lines: int | None = None,
 ) -> RenderableType:
     """The stack with its resources below it: state, how long the last action took, and the cause of a failure.
 
-    ``times``: seconds by name, as `durations` gives them.
+    ``times``: seconds by name, as `durations` gives them. ``lines``: how many there is room for; then what failed, what is at work
+    and what waits is shown before what is done, and the rest is counted.
     """
     done = sum(r["resource_status"].endswith("_COMPLETE") and not _untouched(r) for r in resources)
     head = _line(stack["stack_name"], "", stack["stack_status"], times.get(stack["stack_name"]))
     tree = Tree(head, guide_style="dim")
-    for resource in resources:
+    shown = _most_telling(resources, lines)
+    for resource in shown:
         status = "" if _untouched(resource) else resource["resource_status"]
         name = resource["resource_name"]
         node = tree.add(_line(name, resource["resource_type"], status, times.get(name)))
         if status.endswith("_FAILED"):
             node.add(Text(resource.get("resource_status_reason", ""), style="red"))
+    if len(shown) < len(resources):
+        tree.add(Text(f"… and {len(resources) - len(shown)} more", style="dim"))
     foot = Text(f"{done} of {len(resources)} resources", style="dim")
     if failed(stack):
         foot = Text(stack.get("stack_status_reason", ""), style="bold red")
     return Group(tree, foot)
+
+
+def _most_telling(resources: Sequence[Mapping[str, Any]], lines: int | None) -> Sequence[Mapping[str, Any]]:
+    """Those that fit into so many lines, in the order they had; a failed one takes a line more for its cause."""
+    if lines is None:
+        return resources
+    room = max(lines - AROUND, 1)
+    costs = [2 if resource["resource_status"].endswith("_FAILED") else 1 for resource in resources]
+    if sum(costs) <= room + 1:
+        return resources
+    chosen = set()
+    for number in sorted(range(len(resources)), key=lambda number: _rank(resources[number])):
+        room -= costs[number]
+        if room < 0:
+            break
+        chosen.add(number)
+    return [resource for number, resource in enumerate(resources) if number in chosen]
+
+
+def _rank(resource: Mapping[str, Any]) -> int:
+    if _untouched(resource):
+        return 2
+    ends = ("_FAILED", "_IN_PROGRESS")
+    return next((rank for rank, end in enumerate(ends) if resource["resource_status"].endswith(end)), 3)
+
+
+def last_operation(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events of a stack from where its last operation begins; ``events`` are oldest first."""
+    begins = [
+        number
+        for number, event in enumerate(events)
+        if event["resource_status"].endswith("_IN_PROGRESS") and _is_of_the_stack(event)
+    ]
+    return list(events[begins[-1] :]) if begins else list(events)
+
+
+def _is_of_the_stack(event: Mapping[str, Any]) -> bool:
+    stack = next((link["href"] for link in event["links"] if link["rel"] == "stack"), "")
+    return event["physical_resource_id"] is not None and stack.endswith(f"/{event['physical_resource_id']}")
 
 
 def durations(events: Sequence[Mapping[str, Any]], seen: Mapping[str, datetime], now: datetime) -> dict[str, float]:

@@ -16,6 +16,8 @@ from kamado.cli.rest import Orchestration, RestError
 
 INTERVAL = 0.1
 """Seconds between two looks."""
+LOOK_BACK = 50
+"""Events that are read again at each look."""
 
 
 @click.command()
@@ -35,29 +37,31 @@ def watch(stack: str, endpoint: str | None) -> None:
         raise SystemExit(1)
 
 
-def follow(service: Orchestration, stack: str, console: Console) -> dict[str, Any]:
+def follow(service: Orchestration, stack: str, console: Console, after: str | None = None) -> dict[str, Any]:
     """Draw the stack until its operation ends, then its outputs; the stack as it was last read.
 
-    Where the output is no terminal, each event is printed as a line of its own, and the tree once at the end.
+    The operation is what follows the event ``after``, else the one that began last. Where the output is no terminal, each event is
+    printed as a line of its own, and the tree once at the end.
     """
     found = service.stack(stack)
     where = f"{found['stack_name']}/{found['id']}"
+    story = Story(service, where, after)
     sightings = tree.Sightings()
-    printed = 0
     with Live(console=console, refresh_per_second=12) if console.is_terminal else nullcontext() as live:
         while True:
             found = service.stack(where)
-            events = service.events(where)
-            now = datetime.now(UTC)
-            times = tree.durations(events, sightings.look(events, now), now)
-            picture = tree.picture(found, service.resources(where), times)
-            if live is not None:
-                live.update(picture)
-            else:
-                for event in events[printed:]:
+            for event in story.go_on():
+                if live is None:
                     console.print(_line(event), highlight=False, soft_wrap=True)
-                printed = len(events)
-            if tree.ended(found):
+            now = datetime.now(UTC)
+            times = tree.durations(story.events, sightings.look(story.events, now), now)
+            over = tree.ended(found)
+            if live is not None or over:
+                lines = console.height if console.is_terminal else None
+                picture = tree.picture(found, service.resources(where), times, lines)
+                if live is not None:
+                    live.update(picture)
+            if over:
                 break
             time.sleep(INTERVAL)
     if not console.is_terminal:
@@ -66,6 +70,35 @@ def follow(service: Orchestration, stack: str, console: Console) -> dict[str, An
     if table is not None:
         console.print(table)
     return found
+
+
+class Story:
+    """The events of one operation on the stack ``name/id``, read as they come.
+
+    Each look begins some events back: one that was committed later than it happened is not missed.
+    """
+
+    def __init__(self, service: Orchestration, where: str, after: str | None) -> None:
+        self._service = service
+        self._where = where
+        self._after = after
+        self._known: dict[str, dict[str, Any]] = {}
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What is known so far, oldest first."""
+        return list(self._known.values())
+
+    def go_on(self) -> list[dict[str, Any]]:
+        """What is new since the last look. Raises RestError."""
+        ids = list(self._known)
+        found = self._service.events(self._where, ids[-LOOK_BACK] if len(ids) >= LOOK_BACK else self._after)
+        if self._after is None:
+            found = tree.last_operation(found)
+            self._after = found[0]["id"] if found else None
+        new = [event for event in found if event["id"] not in self._known]
+        self._known |= {event["id"]: event for event in new}
+        return new
 
 
 def _line(event: dict[str, Any]) -> str:
