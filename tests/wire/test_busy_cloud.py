@@ -192,8 +192,10 @@ def test_looks_come_less_and_less_often(cloud: LocalCloud, wired: Stand) -> None
     looks = [one.began for one in cloud.log if one.service == "blockstorage" and one.method == "GET"]
     gaps = [later - sooner for sooner, later in pairwise(looks)]
     assert 3 <= len(gaps) <= 8
-    assert gaps[-1] > 2 * gaps[0]
-    assert all(later > sooner * 0.9 for sooner, later in pairwise(gaps))
+    assert gaps[-1] > 1.5 * gaps[0]
+    assert all(
+        later > sooner * 0.75 for sooner, later in pairwise(gaps)
+    )  # they are due on a grid, each up to half as much later
     removed(wired, path)
 
 

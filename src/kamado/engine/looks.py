@@ -78,6 +78,11 @@ class Looks:
 
 
 def together(now: float, seconds: float) -> float:
-    """Seconds to wait, at least so many and at most half as much again, until a moment at which others with the same wait are due too."""
-    grid = seconds / 2
-    return math.ceil((now + seconds) / grid) * grid - now if grid > 0 else seconds
+    """Seconds to wait, at least so many and at most half as much again, until a moment at which others are due too.
+
+    These moments are multiples of a power of two, so who waits long is due with those who wait for less.
+    """
+    if seconds <= 0:
+        return seconds
+    grid = 2.0 ** math.floor(math.log2(seconds / 2))
+    return math.ceil((now + seconds) / grid) * grid - now

@@ -297,7 +297,7 @@ class EngineSettings:
     calls_per_project: int | None = None
     poll_first: float = 0.1
     poll_max: float = 5.0
-    poll_growth: float = 1.5
+    poll_growth: float = 1.2
     action_retry_limit: int = 5
     retry_first: float = 1.0
     retry_max: float = 30.0
