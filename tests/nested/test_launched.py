@@ -10,6 +10,7 @@ import pytest
 from tests.engine_world import World
 from tests.nested.test_scaling import asked_for, made, members, services, signal, update
 
+from kamado.model.lifecycle import Action
 from kamado.orchestrator import access
 from kamado.orchestrator.context import RequestContext
 from kamado.orchestrator.errors import Forbidden
@@ -236,3 +237,29 @@ def test_a_restarter_of_nothing_is_nothing(world: World) -> None:
     stack = made(world, {"r": {"type": "OS::Heat::HARestarter", "properties": {"whatever": 1}}})
     signal(world, stack, "r")
     assert not world.live()
+
+
+def test_a_restarter_that_is_given_something_to_restart_by_an_update_can_be_reached_from_then_on(world: World) -> None:
+    def resources(**properties: Any) -> dict[str, Any]:
+        return {
+            "a": {"type": "Test::Thing"},
+            "r": {"type": "OS::Heat::HARestarter", "properties": properties},
+            "who": {"type": "Test::Thing", "properties": {"kind": {"get_resource": "r"}}},
+            "address": {"type": "OS::Heat::TestResource", "properties": {"value": {"get_attr": ["r", "AlarmUrl"]}}},
+        }
+
+    stack = made(world, resources())
+    before = world.rows(stack)
+    assert not world.cloud.users
+    update(world, stack, resources(InstanceId={"get_resource": "a"}))
+    after = world.rows(stack)
+    assert after["r"].physical_id == before["r"].physical_id, "who refers to it is left alone"
+    address = (after["address"].properties or {})["value"]
+    assert address == after["r"].data["ec2_signed_url"]
+    signal(world, stack, "r")
+    world.run()
+    assert world.rows(stack)["a"].physical_id != before["a"].physical_id
+    world.check(stack)
+    world.accept({}, Action.DELETE, stack)
+    world.run()
+    assert not world.cloud.users

@@ -389,7 +389,7 @@ class ResourceSchema(TypeSchema):
     """A type's schema with what the planner's comparison needs beside it.
 
     ``as_set``: properties compared without order. ``replaces``: `Resource.replaces` of the class (pure). ``secrets``:
-    properties and attributes that are never shown.
+    properties and attributes that are never shown. ``heeds_any``: see `Resource.heeds_any`.
     """
 
     as_set: frozenset[str] = frozenset()
@@ -397,6 +397,7 @@ class ResourceSchema(TypeSchema):
     secrets: frozenset[str] = frozenset()
     description: str = ""
     live_attributes: frozenset[str] = frozenset()
+    heeds_any: bool = False
 
 
 class DeclarationError(TypeError):
@@ -438,6 +439,7 @@ def resource_type(
             any_attributes=cls.any_attributes,
             support=cls.support,
             any_properties=cls.any_properties,
+            heeds_any=cls.heeds_any,
             aliases={prop.name: prop.instead for prop in declared if prop.instead is not None},
             as_set=frozenset(prop.name for prop in declared if prop.as_set),
             replaces=cls.replaces,

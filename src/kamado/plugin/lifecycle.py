@@ -323,7 +323,7 @@ def diff(
 
     ``doubtful``: names of properties that count as changed whatever ``old`` says.
     """
-    if schema.any_properties:
+    if schema.any_properties and not (isinstance(schema, ResourceSchema) and schema.heeds_any):
         return PropertyChanges()
     before, after = canonical(schema, old), canonical(schema, new)
     doubted = {schema.aliases.get(name, name) for name in doubtful}
@@ -340,7 +340,8 @@ def diff(
         values[name] = will
         paths += [name] if name in doubted else _where(name, was, will)
     known = schema.properties
-    replace = [name for name in values if name not in known or not (known[name].update or known[name].immutable)]
+    fixed = (name for name in values if name not in known or not (known[name].update or known[name].immutable))
+    replace = [] if schema.any_properties else list(fixed)
     refused = [name for name in values if name in known and known[name].immutable]
     if isinstance(schema, ResourceSchema) and schema.replaces is not None and values and not replace:
         decided = frozenset(values) - frozenset(undecided)

@@ -52,6 +52,8 @@ class Resource(Kind):
     heat_class: ClassVar[str] = ""
     """What Heat's sentences call such a resource, when that is not the last part of the type's name."""
     any_properties: ClassVar[bool] = False
+    heeds_any: ClassVar[bool] = False
+    """Of a type that takes any properties: whether a change of them is an update, in place."""
     any_attributes: ClassVar[bool] = False
     local: bool = False
     """Touches nothing outside the process and never blocks: handlers run inline and may be repeated.

@@ -23,19 +23,25 @@ class HARestarter(SignalResponder):
 
     heat_class = "Restarter"
     any_properties = True
+    heeds_any = True
     any_attributes = True
 
     def handle_create(self) -> None:
         """With something to restart: a user and the address that it may be signalled at. Else only an id."""
+        user_id = self._address()
+        self.set_physical_id(user_id or self.physical_id or new_id())
+
+    def handle_update(self, changes: Any) -> None:  # noqa: ARG002
+        """Given something to restart only now, it gets its address; its id stays. A signal looks at what it refers to by then."""
+        self._address()
+
+    def _address(self) -> str | None:
+        """Makes the address, and the user who may signal it; gives his id. None as long as there is nothing to restart."""
         if not self.properties.get(INSTANCE):
-            self.set_physical_id(self.physical_id or new_id())
-            return
+            return None
         user_id = self.signal_user()
         self.signed_url(expires=False)
-        self.set_physical_id(user_id)
-
-    def handle_update(self, changes: Any) -> None:
-        """Nothing: a signal looks at what it refers to at the moment. It has an address only when it was made with something to restart."""
+        return user_id
 
     def handle_signal(self, details: Any = None) -> None:
         """Has it replaced, unless the signal comes from an alarm that is over. Raises NoActionRequired."""
