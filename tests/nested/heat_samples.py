@@ -31,13 +31,11 @@ class Sample:
     apart: Mapping[str, str] = field(default_factory=dict)
     needs: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    objects: bool = False
+    """Something of it is kept by the object store."""
 
 
-ELSEWHERE = {
-    "OS::Heat::Stack": "another cloud: tests/wire/test_remote_stack.py",
-    "OS::Heat::SwiftSignal": "an object store: tests/wire/test_left_signals.py",
-    "OS::Heat::SwiftSignalHandle": "an object store: tests/wire/test_left_signals.py",
-}
+ELSEWHERE = {"OS::Heat::Stack": "another Kamado is needed: the same tests are in tests/wire/test_remote_stack.py"}
 
 MEMBER = {"type": T, "properties": {"kind": "x", "size": 1}}
 OTHER = {"type": T, "properties": {"kind": "x", "size": 2}}
@@ -134,6 +132,9 @@ SAMPLES = (
         {"count": 2}, {"handle": {REF: "h2"}, "timeout": 8},
         needs={name: {"type": "OS::Heat::WaitConditionHandle", "properties": {"signal_transport": "NO_SIGNAL"}}
                for name in ("h", "h2")}),
+    Sample("OS::Heat::SwiftSignalHandle", objects=True),
+    Sample("OS::Heat::SwiftSignal", {"handle": "{letters}", "timeout": 60}, {"handle": "{letters}", "timeout": 60, "count": 1},
+        replaced={"handle": "{others}", "timeout": 61, "count": 2}, objects=True),
     config("OS::Heat::SoftwareConfig", "one", "other"),
     config("OS::Heat::StructuredConfig", {"a": 1}, {"a": 2}),
     Sample("OS::Heat::CloudConfig", {}, {"cloud_config": {"a": 1}}, replaced={"cloud_config": {"a": 2}}),

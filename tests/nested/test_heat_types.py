@@ -1,7 +1,8 @@
 """The same tests for every type that lives in the engine, made from its declaration and its `Sample`: the least and everything, each
 property there and back, replacement, gone before it is deleted, and a creation whose engine is killed.
 
-Not mocked: database, journal, planner, executor, template language, the types. In memory: the cloud and the users of stacks.
+Not mocked: database, journal, planner, executor, template language, the types. In memory: the cloud and the users of stacks; those of
+which a part is kept by the object store have the local cloud's, over HTTP.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from tests.databases import KEY
 from tests.engine_world import Users, World
 from tests.nested.heat_samples import ELSEWHERE, SAMPLES, Sample
 from tests.types.make_facts import facts
 
+from kamado.cloud.objects import ObjectStore
+from kamado.cloud.session import Cloud, CloudFactory, CloudSettings, ServiceUser
 from kamado.engine.ports import EnginePorts
+from kamado.localcloud.server import LocalCloud
 from kamado.model.lifecycle import Action
 from kamado.orchestrator.context import OrchestratorSettings, no_cloud
 from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin.registry import Registry
+from kamado.plugin.signal_boxes import ObjectBox
+from kamado.plugin.wire import fill
 from kamado.store import Store
 
 EACH = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.type.rpartition("::")[2])
@@ -30,20 +37,61 @@ REGISTRY = Registry.load()
 
 
 class Place(World):
-    """A world whose stacks have software configs too."""
+    """A world whose stacks have software configs too, and an object store where there is a ``user`` of one."""
+
+    def __init__(self, store: Store, user: Cloud | None = None) -> None:
+        super().__init__(store)
+        self.user = user
+        self.letters = {} if user is None else {name: written_to(user, name) for name in ("letters", "others")}
+        """What ``{letters}`` and ``{others}`` stand for in a sample: objects that signals were left in."""
 
     def ports(self) -> EnginePorts:
         def software(stack: Any) -> StackSoftware:
             users = lambda _: Users(self.cloud)  # noqa: E731
             return StackSoftware(stack, self.store, self.clock.blocking, OrchestratorSettings(), no_cloud, users)
 
-        return replace(super().ports(), software=software)
+        found = replace(super().ports(), software=software)
+        return found if self.user is None else replace(found, cloud=lambda *_: self.user)
+
+    def containers(self) -> dict[str, list[str]]:
+        """What there is in the object store, by container, but for those letters."""
+        if self.user is None:
+            return {}
+        kept = self.user.service("object-store").get("", params={"format": "json"}) or []
+        names = {str(one["name"]) for one in kept} - self.letters.keys()
+        return {name: ObjectStore(self.user).listing(name, "") for name in names}
+
+    def loses_everything(self) -> None:
+        """Nothing that was made is there any more, and no stack knows why."""
+        self.cloud.things.clear()
+        self.cloud.users.clear()
+        for container, names in self.containers().items():
+            for name in reversed(names):
+                ObjectStore(self.user).remove(container, name)
+            ObjectStore(self.user).remove_container(container)
+
+
+def written_to(user: Cloud, name: str) -> str:
+    """The URL of an object that two signals of success were written to."""
+    box = ObjectBox(user, name, "signals")
+    url = box.make(lambda: "a key")
+    for _ in range(2):
+        assert requests.put(url, data="{}", timeout=30).status_code == 201
+    return url
+
+
+@pytest.fixture(scope="module")
+def user() -> Iterator[Cloud]:
+    with LocalCloud(identity_port=0) as local:
+        factory = CloudFactory(CloudSettings(ServiceUser(local.auth_url, "heat", "heat", project_name="service")))
+        yield factory.for_user("demo", "demo", "demo")
+        factory.close()
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place(tmp_path: Path, sample: Sample, request: pytest.FixtureRequest) -> Iterator[Place]:
     store = Store.open(f"sqlite:///{tmp_path}/world.sqlite", KEY, durable=False)
-    made = Place(store)
+    made = Place(store, request.getfixturevalue("user") if sample.objects else None)
     yield made
     made.close()
     store.close()
@@ -51,7 +99,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 def life(place: Place, sample: Sample, values: Mapping[str, Any], stack: str | None = None, **more: Any) -> str:
     """A stack with the resource ``it``, made or updated; its id."""
-    resources = {**sample.needs, "it": {"type": sample.type, "properties": dict(values)}}
+    resources = {**sample.needs, "it": {"type": sample.type, "properties": fill(dict(values), place.letters)}}
     action = Action.CREATE if stack is None else Action.UPDATE
     return place.accept(resources, action, stack, **sample.options, **more)
 
@@ -80,6 +128,7 @@ def gone(place: Place, stack: str) -> None:
     assert not place.all_rows(stack)
     assert not place.cloud.things
     assert not place.cloud.users
+    assert not place.containers()
     assert not place.store.software_configs.count("p")
 
 
@@ -124,8 +173,7 @@ def test_nothing_happens_when_nothing_has_changed(sample: Sample, place: Place) 
 @EACH
 def test_what_it_made_may_be_gone_before_it_is_deleted(sample: Sample, place: Place) -> None:
     stack = made(place, sample, sample.full)
-    place.cloud.things.clear()
-    place.cloud.users.clear()
+    place.loses_everything()
     gone(place, stack)
 
 

@@ -318,6 +318,42 @@ def test_more_signals_are_waited_for_after_an_update(stand: Stand, own_cloud: Lo
     gone(stand, path)
 
 
+def test_nobody_waits_for_what_is_written_to_a_url_that_an_update_has_taken_away(stand: Stand) -> None:
+    """The wait of the creation would last an hour; the update wants another one, which has what it waits for at once."""
+    template = swift(count=2, timeout=3600)
+    path = begin(stand, "vain-swift", template)
+    first = url_of(stand, path)
+    write(first, {})
+    soon(
+        lambda: stand.ask("GET", f"{path}/resources/wait").json()["resource"]["resource_status"] == "CREATE_IN_PROGRESS"
+    )
+    wanted = swift(count=1, timeout=3600)
+    wanted["resources"]["other"] = wanted["resources"].pop("handle")
+    wanted["resources"]["wait"]["properties"]["handle"] = {"get_resource": "other"}
+    wanted["outputs"] = {"url": {"value": {"get_resource": "other"}}}
+    assert stand.ask("PUT", path, {"template": wanted}).status_code == 202
+    second = soon(lambda: (found := url_of(stand, path)) != first and found)
+    write(second, {"data": "x"})
+    assert stand.settled(path)["stack_status"] == "UPDATE_COMPLETE"
+    history = stand.ask("GET", f"{path}/resources/wait/events").json()["events"]
+    assert [event["resource_status"] for event in history].count("CREATE_COMPLETE") == 1
+    gone(stand, path)
+
+
+def test_a_wait_that_an_update_leaves_alone_goes_on(stand: Stand) -> None:
+    template = swift(count=2, timeout=3600)
+    path = begin(stand, "goes-on-swift", template)
+    url = url_of(stand, path)
+    write(url, {})
+    template["resources"]["besides"] = {"type": "OS::Heat::Value", "properties": {"value": 1}}
+    assert stand.ask("PUT", path, {"template": template}).status_code == 202
+    soon(lambda: stand.ask("GET", f"{path}/resources/besides").status_code == 200)
+    assert url_of(stand, path) == url
+    write(url, {})
+    assert stand.settled(path)["stack_status"] == "UPDATE_COMPLETE"
+    gone(stand, path)
+
+
 def test_a_queue_that_cannot_be_read_for_a_while_costs_time_only(stand: Stand, own_cloud: LocalCloud) -> None:
     path = begin(stand, "weather", waiting("ZAQAR_SIGNAL", 1))
     given = signal_of(stand, path)
