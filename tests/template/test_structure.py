@@ -191,7 +191,7 @@ def test_definitions_know_what_they_read() -> None:
     assert x.requires == {"one", "two"}
     assert x.attributes == {("one", ("a", 0, "b"))}
     assert x.parameters == {"p", "s"}
-    assert x.secret_properties(frozenset({"s"})) == {"type"}
+    assert x.hidden(frozenset({"s"})) == {"type": None}
 
 
 def test_digest_sees_what_the_template_says() -> None:
@@ -271,7 +271,7 @@ resources: {v: {type: OS::Heat::Value, properties: {value: {get_param: [{get_par
     template = load(text)
     definition = template.definitions(template.bind())["v"]
     assert definition.parameters == {"which", "secret"}, "a change of any of them must be seen"
-    assert definition.secret_properties(frozenset({"secret"})) == {"value"}, "and a hidden one must not be shown"
+    assert definition.hidden(frozenset({"secret"})) == {"value": None}, "and a hidden one must not be shown"
 
 
 def test_a_wrong_attribute_does_not_hide_a_wrong_property_beside_it(catalog: Any) -> None:

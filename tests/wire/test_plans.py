@@ -228,6 +228,68 @@ def test_only_secrets_of_members_are_masked(plans: Plans, kind: str, inner: str)
         assert "swordfish" not in plans.stand.ask("GET", f"{path}/{what}").text
 
 
+@pytest.mark.parametrize("kind", ["group", "scaled"])
+def test_of_a_groups_definition_only_what_is_secret_is_masked(plans: Plans, kind: str) -> None:
+    """In what the group itself shows (preview, plan, history), and in whatever shows the metadata that it gives to its members."""
+
+    def request(password: str, name: str) -> dict[str, Any]:
+        secret = {"get_param": "p"}
+        member = {
+            "type": T,
+            "properties": {"value": secret, "client_name": name, "action_wait_secs": {"create": 0, "update": 0}},
+            "metadata": {"role": name, "deep": {"key": secret, "other": "open-one"}, "list": ["x", secret]},
+        }
+        named = {"group": "resource_def", "scaled": "resource"}[kind]
+        sizes = {"group": {"count": 2}, "scaled": {"min_size": 2, "max_size": 3}}[kind]
+        group = {"type": {"group": "OS::Heat::ResourceGroup", "scaled": "OS::Heat::AutoScalingGroup"}[kind],
+                 "properties": {**sizes, named: member}}  # fmt: skip
+        template = {"parameters": {"p": {"type": "string", "hidden": True}}}
+        return body({"g": group}, template=template, parameters={"p": password})
+
+    stand = plans.stand
+    preview = stand.ask("POST", "/stacks/preview", {"stack_name": "to-be", **request("swordfish", "abc")})
+    assert "swordfish" not in preview.text
+    assert preview.text.count('"abc"') == 2, "each member's"
+    plan = stand.ask("POST", "/stacks/plan", {"stack_name": "to-be", **request("swordfish", "abc")})
+    assert "swordfish" not in plan.text
+    assert plan.text.count('"abc"') == 4, "the group's and each member's"
+    assert "open-one" in plan.text
+    plans.create(request("swordfish", "abc"))
+    answer = stand.ask("POST", f"{plans.path}/plan", request("sesame", "xyz"))
+    assert "swordfish" not in answer.text
+    assert "sesame" not in answer.text
+    step = next(one for one in answer.json()["plan"]["steps"] if one["step"] == "update:g")
+    changes = {tuple(change["path"][1:]): (change["old"], change["new"]) for change in step["changes"]}
+    assert changes == {
+        ("properties", "value"): ("******", "******"),
+        ("properties", "client_name"): ("abc", "xyz"),
+        ("metadata", "role"): ("abc", "xyz"),
+        ("metadata", "deep", "key"): ("******", "******"),
+        ("metadata", "list"): ("******", "******"),
+    }
+    first, *_ = stand.ask("GET", f"{plans.path}/resources/g/events").json()["events"]
+    event = stand.ask("GET", f"{plans.path}/resources/g/events/{first['id']}").json()["event"]["resource_properties"]
+    definition = event["resource_def" if kind == "group" else "resource"]
+    assert definition["properties"]["value"] == "******"
+    assert definition["properties"]["client_name"] == "abc"
+    assert definition["metadata"] == {"role": "abc", "deep": {"key": "******", "other": "open-one"}, "list": "******"}
+    child = stand.ask("GET", f"{plans.path}/resources/g").json()["resource"]["physical_resource_id"]
+    (nested,) = stand.ask("GET", f"/stacks?show_nested=true&id={child}").json()["stacks"]
+    path = f"/stacks/{nested['stack_name']}/{child}"
+    for what in ("template", "events", "environment", "resources"):
+        assert "swordfish" not in stand.ask("GET", f"{path}/{what}").text, what
+    rows = stand.ask("GET", f"{path}/resources").json()["resources"]
+    for row in rows:  # its agents have to read it
+        shown = stand.ask("GET", f"{path}/resources/{row['resource_name']}/metadata").json()["metadata"]
+        assert shown == {"role": "abc", "deep": {"key": "swordfish", "other": "open-one"}, "list": ["x", "swordfish"]}
+    stand.ask("PUT", plans.path, request("sesame", "xyz"))
+    assert stand.settled(plans.path)["stack_status"] == "UPDATE_COMPLETE"
+    shown = stand.ask("GET", f"{path}/resources/{rows[0]['resource_name']}/metadata").json()["metadata"]
+    assert shown["deep"] == {"key": "sesame", "other": "open-one"}
+    again = stand.ask("POST", f"{plans.path}/plan", request("sesame", "xyz"))
+    assert again.json()["plan"]["summary"] == {"unchanged": 3}, "what is held apart is compared too"
+
+
 @pytest.mark.parametrize("action", ["delete", "suspend", "resume", "check"])
 def test_other_actions_have_plans_too(plans: Plans, action: str) -> None:
     plans.create(body({"a": thing(), "b": reader("a"), "c": {"type": "my.yaml", "properties": {"v": "x"}}}))

@@ -5,7 +5,7 @@ Made by the executor for every change of a state; the orchestrator makes the lin
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from kamado.model.identifiers import new_id
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import EventRecord, ResourceRecord, StackRecord
 from kamado.plugin.declare import ResourceSchema
+from kamado.template.hidden import NOTHING, Hidden, masked
 from kamado.template.schema import TypeSchema
 
 REASON_LIMIT = 255
@@ -99,12 +100,13 @@ def without_defaults(schema: TypeSchema, properties: Mapping[str, Any] | None) -
 
 
 def visible(
-    schema: TypeSchema | None, properties: Mapping[str, Any] | None, hidden: Collection[str] = ()
+    schema: TypeSchema | None, properties: Mapping[str, Any] | None, hidden: Hidden = NOTHING
 ) -> Mapping[str, Any] | None:
-    """Properties as an event may show them. ``hidden``: names of those that were made from a hidden parameter."""
+    """Properties as an event may show them. ``hidden``: where in them a hidden parameter went."""
     if not properties:
         return properties
     secrets = schema.secrets if isinstance(schema, ResourceSchema) else frozenset()
     if not hidden and secrets.isdisjoint(properties):
         return properties
-    return {name: MASKED if name in secrets or name in hidden else value for name, value in properties.items()}
+    found: Mapping[str, Any] = masked(properties, {**hidden, **dict.fromkeys(secrets)}, MASKED)
+    return found

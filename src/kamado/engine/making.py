@@ -19,7 +19,7 @@ from kamado.engine.effects import DURABLE, Enter, Routine, StepFailed
 from kamado.engine.hooks import PRE_UPDATE, hooked, wait_at, waiting_for, waits_at, waits_unchanged
 from kamado.engine.plan import Step, StepKind
 from kamado.engine.planner.differences import ATTEMPTED, property_changes
-from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties, wanted_update_policy
+from kamado.engine.resolving import hidden_properties, wanted_metadata, wanted_properties, wanted_update_policy
 from kamado.engine.scope import REFERENCE
 from kamado.model.identifiers import new_id, physical_name
 from kamado.model.lifecycle import Action, Phase, Status
@@ -89,7 +89,7 @@ class Wanted:
         self.requires = tuple(
             sorted(run.current[name] for name in run.plan.requires.get(step.name, ()) if name in run.current)
         )
-        self.hidden = secret_properties(self.definition, run.desired.parameters, run.keeps_secrets)
+        self.hidden = hidden_properties(self.definition, run.desired.parameters, run.keeps_secrets)
         self.properties: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.update_policy: dict[str, Any] = {}

@@ -5,11 +5,11 @@ Used by planner and executor alike, so that what they compare is made in the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from kamado.template import Definition, Parameters, Scope, resolve
-from kamado.template.definition import reads
+from kamado.template.hidden import Hidden
 from kamado.template.properties import coerce_properties
 from kamado.template.schema import TypeSchema, coerce_all
 
@@ -36,37 +36,9 @@ def wanted_update_policy(schema: TypeSchema | None, definition: Definition, scop
     return coerce_all(schema.update_policy, resolve(definition.update_policy, scope) or {})
 
 
-def secret_properties(
+def hidden_properties(
     definition: Definition, parameters: Parameters | None, is_secret: Callable[[str], bool]
-) -> frozenset[str]:
-    """Names of properties that must not be shown: what goes into them comes from a hidden parameter or a secret resource."""
+) -> Hidden:
+    """Where in the properties there is what must not be shown: what comes from a hidden parameter or a secret resource."""
     hidden: frozenset[str] = frozenset() if parameters is None else frozenset(parameters.hidden)
-    found = definition.secret_properties(hidden)
-    sources = {name for name in definition.requires if is_secret(name)}
-    if not sources:
-        return found
-    return found | {
-        name for name, value in definition.properties.items() if not sources.isdisjoint(reads(None, value).resources)
-    }
-
-
-def secret_inside(
-    definition: Definition, hidden: frozenset[str], is_secret: Callable[[str], bool], path: Sequence[str]
-) -> frozenset[str] | None:
-    """Of the map at ``path`` in the properties: names of what must not be shown; None for all of them, when the map is not written down
-    as such. ``hidden``: names of parameters.
-    """
-    sources = {name for name in definition.requires if is_secret(name)}
-    value: Any = definition.properties
-    for key in path:
-        if not isinstance(value, Mapping):
-            return None if _is_secret(value, hidden, sources) else frozenset()
-        value = value.get(key)
-    if not isinstance(value, Mapping):
-        return None if _is_secret(value, hidden, sources) else frozenset()
-    return frozenset(str(name) for name, one in value.items() if _is_secret(one, hidden, sources))
-
-
-def _is_secret(value: Any, hidden: frozenset[str], sources: Collection[str]) -> bool:
-    read = reads(None, value)
-    return not (read.parameters.isdisjoint(hidden) and read.resources.isdisjoint(sources))
+    return definition.hidden(hidden, [name for name in definition.requires if is_secret(name)])

@@ -18,7 +18,7 @@ from kamado.engine.gathering import Readings
 from kamado.engine.ledger import Ledger
 from kamado.engine.plan import Plan, Step
 from kamado.engine.ports import EnginePorts, EngineSettings
-from kamado.engine.resolving import secret_inside
+from kamado.engine.resolving import hidden_properties
 from kamado.engine.scope import RowScope
 from kamado.engine.siblings import Siblings
 from kamado.engine.targets import Desired
@@ -29,6 +29,7 @@ from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildTemplate, Ports, Sources
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
+from kamado.template.hidden import NOTHING, Hidden, all_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +120,20 @@ class Run:
             sources=partial(self._sources, row.name),
             sign=self.ports.store.sign,
             wanted=self.plan.wanted.get(row.name, frozenset()),
-            secret_inside=self._secret_inside(row),
+            hidden=self._hidden(row),
         )
         types = self.desired.types
         resource = lifecycle.build(types, row, self.info, ports, properties=properties, metadata=metadata)
         saver.local = bool(resource.local)
         return resource
 
-    def _secret_inside(self, row: ResourceRecord) -> frozenset[str] | None:
-        definition = self.desired.definitions.get(row.name) if row.secret else None
-        path = getattr(self.desired.types.of(row), "members_from", ()) if definition is not None else ()
-        return secret_inside(definition, self.desired.hidden, self.keeps_secrets, path) if definition and path else None
+    def _hidden(self, row: ResourceRecord) -> Hidden | None:
+        if not row.secret:
+            return NOTHING
+        definition = self.desired.definitions.get(row.name)
+        return (
+            None if definition is None else hidden_properties(definition, self.desired.parameters, self.keeps_secrets)
+        )
 
     def _sources(self, name: str) -> Sources:
         """What the stack's files and environment say to a resource."""
@@ -162,7 +166,7 @@ class Run:
         except UnknownType:
             schema = None
         # Which of a secret row's properties came from a hidden parameter is not known any more.
-        hidden = tuple(row.properties or ()) if row.secret else ()
+        hidden = all_of(row.properties or {}) if row.secret else NOTHING
         self.event(row, events.visible(schema, properties, hidden))
 
     @cached_property

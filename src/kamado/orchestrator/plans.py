@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
-from kamado.engine import observing, resolving
+from kamado.engine import observing
 from kamado.engine.basis import Tree
 from kamado.engine.plan import MASKED, Plan, PropertyDifference, Reason, Step, StepKind
 from kamado.engine.planner import PlanRequest, look
 from kamado.engine.planner.compare import DraftScope
 from kamado.engine.planner.differences import differences
-from kamado.engine.resolving import secret_properties, wanted_properties
+from kamado.engine.resolving import hidden_properties, wanted_properties
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator import actions, binding, nested, stacks, templates
@@ -30,9 +30,10 @@ from kamado.orchestrator.requests import StackRequest
 from kamado.plugin import lifecycle
 from kamado.plugin.context import ChildTemplate
 from kamado.plugin.lifecycle import Observation, PropertyChanges
-from kamado.plugin.stack_resource import Present, StackResource
+from kamado.plugin.stack_resource import Present, StackResource, hidden_inside
 from kamado.plugin.template_resource import TemplateResource
 from kamado.template import UNKNOWN, Definition, PseudoParameters, ResolveError, TemplateInvalid, ValuesInvalid
+from kamado.template.hidden import NOTHING, Hidden, all_of, both, inside, masked
 
 _NOTHING: frozenset[str] = frozenset()
 _SIDE_BY_SIDE = 8
@@ -153,11 +154,11 @@ class _Look:
         action: Action,
         stack: StackRecord | None,
         hidden: frozenset[str] = _NOTHING,
-        secret_inside: frozenset[str] | None = _NOTHING,
+        hidden_inside: Hidden | None = NOTHING,
     ) -> StackPlan:
         """The plan of a stack that is to become what its level says.
 
-        ``hidden``: parameters whose values must not be shown; ``secret_inside``: the same of properties, None for all of them.
+        ``hidden``: parameters whose values must not be shown; ``hidden_inside``: where in properties, None is everywhere.
         """
         rows: Sequence[ResourceRecord] = () if stack is None else self._rows[stack.id]
         plan, scope = look(
@@ -171,7 +172,7 @@ class _Look:
                 unsound=self._unsound if self._cloud is None else observing.composites(level.types, rows),
                 observed=self._observed(level, stack, rows),
                 entries=level.environment.registry.get("resources") or {},
-                secret_before=self._secret_before(stack, rows),
+                hidden_before=self._hidden_before(stack, rows),
             )
         )
         steps: list[Step] = []
@@ -183,9 +184,9 @@ class _Look:
                 self._away(step, Action.DELETE, inside)
                 continue
             definition = level.definitions[step.name]
-            inner = frozenset(definition.properties) if secret_inside is None else secret_inside
-            secret = definition.secret_properties(hidden) | inner
-            steps.append(_masked(_filled(level, scope, step, definition), secret))
+            inner = all_of(definition.properties) if hidden_inside is None else hidden_inside
+            places = both(definition.hidden(hidden), inner)
+            steps.append(_masked(_filled(level, scope, step, definition), places))
             kind = level.types.get(definition.type, definition.name)
             if kind.composite and step.kind is not StepKind.KEEP:
                 below = self._below(level, scope, step, definition, hidden, inner)
@@ -197,8 +198,8 @@ class _Look:
             replace(plan, steps=tuple(steps)), stack, {row.id: row for row in rows}, inside, frozenset(opaque)
         )
 
-    def _secret_before(self, stack: StackRecord | None, rows: Sequence[ResourceRecord]) -> Mapping[str, frozenset[str]]:
-        """Of resources that keep secrets the properties that were such, where that is known: when all are what was wanted last."""
+    def _hidden_before(self, stack: StackRecord | None, rows: Sequence[ResourceRecord]) -> Mapping[str, Hidden]:
+        """Of resources that keep secrets where they were, as far as that is known: when all are what was wanted last."""
         if stack is None or (stack.action, stack.status) not in _AS_WANTED or not any(row.secret for row in rows):
             return {}
         try:
@@ -208,8 +209,9 @@ class _Look:
         hidden = desired.hidden | frozenset(desired.environment.encrypted_param_names)
         secret = {row.name for row in rows if row.secret}
         return {
-            name: definition.secret_properties(hidden)
-            | secret_properties(definition, desired.parameters, secret.__contains__)
+            name: both(
+                definition.hidden(hidden), hidden_properties(definition, desired.parameters, secret.__contains__)
+            )
             for name, definition in desired.definitions.items()
             if name in secret
         }
@@ -232,7 +234,7 @@ class _Look:
         step: Step,
         definition: Definition,
         hidden: frozenset[str],
-        inner: frozenset[str],
+        inner: Hidden,
     ) -> StackPlan | None:
         there = self._stacks.get(step.physical_id or "") if step.kind is StepKind.UPDATE else None
         name, key = (UNKNOWN, UNKNOWN) if there is None else (there.name, there.id)
@@ -253,14 +255,11 @@ class _Look:
         if child is None:
             return None
         action = Action.CREATE if there is None else Action.UPDATE
-        secret = inner | definition.secret_properties(hidden)
-        secret |= secret_properties(definition, level.parameters, scope.keeps_secrets)
-        if issubclass(kind, StackResource) and kind.members_from:
-            path, hushed = kind.members_from, hidden | frozenset(level.parameters.hidden)
-            whole = path[0] in inner
-            within = None if whole else resolving.secret_inside(definition, hushed, scope.keeps_secrets, path)
-            return self.toward(child, action, there, secret_inside=within)
-        names = frozenset(child.template.parameters)
+        places = both(inner, definition.hidden(hidden))
+        places = both(places, hidden_properties(definition, level.parameters, scope.keeps_secrets))
+        if issubclass(kind, StackResource) and kind.members_from is not None:
+            return self.toward(child, action, there, hidden_inside=hidden_inside(kind, "properties", places))
+        secret, names = frozenset(places), frozenset(child.template.parameters)
         if issubclass(kind, TemplateResource):
             return self.toward(child, action, there, names & (secret | schema.secrets))
         return self.toward(child, action, there, names if secret or schema.secrets & properties.keys() else _NOTHING)
@@ -296,19 +295,20 @@ def _filled(level: Level, scope: DraftScope, step: Step, definition: Definition)
     except (ResolveError, ValuesInvalid):
         return step
     written = {name: properties[name] for name in definition.properties if properties.get(name) is not None}
-    hidden = secret_properties(definition, level.parameters, scope.keeps_secrets)
+    hidden = hidden_properties(definition, level.parameters, scope.keeps_secrets)
     return replace(step, changes=differences(schema, None, written, PropertyChanges(values=written), hidden))
 
 
-def _masked(step: Step, secret: frozenset[str]) -> Step:
-    """The step with the values of some properties masked, each as a whole."""
-    if not secret or not step.changes:
+def _masked(step: Step, hidden: Hidden) -> Step:
+    """The step with the values masked that are hidden; of a place inside of one that is hidden as a whole, that one is told."""
+    if not hidden or not step.changes:
         return step
     changes: dict[tuple[str | int, ...], PropertyDifference] = {}
     for change in step.changes:
-        if change.path[0] not in secret:
-            changes[change.path] = change
-            continue
-        old, new = (None if value is None else MASKED for value in (change.old, change.new))
-        changes[change.path[:1]] = replace(change, path=change.path[:1], old=old, new=new)
+        depth = next(
+            (n for n in range(1, len(change.path)) if inside(hidden, change.path[:n]) is None), len(change.path)
+        )
+        place = change.path[:depth]
+        old, new = (masked(value, inside(hidden, place), MASKED) for value in (change.old, change.new))
+        changes[place] = replace(change, path=place, old=old, new=new)
     return replace(step, changes=tuple(changes.values()))

@@ -6,8 +6,9 @@ plan that would run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from kamado.engine.plan import Plan, StepKind
@@ -21,6 +22,7 @@ from kamado.orchestrator.requests import StackRequest
 from kamado.orchestrator.resources import ResourceDetail, required_by
 from kamado.orchestrator.stacks import StackDetail
 from kamado.plugin.registry import Registry
+from kamado.plugin.stack_resource import StackResource, hidden_inside
 from kamado.store.resources import in_use
 from kamado.template import (
     UNKNOWN,
@@ -32,6 +34,7 @@ from kamado.template import (
     resolve,
 )
 from kamado.template.conditions import ParameterScope
+from kamado.template.hidden import NOTHING, Hidden, all_of, both, masked
 from kamado.template.parameters import HIDDEN
 
 KINDS = ("unchanged", "updated", "replaced", "added", "deleted")
@@ -71,15 +74,27 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
 
 
 def _inside(
-    services: Services, tree: Tree, level: Level, stack: StackRecord, hidden: frozenset[str] = _NOTHING
+    services: Services,
+    tree: Tree,
+    level: Level,
+    stack: StackRecord,
+    hidden: frozenset[str] = _NOTHING,
+    members: Callable[[str], Hidden | None] = lambda _: NOTHING,
 ) -> list[Planned]:
-    """The resources of a stack that would be made. ``hidden``: parameters whose values must not be shown."""
+    """The resources of a stack that would be made. ``hidden``: parameters whose values must not be shown; ``members``: the same places in
+    properties and metadata of all its resources.
+    """
     users = _users(level.definitions)
     scope = _NothingMade(level.parameters)
     found: list[Planned] = []
     for definition in level.definitions.values():
-        secret = definition.secret_properties(level.parameters.hidden | hidden)
-        schema = level.types.get(definition.type, definition.name).schema
+        inner = members("properties")
+        secret = both(
+            definition.hidden(level.parameters.hidden | hidden),
+            all_of(definition.properties) if inner is None else inner,
+        )
+        kind = level.types.get(definition.type, definition.name)
+        schema = kind.schema
         properties = _properties(schema, definition, scope)
         below = replace(stack, name=f"{stack.name}-{definition.name}", parent_resource=definition.name)
         pseudo = PseudoParameters(below.name, below.id, stack.project_id, services.settings.region_name)
@@ -87,10 +102,13 @@ def _inside(
         inside = None
         if child is not None:
             covered = frozenset(child.template.parameters) if secret else _NOTHING
-            inside = _inside(services, tree, child, below, covered)
-        shown = {**properties, **dict.fromkeys(secret, HIDDEN)}
+            assert issubclass(kind, StackResource)
+            places = partial(hidden_inside, kind, hidden=secret)
+            inside = _inside(services, tree, child, below, covered, places)
+        shown = masked(properties, secret, HIDDEN)
         made = _to_be(services, stack, level.types, definition, users)
-        told = {} if level.parameters.hidden & definition.parameters else _known(definition.metadata, scope) or {}
+        open_ = level.parameters.hidden.isdisjoint(definition.parameters) and members("metadata") == NOTHING
+        told = (_known(definition.metadata, scope) or {}) if open_ else {}
         found.append(Planned(replace(made, record=replace(made.record, metadata=told)), shown, inside))
     return found
 

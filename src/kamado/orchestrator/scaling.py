@@ -16,7 +16,7 @@ from typing import Any
 
 from kamado.engine import events
 from kamado.engine.children import ChildReader, child_target
-from kamado.engine.resolving import secret_inside
+from kamado.engine.resolving import hidden_properties
 from kamado.engine.scope import attributes_read, reference_of
 from kamado.engine.siblings import Siblings
 from kamado.model.identifiers import new_id
@@ -31,6 +31,7 @@ from kamado.plugin.errors import NoActionRequired, PermanentError
 from kamado.plugin.scaling import Adjustment, Resize, Scalable
 from kamado.store.errors import StackGone
 from kamado.store.resources import in_use
+from kamado.template.hidden import NOTHING, Hidden
 
 _TRIES = 50
 
@@ -118,15 +119,12 @@ class Resizing:
         )
         siblings = Siblings(services.store.resources, stack.id)
         types = types_of(services, stack)
-        path = getattr(types.of(row), "members_from", ())
-        secret = {one.name for one in services.store.resources.of_stack(stack.id) if one.secret} if row.secret else ()
         definition = desired.definitions.get(row.name)
-        hidden = (
-            None
-            if definition is None or not path
-            else secret_inside(definition, desired.hidden, secret.__contains__, path)
-        )
-        ports = Ports(clock=services.clock, children=children, siblings=siblings, wanted=wanted, secret_inside=hidden)
+        hidden: Hidden | None = None if row.secret else NOTHING
+        if row.secret and definition is not None:
+            secret = {one.name for one in services.store.resources.of_stack(stack.id) if one.secret}
+            hidden = hidden_properties(definition, desired.parameters, secret.__contains__)
+        ports = Ports(clock=services.clock, children=children, siblings=siblings, wanted=wanted, hidden=hidden)
         resource = lifecycle.build(types, row, stack_info(services, stack), ports)
         if not isinstance(resource, Scalable):
             raise PermanentError(f"{row.name} is no group that can be scaled", "NotFound")

@@ -16,6 +16,7 @@ from kamado.cloud.users import StackUsers
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, SoftwareConfigRecord, SoftwareDeploymentRecord
 from kamado.plugin.software import NewConfig, NewDeployment
+from kamado.template.hidden import Hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,5 +305,5 @@ class Ports:
     """A digest of a text: the same in every process of this service, and in no other."""
     wanted: frozenset[str | None] = frozenset()
     """Names of the resource's attributes that its stack reads somewhere; None stands for all of them."""
-    secret_inside: frozenset[str] | None = None
-    """Of a group that keeps secrets: names of its members' properties that are; None stands for all of them."""
+    hidden: Hidden | None = None
+    """Where in the properties there is what must not be shown; None is everywhere, as long as nobody knows."""

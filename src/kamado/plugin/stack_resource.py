@@ -17,6 +17,7 @@ from kamado.model.lifecycle import Action, Status
 from kamado.plugin.context import Children, ChildState, ChildTemplate
 from kamado.plugin.errors import ChildFailed, NotFoundInCloud, PermanentError
 from kamado.plugin.resource import Resource
+from kamado.template.hidden import NOTHING, Hidden, inside
 
 OPERATION = "operation"
 STACK_ID = "OS::stack_id"
@@ -52,8 +53,8 @@ class StackResource(Resource, ABC):
     composite = True
     local = True
     any_attributes = True
-    members_from: ClassVar[tuple[str, ...]] = ()
-    """Of a group: where in its properties those of its members stand, property by property."""
+    members_from: ClassVar[Mapping[str, tuple[str, ...]] | None] = None
+    """Of a group: where in its properties those of its members (``properties``) and their ``metadata`` stand, key by key."""
     _seen: ChildState | None = None
 
     @classmethod
@@ -200,6 +201,16 @@ class StackResource(Resource, ABC):
     def own_attribute(self, name: str, outputs: Mapping[str, Any]) -> Any:
         """The value of an attribute that is no resource's: by default the output of that name."""
         return outputs.get(name)
+
+
+def hidden_inside(kind: type[StackResource], part: str, hidden: Hidden | None) -> Hidden | None:
+    """Where in a ``part`` of the resources of such a child there is what must not be shown, when that is so in the properties that it is
+    made from; what parameters lead into it apart.
+    """
+    if kind.members_from is None or hidden == NOTHING:
+        return NOTHING
+    path = kind.members_from.get(part)
+    return None if path is None else inside(hidden, path)
 
 
 class LooksFirst(StackResource):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from kamado.template.functions.core import Function, Scope, calls, dump, is_constant
 from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref, ResourceFacade
+from kamado.template.hidden import NOTHING, Hidden, hidden_places
 from kamado.template.problems import Path
 from kamado.template.unknown import SCALARS
 
@@ -126,11 +127,18 @@ class Definition:
         for value in (self.properties, self.metadata, self.update_policy):
             yield from calls(value)
 
-    def secret_properties(self, hidden: frozenset[str]) -> frozenset[str]:
-        """Names of properties into which a hidden parameter goes, through whatever functions; they must not be shown."""
-        if not (self.parameters & hidden):
-            return _NOTHING
-        return frozenset(name for name, value in self.properties.items() if reads(None, value).parameters & hidden)
+    def hidden(self, parameters: Collection[str], resources: Collection[str] = ()) -> Hidden:
+        """Where in the properties something goes that must not be shown: a value of these parameters, or something of these resources;
+        through whatever functions.
+        """
+        if self.parameters.isdisjoint(parameters) and self.requires.isdisjoint(resources):
+            return NOTHING
+
+        def is_secret(value: Any) -> bool:
+            read = reads(None, value)
+            return not (read.parameters.isdisjoint(parameters) and read.resources.isdisjoint(resources))
+
+        return hidden_places(self.properties, is_secret)
 
 
 @dataclass(frozen=True)

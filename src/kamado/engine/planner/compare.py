@@ -16,13 +16,14 @@ from kamado.engine.hooks import waiting_for, waits_unchanged
 from kamado.engine.plan import Reason, StepKind
 from kamado.engine.planner.differences import differences, forced, property_changes
 from kamado.engine.planner.request import Decision, Draft
-from kamado.engine.resolving import secret_properties, wanted_metadata, wanted_properties
+from kamado.engine.resolving import hidden_properties, wanted_metadata, wanted_properties
 from kamado.engine.scope import RowScope, attribute_place, attributes_read, inside
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.resource import Resource
 from kamado.template import UNKNOWN, Definition, ResolveError, contains_unknown, resolve
+from kamado.template.hidden import NOTHING, all_of
 from kamado.template.schema import ValuesInvalid
 
 _MAKING = frozenset({Action.CREATE, Action.ADOPT})
@@ -196,9 +197,9 @@ def _compared(
         # The run will meet the same error and blame this resource for it; the plan must not hide the others.
         return Decision(StepKind.UPDATE, Reason.MAY_CHANGE, row, undecided=True, force=force)
     changes = property_changes(schema, row, properties, force)
-    hidden = secret_properties(definition, draft.request.parameters, scope.keeps_secrets)
+    hidden = hidden_properties(definition, draft.request.parameters, scope.keeps_secrets)
     before = {**(row.properties or {}), **drift}
-    was_hidden = draft.request.secret_before.get(row.name, before.keys()) if row.secret else ()
+    was_hidden = draft.request.hidden_before.get(row.name, all_of(before)) if row.secret else NOTHING
     shown = differences(schema, before, properties, changes, hidden, was_hidden)
     if changes.must_replace and not set(changes.replace) <= set(changes.undecided):
         return Decision(StepKind.REPLACE, Reason.IMMUTABLE_PROPERTY_CHANGED, row, shown)

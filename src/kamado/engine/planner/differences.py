@@ -6,7 +6,7 @@ property changed at all, and whether that can be done in place, says `kamado.plu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamado.engine.plan import MASKED, PropertyDifference
@@ -15,6 +15,7 @@ from kamado.model.records import ResourceRecord
 from kamado.plugin import lifecycle
 from kamado.plugin.declare import ResourceSchema
 from kamado.plugin.lifecycle import PropertyChanges
+from kamado.template.hidden import NOTHING, Hidden, both, inside, masked
 from kamado.template.schema import TypeSchema
 from kamado.template.unknown import UNKNOWN, contains_unknown
 
@@ -42,41 +43,40 @@ def differences(
     old: Mapping[str, Any] | None,
     new: Mapping[str, Any],
     changes: PropertyChanges,
-    hidden: Collection[str] = (),
-    was_hidden: Collection[str] = (),
+    hidden: Hidden = NOTHING,
+    was_hidden: Hidden = NOTHING,
 ) -> tuple[PropertyDifference, ...]:
-    """The changes as deep as both sides are maps; secret properties, and those in ``hidden``, masked as wholes.
+    """The changes as deep as both sides are maps; secret properties are masked as wholes.
 
-    ``was_hidden``: those of which the old value is masked.
+    ``hidden``: where the new values must not be shown, nor what was there before; ``was_hidden``: where the old ones must not.
     """
     if not changes.values:
         return ()
     before: Mapping[str, Any] = {} if old is None else old
-    secrets = {*hidden, *(schema.secrets if isinstance(schema, ResourceSchema) else ())}
-    found: list[PropertyDifference] = []
-    for name in changes.values:
-        known = schema.properties.get(name)
-        secret = name in secrets or (known is not None and known.secret)
-        if secret:
-            was, becomes = (MASKED if value is not None else None for value in (before.get(name), new.get(name)))
-            found.append(PropertyDifference((name,), was, becomes, replaces=name in changes.replace))
-            continue
-        if name in was_hidden:
-            was = None if before.get(name) is None else MASKED
-            found.append(PropertyDifference((name,), was, new.get(name), replaces=name in changes.replace))
-            continue
-        for path, was, becomes in _walk((name,), before.get(name), new.get(name)):
-            found.append(PropertyDifference(path, was, becomes, replaces=name in changes.replace))
-    return tuple(found)
+    secrets = {*(schema.secrets if isinstance(schema, ResourceSchema) else ())}
+    secrets |= {name for name in changes.values if name in schema.properties and schema.properties[name].secret}
+    hidden = {**hidden, **dict.fromkeys(secrets)}
+    was_hidden = both(hidden, was_hidden)
+    return tuple(
+        PropertyDifference(path, was, becomes, replaces=name in changes.replace)
+        for name in changes.values
+        for path, was, becomes in _walk(
+            (name,), before.get(name), new.get(name), inside(hidden, (name,)), inside(was_hidden, (name,))
+        )
+    )
 
 
-def _walk(path: tuple[str | int, ...], old: Any, new: Any) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
+def _walk(
+    path: tuple[str | int, ...], old: Any, new: Any, hidden: Hidden | None, was: Hidden | None
+) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
+    """Where the two differ. ``hidden``, ``was``: where the new and the old value must not be shown; None is all of it."""
+    if was is not None and isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *(key for key in new if key not in old)]:
             if _differ(old.get(key), new.get(key)):
-                yield from _walk((*path, key), old.get(key), new.get(key))
+                below = inside(hidden, (key,)), inside(was, (key,))
+                yield from _walk((*path, key), old.get(key), new.get(key), *below)
         return
-    yield path, old, new
+    yield path, masked(old, was, MASKED), masked(new, hidden, MASKED)
 
 
 def _differ(old: Any, new: Any) -> bool:

@@ -16,6 +16,7 @@ from kamado.model.lifecycle import Action
 from kamado.model.records import ResourceRecord
 from kamado.plugin.lifecycle import Observation
 from kamado.template import Definition, Output, Parameters
+from kamado.template.hidden import Hidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ class PlanRequest:
     observed: Mapping[str, Observation] = field(default_factory=dict)
     entries: Mapping[str, Any] = field(default_factory=dict)
     turns: Turns = Turns()
-    secret_before: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """Resource name → properties whose old values must not be shown, where that is known of one that keeps secrets; else none is shown."""
+    hidden_before: Mapping[str, Hidden] = field(default_factory=dict)
+    """Resource name → where the old values must not be shown, where that is known of one that keeps secrets; else none is shown."""
 
 
 @dataclass(slots=True)

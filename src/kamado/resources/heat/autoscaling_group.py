@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from kamado.plugin.declare import INTEGER, LIST, MAP, NUMBER, Attr, Prop, Properties, resource_type
 from kamado.resources.heat.batches import Pace
@@ -19,7 +19,7 @@ class AutoScalingGroup(ScaledGroup):
 
     heat_class = "AutoScalingResourceGroup"
     limits = SizeLimits("min_size", "max_size", "desired_capacity", "cooldown")
-    members_from = ("resource", "properties")
+    members_from: ClassVar = {"properties": ("resource", "properties"), "metadata": ("resource", "metadata")}
     maps = frozenset({"outputs"})
     lists = frozenset({"outputs_list"})
     takes_keys = maps | lists

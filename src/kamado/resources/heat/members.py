@@ -2,7 +2,7 @@
 
 A subclass says which members there are (`Members.plain_members`, pure); the template of the child and changes in batches are here, what a
 group tells of its members in `kamado.resources.heat.group`. The traps: property values of members are resolved before they go into the
-child's template; where one of them is secret or not known yet, all travel as a hidden parameter instead. A change in batches is one
+child's template; what is secret or not known yet of them travels in a hidden parameter. A change in batches is one
 update of the child in which members come in turn, and another one where members stood in; the token keeps what is left.
 """
 
@@ -11,12 +11,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from kamado.model.lifecycle import Action
 from kamado.plugin.context import ChildTemplate, InTurn
 from kamado.plugin.errors import PermanentError
-from kamado.plugin.stack_resource import OPERATION, Present
+from kamado.plugin.stack_resource import OPERATION, Present, hidden_inside
 from kamado.resources.heat.balanced import BALANCED
 from kamado.resources.heat.batches import (
     AT_ONCE,
@@ -31,11 +32,12 @@ from kamado.resources.heat.batches import (
     one_change,
 )
 from kamado.resources.heat.group import Group
+from kamado.template.hidden import NOTHING, Hidden, inside
 from kamado.template.unknown import contains_unknown
 
 _VERSION = "2015-04-30"
-_VALUES = "members"
-"""The parameter of the child's template that holds values which must not be written into it."""
+_HELD = {"properties": "members", "metadata": "members_metadata"}
+"""Part of a member → the parameter of the child's template that holds those of its values which must not be written into it."""
 
 Member = Mapping[str, Any]
 """One resource of the child: ``type``, ``properties``, ``metadata``, ``depends_on``."""
@@ -43,6 +45,8 @@ Member = Mapping[str, Any]
 
 class Members(Group):
     """A group. ``plain_members`` gives what the template says; an instance may know more (`wanted_members`)."""
+
+    members_from: ClassVar[Mapping[str, tuple[str, ...]] | None] = {}
 
     @classmethod
     @abstractmethod
@@ -182,8 +186,9 @@ class Members(Group):
 
     def _template(self, members: Mapping[str, Member], out: Collection[str] = ()) -> ChildTemplate:  # noqa: ARG002
         """A template of these members, of which load balancers are not to use those that are ``out``."""
-        secret = self.ports.secret_inside if self.record.secret else frozenset()
-        return child_template(members, self.outputs_for(list(members), self.ports.wanted), secret)
+        hidden = self.ports.hidden if self.record.secret else NOTHING
+        places = {part: hidden_inside(type(self), part, hidden) for part in _HELD}
+        return child_template(members, self.outputs_for(list(members), self.ports.wanted), places)
 
     def present_members(self) -> dict[str, Member]:
         """The members as the child was last asked to have them, by name."""
@@ -207,49 +212,64 @@ class Members(Group):
 
 
 def members_of(child: ChildTemplate) -> dict[str, Member]:
-    """The members that a child is made of, with the values of their properties."""
+    """The members that a child is made of, with all the values of their properties and metadata."""
     if isinstance(child.template, str):
         return {}
-    hidden = child.parameters.get(_VALUES) or {}
     resources = child.template.get("resources") or {}
-    return {name: _own(one, hidden.get(name)) for name, one in resources.items() if one["type"] != BALANCED}
+    members = {name: one for name, one in resources.items() if one["type"] != BALANCED}
+    for part, parameter in _HELD.items():
+        for name, held in (child.parameters.get(parameter) or {}).items():
+            if name in members:
+                members[name] = {**members[name], part: _put_back(members[name].get(part) or {}, held)}
+    return members
 
 
 def child_template(
-    members: Mapping[str, Member], outputs: Mapping[str, Any], secret: frozenset[str] | None = frozenset()
+    members: Mapping[str, Member],
+    outputs: Mapping[str, Any],
+    hidden: Mapping[str, Hidden | None] = MappingProxyType({}),
 ) -> ChildTemplate:
     """A template with one resource for each member, and outputs.
 
-    ``secret``: names of properties whose values must not be written down in it; None for all of them.
+    ``hidden``: part of a member → where in it there are values that must not be written down in the template.
     """
     body: dict[str, Any] = {"heat_template_version": _VERSION}
-    hidden = {name: values for name, one in members.items() if (values := _not_written(one, secret))}
+    written = {name: {key: part for key, part in one.items() if part} for name, one in members.items()}
     parameters: dict[str, Any] = {}
-    if hidden:
-        parameters[_VALUES] = hidden
-        body["parameters"] = {_VALUES: {"type": "json", "hidden": True}}
-        members = {name: _by_parameter(name, one, hidden.get(name, ())) for name, one in members.items()}
-    body["resources"] = {name: {key: part for key, part in one.items() if part} for name, one in members.items()}
+    for part, parameter in _HELD.items():
+        held: dict[str, Any] = {}
+        for name, one in written.items():
+            if part in one:
+                one[part], values = _split(one[part], hidden.get(part, NOTHING), (parameter, name))
+                held |= {name: values} if values else {}
+        if held:
+            parameters[parameter] = held
+            body.setdefault("parameters", {})[parameter] = {"type": "json", "hidden": True}
+    body["resources"] = written
     if outputs:
         body["outputs"] = {name: {"value": value} for name, value in outputs.items()}
     return ChildTemplate(body, parameters)
 
 
-def _not_written(member: Member, secret: frozenset[str] | None) -> dict[str, Any]:
-    """Of the values of properties those that are secret or not known yet."""
-    values = member.get("properties") or {}
-    return {key: value for key, value in values.items() if secret is None or key in secret or contains_unknown(value)}
+def _split(
+    values: Mapping[str, Any], hidden: Hidden | None, path: tuple[str, ...]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Values as the template has them, and those of which it only says where they are: what is hidden, or not known yet."""
+    written, held = dict(values), {}
+    for key, value in values.items():
+        place = inside(hidden, (key,))
+        if place and isinstance(value, Mapping):
+            written[key], held[key] = _split(value, place, (*path, key))
+        elif place is None or place or contains_unknown(value):
+            written[key], held[key] = {"get_param": [*path, key]}, value
+    return written, held
 
 
-def _by_parameter(name: str, member: Member, keys: Collection[str]) -> Member:
-    values = member.get("properties") or {}
-    written = {key: {"get_param": [_VALUES, name, key]} if key in keys else value for key, value in values.items()}
-    return {**member, "properties": written}
-
-
-def _own(member: Member, values: Mapping[str, Any] | None) -> Member:
-    """A member of a template with the values that are not written down in it."""
-    return member if values is None else {**member, "properties": {**(member.get("properties") or {}), **values}}
+def _put_back(written: Any, held: Any) -> Any:
+    """What was split."""
+    if not isinstance(held, Mapping) or written.keys() == {"get_param"}:
+        return held
+    return {key: _put_back(one, held[key]) if key in held else one for key, one in written.items()}
 
 
 def same(one: Member, other: Member) -> bool:

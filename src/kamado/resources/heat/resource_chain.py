@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from kamado.plugin.declare import BOOLEAN, LIST, MAP, Attr, Prop, Properties, resource_type
 from kamado.plugin.rules import Finding
@@ -15,7 +15,7 @@ from kamado.template.unknown import contains_unknown
 class ResourceChain(Members):
     """Resources of given types that share their properties; each waits for the one before it."""
 
-    members_from = ("resource_properties",)
+    members_from: ClassVar = {"properties": ("resource_properties",)}
     properties = Properties(
         Prop("resources", LIST, "The types, in order.", required=True, update=True),
         Prop("concurrent", BOOLEAN, "Whether none waits for another.", default=False),

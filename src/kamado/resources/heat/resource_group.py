@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, islice
-from typing import Any
+from typing import Any, ClassVar
 
 from kamado.plugin.declare import INTEGER, LIST, MAP, NUMBER, STRING, Attr, Prop, Properties, resource_type
 from kamado.resources.heat.batches import Pace
@@ -19,7 +19,7 @@ _SKIPPED = "name_blacklist"
 class ResourceGroup(Members):
     """A number of resources that differ only in their index."""
 
-    members_from = ("resource_def", "properties")
+    members_from: ClassVar = {"properties": ("resource_def", "properties"), "metadata": ("resource_def", "metadata")}
     properties = Properties(
         Prop("count", INTEGER, "How many members there are.", default=1, low=0, update=True),
         Prop("index_var", STRING, "What stands for a member's index in the values of its properties.", default="%index%",
