@@ -6,7 +6,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,8 +42,12 @@ class Clients:
 
     def run(self, script: str, *words: str, given: str = "", admin: bool = False) -> str:
         """What a script prints; it must end well."""
+        return self.execute([self._python, SCRIPTS / script, *words], given, admin)
+
+    def execute(self, words: Sequence[str | Path], given: str = "", admin: bool = False) -> str:
+        """What any program prints; it must end well."""
         done = subprocess.run(
-            [self._python, SCRIPTS / script, *words],
+            words,
             input=given,
             env=self._admin if admin else self._user,
             capture_output=True,
