@@ -23,12 +23,15 @@ ROUNDS = 5
 
 def measure(note: Callable[[Result], None]) -> None:
     """All measurements of the library."""
-    from kamado.plugin.registry import Registry
-    from kamado.template import check, load, resolve
-    from kamado.template.conditions import ParameterScope
+    from kamado.processes import starting
 
     note(Result("template:import", 1, round(_import_seconds(), 4)))
-    registry = Registry.load()
+    with starting():  # as every process of Kamado
+        from kamado.plugin.registry import Registry
+        from kamado.template import check, load, resolve
+        from kamado.template.conditions import ParameterScope
+
+        registry = Registry.load()
     for size in (500, 5000):
         body = template(size)
         text = yaml.dump(body, Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)

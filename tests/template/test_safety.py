@@ -176,7 +176,7 @@ def test_yaml_has_the_meaning_of_1_1() -> None:
         + "resources: {x: {type: t, properties: {a: yes, b: 010, c: 2012-01-01, d: 1:30, e: 1e5, f: ~, 80: g, h: 0x1F, "
         + "i: 1_000, j: '010', k: !!str 5, l: 2001-12-14t21:59:43.10-05:00}}}"
     )
-    assert template.resources["x"].properties == {
+    assert template.resources["x"].definition.properties == {
         "a": True,
         "b": 8,
         "c": "2012-01-01",

@@ -82,8 +82,11 @@ def validate(
     Warnings tell what is allowed and probably not meant: parameters and conditions that nothing uses, conditions that can only be
     true or only false, deprecated types and properties.
     """
-    from kamado.cli import findings, offline
-    from kamado.plugin.global_environment import GlobalEnvironmentInvalid
+    from kamado.processes import starting
+
+    with starting():
+        from kamado.cli import findings, offline
+        from kamado.plugin.global_environment import GlobalEnvironmentInvalid
 
     try:
         report = offline.validate(template, environments, dict(parameters), environment_dir)

@@ -6,7 +6,7 @@ changes it, so parameters with `allowed_values` and booleans are tried through, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice, product
 from typing import Any
 
@@ -30,7 +30,7 @@ def unused(template: Template) -> Iterator[Problem]:
     parameters: set[str] = set()
     conditions: set[str] = set()
     for resource in template.resources.values():
-        parameters |= resource.reads.parameters
+        parameters |= resource.definition.parameters
     for value in _values(template):
         _collect(value, parameters, conditions)
     section = "parameters" if hot else "Parameters"
@@ -60,7 +60,7 @@ def constant_conditions(template: Template) -> Iterator[Problem]:
         if resource.condition is not True and not isinstance(resource.condition, NamedCondition):
             yield from trial.judge(resource.condition, (base, name, key), f'The condition of the resource "{name}"')
         if resource.undecided:
-            for value in (resource.properties, resource.metadata):
+            for value in (resource.definition.properties, resource.definition.metadata):
                 yield from trial.branches(value)
     for output in template.outputs.values():
         if output.condition is not None and not isinstance(output.condition, NamedCondition):
@@ -69,8 +69,15 @@ def constant_conditions(template: Template) -> Iterator[Problem]:
         yield from trial.branches(output.value)
 
 
-def going(template: Template, definition: Definition, schema: TypeSchema) -> Iterator[Problem]:
+def going(template: Template, definition: Definition, schema: TypeSchema) -> Iterable[Problem]:
     """The type and the properties of a resource that are deprecated or hidden."""
+    properties = definition.properties if isinstance(definition.properties, dict) else {}
+    if schema.support.status not in GOING and (schema.any_properties or schema.going.isdisjoint(properties)):
+        return ()
+    return _going(template, definition, schema)
+
+
+def _going(template: Template, definition: Definition, schema: TypeSchema) -> Iterator[Problem]:
     hot = template.flavour == "hot"
     base: Path = ("resources" if hot else "Resources", definition.name)
     word = GOING.get(schema.support.status)
@@ -115,13 +122,14 @@ def _inside(schema: Schema, value: Any) -> Iterator[tuple[Path, str, str, str | 
 
 def _values(template: Template) -> Iterator[Any]:
     for resource in template.resources.values():
-        yield resource.deletion_policy
         yield resource.condition
         if resource.undecided:
-            yield resource.properties
-            yield resource.metadata
-            yield resource.update_policy
-            yield resource.external_id
+            definition = resource.definition
+            yield definition.deletion_policy
+            yield definition.properties
+            yield definition.metadata
+            yield definition.update_policy
+            yield definition.external_id
     for output in template.outputs.values():
         yield output.value
         yield output.condition

@@ -47,6 +47,43 @@ def check(
     return list(dict.fromkeys(checker.run(outputs, warn)))
 
 
+class _Types:
+    """What the types of resources say, each looked up once."""
+
+    def __init__(self, template: Template, catalog: TypeCatalog, environment: Environment) -> None:
+        self.template = template
+        self.catalog = catalog
+        self.environment = environment
+        self.known: dict[tuple[str, str], TypeSchema | None] = {}
+
+    def of(self, definition: Definition, problems: list[Problem]) -> TypeSchema | None:
+        """The schema of a resource's type, None when there is none; what is wrong in a type that is a template is added to ``problems``."""
+        # an environment may give single resources another type
+        key = (definition.type, definition.name if self.environment.names_resources else "")
+        if key not in self.known:
+            self.known[key] = self._look_up(*key, problems)
+        return self.known[key]
+
+    def _look_up(self, type_name: str, name: str, problems: list[Problem]) -> TypeSchema | None:
+        if not type_name:
+            return None
+        try:
+            found = self.catalog.schema(type_name, name)
+        except TemplateInvalid as refused:
+            problems.extend(refused.problems)
+            return _anything(type_name)
+        if found is not None:
+            return found
+        target = self.environment.target(type_name, name)
+        if target != type_name:
+            found = self.catalog.schema(target, name)
+        if found is None and target in self.template.files:
+            from kamado.template.nested import template_type
+
+            found = template_type(target, self.template.files[target], self.template.files)
+        return found
+
+
 class _Values:
     """The values of a template as far as its parameters tell them, and the calls that have none."""
 
@@ -60,8 +97,7 @@ class _Values:
         definitions: dict[str, Definition],
     ) -> None:
         self.template = template
-        self.catalog = catalog
-        self.environment = environment
+        self.types = _Types(template, catalog, environment)
         self.custom = custom
         self.definitions = definitions
         self.section = "resources" if template.flavour == "hot" else "Resources"
@@ -69,7 +105,8 @@ class _Values:
         if template.flavour == "cfn":
             self.keys = ("Properties", "Metadata", "UpdatePolicy")
         self.problems: list[Problem] = []
-        self.types: dict[tuple[str, str], TypeSchema | None] = {}
+        self.schemas: dict[str, TypeSchema | None] = {}
+        """Resource → what its type says, None when there is none of that name."""
         self.scope = ParameterScope(parameters)
         self.exhausted = False
         self.wrong: dict[str, frozenset[str]] = {}
@@ -79,13 +116,17 @@ class _Values:
         self.problems.append(self.template.source.problem(code, message, path, **more))
 
     def _resolved(self, properties: Mapping[str, Any], path: Path, owner: str) -> dict[str, Any]:
-        made: dict[str, Any] = {}
-        for name, value in properties.items():
-            made[name] = value if is_constant(value) else self._value(value, (*path, name), owner)
-        return made
+        """Properties as far as they are known: all at once, and one by one when something is wrong."""
+        try:
+            known: dict[str, Any] = resolve(properties, self.scope)
+            return known
+        except ResolveError:
+            return {name: self._value(value, (*path, name), owner) for name, value in properties.items()}
 
     def _value(self, value: Any, path: Path, owner: str) -> Any:
         """The value as far as it is known; UNKNOWN when it cannot be had, and the calls that are in the way are told."""
+        if is_constant(value):
+            return value
         if self.exhausted:
             return UNKNOWN
         try:
@@ -125,8 +166,8 @@ class _Values:
 class _Checker(_Values):
     def run(self, outputs: Mapping[str, Output], warn: bool) -> list[Problem]:
         """All problems."""
-        for definition in self.definitions.values():
-            schema = self._type(definition)
+        for name, definition in self.definitions.items():
+            self.schemas[name] = schema = self._type(definition)
             if warn and schema is not None:
                 self.problems.extend(advice.going(self.template, definition, schema))
         if "resources" not in self.template.parts.unread:
@@ -191,7 +232,7 @@ class _Checker(_Values):
 
         def label(name: str) -> str:
             definition = self.definitions[name]
-            schema = self.schema(definition)
+            schema = self.schemas[name]
             return f'{definition.type if schema is None else schema.called} "{name}"'
 
         made = set(reachable(self.definitions))
@@ -208,37 +249,11 @@ class _Checker(_Values):
 
     # resources
 
-    def schema(self, definition: Definition) -> TypeSchema | None:
-        """The schema of a resource's type, asked for once; an environment may give single resources another one."""
-        key = (definition.type, definition.name if self.environment.names_resources else "")
-        if key not in self.types:
-            self.types[key] = self._look_up(*key)
-        return self.types[key]
-
-    def _look_up(self, type_name: str, name: str) -> TypeSchema | None:
-        if not type_name:
-            return None
-        try:
-            found = self.catalog.schema(type_name, name)
-        except TemplateInvalid as refused:  # the type is a template of its own
-            self.problems.extend(refused.problems)
-            return _anything(type_name)
-        if found is not None:
-            return found
-        target = self.environment.target(type_name, name)
-        if target != type_name:
-            found = self.catalog.schema(target, name)
-        if found is None and target in self.template.files:
-            from kamado.template.nested import template_type
-
-            found = template_type(target, self.template.files[target], self.template.files)
-        return found
-
     def _type(self, definition: Definition) -> TypeSchema | None:
         base = (self.section, definition.name)
-        schema = self.schema(definition)
+        schema = self.types.of(definition, self.problems)
         if schema is None and definition.type:
-            hint = did_you_mean(definition.type, self.catalog.suggestions(definition.type))
+            hint = did_you_mean(definition.type, self.types.catalog.suggestions(definition.type))
             self._note(
                 "KT403",
                 f"The Resource Type ({definition.type}) could not be found.",
@@ -249,13 +264,14 @@ class _Checker(_Values):
 
     def _resource(self, definition: Definition) -> None:
         base = (self.section, definition.name)
-        schema = self.schema(definition) or _anything(definition.type)
+        schema = self.schemas[definition.name] or _anything(definition.type)
         if not all(self._has_attribute(*target) for target in definition.attributes):
             values = (definition.properties, definition.metadata, definition.update_policy)
             for key, value in zip(self.keys, values, strict=True):
                 self._attributes(value, (*base, key))
         self._properties(definition, schema, (*base, self.keys[0]))
-        self._update_policy(definition, schema, (*base, self.keys[2]))
+        if definition.update_policy:
+            self._update_policy(definition, schema, (*base, self.keys[2]))
 
     def _properties(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
         values = definition.properties
@@ -272,7 +288,7 @@ class _Checker(_Values):
             self._note("KT405", text, (*path, *wrong.place), hint=wrong.hint)
 
     def _update_policy(self, definition: Definition, schema: TypeSchema, path: Path) -> None:
-        policy = self._value(definition.update_policy, path, definition.name) if definition.update_policy else None
+        policy = self._value(definition.update_policy, path, definition.name)
         if schema.any_properties or not isinstance(policy, Mapping):
             return
         for wrong in check_all(schema.update_policy, policy, self.custom):
@@ -289,7 +305,7 @@ class _Checker(_Values):
         if target is None or self._has_attribute(*target):
             return
         resource, attribute = target[0], target[1][0]
-        schema = self.schema(self.definitions[resource])
+        schema = self.schemas[resource]
         self._note(
             "KT407",
             f"{dotted(path)}: : The Referenced Attribute ({resource} {attribute}) is incorrect.",
@@ -299,14 +315,13 @@ class _Checker(_Values):
 
     def _has_attribute(self, resource: str, path: tuple[Any, ...]) -> bool:
         """False when the resource's type is known to have no attribute of that name."""
-        if not path or path == (None,):
+        schema = self.schemas.get(resource)
+        if schema is None or schema.any_attributes or not path or path == (None,):
             return True
-        definition = self.definitions.get(resource)
-        schema = self.schema(definition) if definition is not None else None
         attribute = path[0]
-        if schema is None or schema.any_attributes or attribute is UNKNOWN or attribute == "show":
-            return True
-        return isinstance(attribute, str) and attribute in schema.attributes
+        if isinstance(attribute, str):
+            return attribute in schema.attributes or attribute == "show"
+        return attribute is UNKNOWN
 
     # outputs
 

@@ -7,17 +7,16 @@ plain templates cheap; never copy there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from kamado.template.conditions import NamedCondition, Truth
-from kamado.template.dialect import Dialect
+from kamado.template.dialect import Calls, Dialect
 from kamado.template.functions.core import CallContext, CallInvalid, DynList, DynMap, Function, Unread
 from kamado.template.functions.logic import ConditionCall, Contains, Equals
 from kamado.template.functions.references import If
 from kamado.template.problems import Path, Problem, did_you_mean, dotted
 from kamado.template.source import Source
-from kamado.template.unknown import UNKNOWN
+from kamado.template.unknown import SCALARS, UNKNOWN
 
 _TRUTHS = (NamedCondition, ConditionCall, Contains, Equals)
 """What gives true or false and nothing else."""
@@ -42,69 +41,41 @@ class Compiler:
 
     def compile(self, value: Any, path: Path) -> Any:
         """The compiled value; the same object when it is constant."""
-        return self._compile(value, path, self.dialect.functions, self.dialect.removed)
+        return self._compile(value, path, self.dialect.calls)
 
-    def _compile(self, value: Any, path: Path, functions: Mapping[str, type[Function]], removed: frozenset[str]) -> Any:
+    def _compile(self, value: Any, path: Path, known: Calls) -> Any:
         kind = type(value)
         if kind is dict:
             if len(value) == 1:
-                name = next(iter(value))
-                made = functions.get(name)
-                if made is not None:
-                    return self._call(made, name, value[name], path, functions, removed)
-                if name in removed:
-                    return self._refuse_call(name, path, removed_function(name))
-                if functions is self.dialect.condition_functions and name in self.dialect.functions:
-                    return self._refuse_call(name, path, f'The function "{name}" is invalid in this context')
-            changed: DynMap | None = None
-            for key, item in value.items():
-                item_kind = type(item)
-                if item_kind is dict or item_kind is list:
-                    compiled = self._compile(item, (*path, key), functions, removed)
-                    if compiled is not item:
-                        if changed is None:
-                            changed = DynMap(value)
-                        changed[key] = compiled
-            return value if changed is None else changed
-        if kind is list:
-            return self._list(value, path, functions, removed)
-        if isinstance(value, Mapping):
-            return self._compile(dict(value), path, functions, removed)
-        if isinstance(value, tuple):
-            return self._list(list(value), path, functions, removed)
-        return value
-
-    def _list(
-        self, value: list[Any], path: Path, functions: Mapping[str, type[Function]], removed: frozenset[str]
-    ) -> Any:
-        changed: DynList | None = None
-        for index, item in enumerate(value):
-            item_kind = type(item)
-            if item_kind is dict or item_kind is list:
-                compiled = self._compile(item, (*path, index), functions, removed)
-                if compiled is not item:
-                    if changed is None:
-                        changed = DynList(value)
-                    changed[index] = compiled
+                (name,) = value
+                if name in known:
+                    return self._call(known[name], name, value[name], (*path, name), known)
+            items = value.items()
+        elif kind is list:
+            items = enumerate(value)
+        else:
+            return value
+        changed: Any = None
+        for key, item in items:
+            if type(item) in SCALARS:
+                continue
+            compiled = self._compile(item, (*path, key), known)
+            if compiled is not item:
+                if changed is None:
+                    changed = DynMap(value) if kind is dict else DynList(value)
+                changed[key] = compiled
         return value if changed is None else changed
 
-    def _call(
-        self,
-        made: type[Function],
-        name: str,
-        args: Any,
-        path: Path,
-        functions: Mapping[str, type[Function]],
-        removed: frozenset[str],
-    ) -> Any:
-        inside = (*path, name)
-        if not made.macro:
-            args = self._compile(args, inside, functions, removed)
+    def _call(self, made: type[Function] | None, name: str, args: Any, path: Path, known: Calls) -> Any:
+        if made is None:
+            return self._refused(name, path)
+        if not made.macro and type(args) not in SCALARS:
+            args = self._compile(args, path, known)
         try:
-            node = self._macro(made, name, args, inside) if made.macro else made(name, args, inside, self.context)
+            node = self._macro(made, name, args, path) if made.macro else made(name, args, path, self.context)
         except CallInvalid as refused:
-            self.problem("KT110", f"{dotted(inside)}: : {refused}", inside)
-            return Unread(name, args, inside, self.context)
+            self.problem("KT110", f"{dotted(path)}: : {refused}", path)
+            return Unread(name, args, path, self.context)
         if made.decides:
             self._made.append(node)
         return node
@@ -115,10 +86,12 @@ class Compiler:
         assert issubclass(made, ConditionCall)
         return self._combined(made, name, args, path)
 
-    def _refuse_call(self, name: str, path: Path, text: str) -> Unread:
-        inside = (*path, name)
-        self.problem("KT111", f"{dotted(inside)}: : {text}", inside)
-        return Unread(name, None, inside, self.context)
+    def _refused(self, name: str, path: Path) -> Unread:
+        text = f'The function "{name}" is invalid in this context'
+        if name in self.dialect.removed:
+            text = removed_function(name)
+        self.problem("KT111", f"{dotted(path)}: : {text}", path)
+        return Unread(name, None, path, self.context)
 
     def _combined(self, made: type[ConditionCall], name: str, args: Any, path: Path) -> Any:
         node = made(name, args, path, self.context)
@@ -162,14 +135,8 @@ class Compiler:
                 self.problem("KT112", f'{dotted(place)}: : Invalid condition "{value}"', place, hint=hint)
                 return UNKNOWN
             return NamedCondition(value, path, self.condition_table)
-        if isinstance(value, dict) and len(value) == 1:
-            name = next(iter(value))
-            if (
-                name in self.dialect.condition_functions
-                or name in self.dialect.functions
-                or name in self.dialect.removed
-            ):
-                return self._compile(value, path, self.dialect.condition_functions, self.dialect.removed)
+        if isinstance(value, dict) and len(value) == 1 and next(iter(value)) in self.dialect.condition_calls:
+            return self._compile(value, path, self.dialect.condition_calls)
         if place is None:  # Heat does not look at it before it counts
             text = f'{dotted(path)}: : Invalid condition "{value}"'
             self.warnings.append(self.source.problem("KT112", text, path, severity="warning"))

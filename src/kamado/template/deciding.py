@@ -7,12 +7,12 @@ template and shared; only those with an `if` or a computed name are made anew fo
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 from kamado.template.conditions import ConditionBroken, ParameterScope, decide
-from kamado.template.definition import Definition, Output, Reads, reads
+from kamado.template.definition import Definition, Output, gather, reads
 from kamado.template.functions.core import ABSENT, Function, ResolveError, rebuild, resolve
 from kamado.template.functions.references import If
 from kamado.template.loader import Resource
@@ -36,7 +36,6 @@ class Decider:
         """All resources that the conditions let through, in template order, and what cannot be decided."""
         scope = ParameterScope(parameters)
         problems: list[Problem] = []
-        ready = self._ready
         made: dict[str, Definition] = {}
         for name, resource in self.resources.items():
             condition = resource.condition
@@ -45,10 +44,9 @@ class Decider:
                 and self._decide(condition, scope, (*self._section("resources"), name), problems) is False
             ):
                 continue
-            definition = ready.get(name)
-            if definition is None:
-                definition = self._decided(resource, scope, problems)
-            made[name] = definition
+            made[name] = (
+                self._decided(resource.definition, scope, problems) if resource.undecided else resource.definition
+            )
         if len(made) < len(self.resources):
             self._forget_left_out(made)
         return made, problems
@@ -108,35 +106,8 @@ class Decider:
             return self.source.problem("KT122", f"Condition validation error: : {refused}", at, hint=refused.hint)
         return self.source.problem("KT122", f"{dotted(path)}: : {refused}", path)
 
-    @cached_property
-    def _ready(self) -> dict[str, Definition]:
-        return {
-            name: self._definition(resource, resource, resource.reads)
-            for name, resource in self.resources.items()
-            if not resource.undecided
-        }
-
-    def _definition(self, resource: Resource, parts: Resource, found: Reads) -> Definition:
-        requires = found.resources.union(parts.depends_on) if parts.depends_on else found.resources
-        return Definition(
-            resource.name,
-            parts.type,
-            parts.properties,
-            parts.metadata,
-            parts.depends_on,
-            parts.deletion_policy,
-            parts.update_policy,
-            parts.external_id,
-            parts.description,
-            requires,
-            found.attributes,
-            found.parameters,
-            found.parent,
-            found.resources,
-        )
-
-    def _decided(self, resource: Resource, scope: ParameterScope, problems: list[Problem]) -> Definition:
-        path = (*self._section("resources"), resource.name)
+    def _decided(self, drawn: Definition, scope: ParameterScope, problems: list[Problem]) -> Definition:
+        path = (*self._section("resources"), drawn.name)
 
         def value(field: Any) -> Any:
             return self._branches(field, scope, problems)
@@ -149,25 +120,20 @@ class Decider:
                 problems.append(self.source.problem("KT123", f"{dotted(path)}.{name}: : {refused}", (*path, name)))
                 return None
 
-        policy = resource.deletion_policy
+        policy: Any = drawn.deletion_policy
         if not isinstance(policy, str):
             policy = self._policy(known(policy, "deletion_policy"), path, problems)
-        properties = value(resource.properties)
-        parts = Resource(
-            resource.name,
-            resource.type,
-            {} if properties is None or properties is ABSENT else properties,
-            value(resource.metadata),
-            resource.depends_on,
-            policy,
-            value(resource.update_policy),
-            known(resource.external_id, "external_id"),
-            resource.description,
-            resource.condition,
-            False,
+        properties = value(drawn.properties)
+        made = replace(
+            drawn,
+            properties={} if properties is None or properties is ABSENT else properties,
+            metadata=value(drawn.metadata),
+            deletion_policy=policy,
+            update_policy=value(drawn.update_policy),
+            external_id=known(drawn.external_id, "external_id"),
         )
-        found = reads(scope, parts.properties, parts.metadata, parts.update_policy, parts.external_id)
-        return self._definition(resource, parts, found)
+        made.refer(gather(scope, made.properties, made.metadata, made.update_policy, made.external_id))
+        return made
 
     def _policy(self, policy: Any, path: tuple[Any, ...], problems: list[Problem]) -> str:
         spellings = {name: name for name in ("Delete", "Retain", "Snapshot")}
@@ -194,11 +160,9 @@ class Decider:
             inside = rebuild(call.args, change)
             if inside is call.args:
                 return call
-            copy = object.__new__(type(call))
-            for slot in ("name", "path", "context"):
-                setattr(copy, slot, getattr(call, slot))
-            copy.args = None if inside is ABSENT else inside
-            return copy
+            made = copy(call)
+            made.args = None if inside is ABSENT else inside
+            return made
 
         changed = rebuild(value, change)
         return None if changed is ABSENT else changed

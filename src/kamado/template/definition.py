@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from kamado.template.functions.core import Function, Scope, calls, dump, is_constant
-from kamado.template.functions.references import GetAttr, GetFile, GetParam, GetResource, Ref, ResourceFacade
+from kamado.template.functions.core import Found, Scope, calls, dump, is_constant
+from kamado.template.functions.references import GetFile
 from kamado.template.hidden import NOTHING, Hidden, hidden_places
 from kamado.template.problems import Path
-from kamado.template.unknown import SCALARS
 
 AttributeRead = tuple[str, tuple[Any, ...]]
 _NOTHING: frozenset[Any] = frozenset()
@@ -34,56 +33,28 @@ class Reads:
     """Whether `resource_facade` is among it."""
 
 
-NO_READS = Reads()
+def gather(scope: Scope | None, *values: Any) -> Found:
+    """Everything that compiled values refer to; names that are themselves computed need a scope."""
+    found = Found()
+    for value in values:
+        if not is_constant(value):
+            for call in calls(value):
+                call.tell(found, scope)
+    return found
 
 
 def reads(scope: Scope | None, *values: Any) -> Reads:
-    """Everything that compiled values refer to; names that are themselves computed need a scope."""
-    return read_by(scope, [call for value in values if not is_constant(value) for call in calls(value)])
+    """The same, to be kept."""
+    found = gather(scope, *values)
+    return Reads(frozenset(found.resources), frozenset(found.attributes), frozenset(found.parameters), found.parent)
 
 
-def read_by(scope: Scope | None, made: Iterable[Function]) -> Reads:
-    """Everything that these calls refer to themselves; see `reads`."""
-    resources: set[str] = set()
-    attributes: set[AttributeRead] = set()
-    parameters: set[str] = set()
-    parent = False
-    for call in made:
-        if isinstance(call, GetParam):
-            parameters.update(_named(call))
-        elif isinstance(call, GetAttr):
-            target = call.target(scope)
-            if target is not None:
-                resources.add(target[0])
-                attributes.add((target[0], _hashable(target[1])))
-        elif isinstance(call, GetResource):
-            name = call.target(scope)
-            if name is not None:
-                resources.add(name)
-            elif isinstance(call, Ref):
-                parameters.update(_named(call))
-            elif not isinstance(call.args, Function | str):
-                # no name at all (a number, say): no resource is called so, and the checker says it
-                resources.add(str(call.args))
-        elif isinstance(call, ResourceFacade):
-            parent = True
-    if not (resources or parameters or parent):
-        return NO_READS
-    return Reads(frozenset(resources), frozenset(attributes), frozenset(parameters), parent)
-
-
-def _named(call: GetParam | Ref) -> Iterable[str]:
-    """The parameter that a call reads; all of the template's when the name is computed: any may be it, a hidden one too."""
-    return call.context.parameters if call.parameter is None else (call.parameter,)
-
-
-def _hashable(path: tuple[Any, ...]) -> tuple[Any, ...]:
-    return path if SCALARS.issuperset(map(type, path)) else tuple([p if type(p) in SCALARS else str(p) for p in path])
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Definition:
-    """One resource as a template wants it, its conditions decided. `properties` is compiled: resolve it in a scope."""
+    """One resource as a template wants it, its conditions decided. `properties` is compiled: resolve it in a scope.
+
+    Nobody may change it once it is made; it is no frozen class because these take eight times as long to make.
+    """
 
     name: str
     type: str
@@ -100,6 +71,14 @@ class Definition:
     reads_parent: bool = False
     reads: frozenset[str] = _NOTHING
     """Of ``requires`` those of which a value goes into it; on the others it only waits."""
+
+    def refer(self, found: Found) -> None:
+        """Take note of what its calls refer to."""
+        self.reads = frozenset(found.resources)
+        self.requires = self.reads.union(self.depends_on) if self.depends_on else self.reads
+        self.attributes = frozenset(found.attributes)
+        self.parameters = frozenset(found.parameters)
+        self.reads_parent = found.parent
 
     @cached_property
     def digest(self) -> str:

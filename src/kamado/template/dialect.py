@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from kamado.template.functions.core import Function
 
 Functions = Mapping[str, type[Function]]
+Calls = Mapping[str, type[Function] | None]
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,13 @@ class Dialect:
     conditions: bool = False
     parameter_tags: bool = False
     pseudo: tuple[str, ...] = ()
+
+    @cached_property
+    def calls(self) -> Calls:
+        """What a map with this one key is in a value: a call, or None for one that is refused; a key that is not here makes no call."""
+        return {**dict.fromkeys(self.removed), **self.functions}
+
+    @cached_property
+    def condition_calls(self) -> Calls:
+        """The same where a condition is asked for."""
+        return {**dict.fromkeys((*self.removed, *self.functions)), **self.condition_functions}

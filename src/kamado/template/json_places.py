@@ -1,4 +1,4 @@
-"""Where the parts of a JSON text stand: the keys of its maps and the items of its lists.
+"""Where the parts of a JSON text stand: the keys of its maps and the items of its lists; and what JSON makes of a key.
 
 Called by `source` when the first place of a JSON template is asked for. YAML's parser will not do, for it refuses texts that are JSON (keys
 of more than 1,024 characters, tabs between values, escaped halves of characters). The trap: the text must be JSON already.
@@ -49,3 +49,14 @@ def json_places(text: str, value: Any) -> Marks:
         if isinstance(inside, dict):
             key = None
     return marks
+
+
+def key_text(key: Any) -> str:
+    """A map's key as JSON would write it."""
+    if isinstance(key, str):
+        return key
+    if key is None:
+        return "null"
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    return str(key)

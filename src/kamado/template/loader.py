@@ -13,36 +13,25 @@ from typing import Any
 
 from kamado.template.compiler import Compiler, removed_function
 from kamado.template.declarations import read_parameters
-from kamado.template.definition import NO_READS, Output, Reads, read_by, reads
+from kamado.template.definition import Definition, Output, reads
 from kamado.template.dialect import Dialect
-from kamado.template.functions.core import CallContext, Function, Unread
-from kamado.template.functions.references import GetAttr, GetResource, If
+from kamado.template.functions.core import CallContext, Found, Unread
 from kamado.template.limits import Limits
 from kamado.template.parameters import ParameterSchema
 from kamado.template.problems import Problem, TemplateInvalid, did_you_mean
 from kamado.template.source import Source
-from kamado.template.unknown import EVERYTHING, UNKNOWN, with_unread
+from kamado.template.unknown import EVERYTHING, MAPS, UNKNOWN, with_unread
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Resource:
-    """A resource as it stands in the template, compiled, conditions undecided."""
+    """A resource as it stands in the template, compiled, its condition undecided."""
 
-    name: str
-    type: str
-    """Empty when the template does not say it in a way that can be read."""
-    properties: Any
-    metadata: Any
-    depends_on: tuple[str, ...]
-    deletion_policy: Any
-    update_policy: Any
-    external_id: Any
-    description: str
+    definition: Definition
+    """What it is; of one that is ``undecided``, without what it refers to. The type is empty when it cannot be read."""
     condition: Any
     undecided: bool
     """Whether anything but the condition is decided by parameters: an `if`, a computed name or policy."""
-    reads: Reads = NO_READS
-    """What properties, metadata, update policy and external id refer to, unless it is undecided."""
 
 
 @dataclass
@@ -231,6 +220,7 @@ class Loader(_Sections):
         self.compiler = Compiler(self.dialect, context, self.source)
         spelling = self.dialect.words.resource
         self.fields = {spelling[name]: (name, *kind) for name, kind in _FIELD_TYPES.items() if name in spelling}
+        self.shapes: dict[tuple[Any, ...], bool] = {}
         self._conditions()
         self._resources(resources)
         self._outputs()
@@ -272,8 +262,9 @@ class Loader(_Sections):
         self.parts.conditions = table
 
     def _drain(self) -> None:
-        self.problems.extend(self.compiler.problems)
-        self.compiler.problems = []
+        if self.compiler.problems:
+            self.problems.extend(self.compiler.problems)
+            self.compiler.problems = []
 
     # resources
 
@@ -286,7 +277,7 @@ class Loader(_Sections):
     def _resource(self, section: str, name: str, body: Any) -> Resource:
         words = self.dialect.words
         path = (section, name)
-        if not isinstance(body, _MAP):
+        if not isinstance(body, MAPS):
             text = words.type_missing
             if body is not None:
                 text = f'"{section}" must contain a map of resource maps. Found a [{type(body)}] instead'
@@ -294,6 +285,9 @@ class Loader(_Sections):
             return self._compiled(path, name, "", {}, set())
         if "/" in name:
             self._note("KT131", 'Resource name may not contain "/"', path)
+        kind = body.get(words.resource["type"])
+        if kind and self._well_shaped(body):
+            return self._compiled(path, name, kind, body, ())
         first = len(self.problems)
         unread = self._resource_keys(path, body)
         kind = "" if words.resource["type"] in unread else self._type(path, name, body)
@@ -303,6 +297,18 @@ class Loader(_Sections):
         if stray:  # a section, or a key, at the wrong level: what it holds is no worse than that
             self.problems[first:] = [replace(problem, hint=stray) for problem in self.problems[first : first + 1]]
         return self._compiled(path, name, kind, usable, unread)
+
+    def _well_shaped(self, body: Mapping[str, Any]) -> bool:
+        """Whether all keys are known and hold what they should, whatever that is; found out once for all bodies that are alike in both."""
+        shape = (*body, *map(type, body.values()))
+        found = self.shapes.get(shape)
+        if found is None:
+            words = self.dialect.words
+            known = self.dialect.resource_keys if words.unknown_resource_keys_refused else body
+            kinds = {words.resource["type"]: (str,), **{key: kinds for key, (_, _, kinds) in self.fields.items()}}
+            found = all(key in known and isinstance(value, kinds.get(key, object)) for key, value in body.items())
+            self.shapes[shape] = found
+        return found
 
     def _type(self, path: tuple[str, str], name: str, body: Mapping[str, Any]) -> str:
         """The type; empty, which is a problem that is noted, when it is not said."""
@@ -358,55 +364,53 @@ class Loader(_Sections):
     def _compiled(
         self, path: tuple[str, str], name: str, kind: str, body: Mapping[str, Any], unread: Collection[str]
     ) -> Resource:
-        keys = self.dialect.words.resource
-        compile_ = self.compiler.compile
-
-        def part(field_name: str, default: Any) -> Any:
-            spelling = keys.get(field_name)
-            if spelling is None or spelling not in body:
-                return default
-            return compile_(body[spelling], (*path, spelling))
-
-        depends_on = body.get(keys["depends_on"])
-        if isinstance(depends_on, str):
-            depends_on = [depends_on]
-        elif depends_on and not all(isinstance(item, str) for item in depends_on):
-            spelling = keys["depends_on"]
-            self._note("KT133", f"Resource {name} {spelling} must be a list of strings", (*path, spelling))
-            depends_on = [item for item in depends_on if isinstance(item, str)]
-        taken = self.compiler.taken
-        taken()
-        policy = part("deletion_policy", "Delete")
-        undecided = bool(taken())
-        if isinstance(policy, str):
-            policy = self._policy(path, policy)
+        keys, compiler = self.dialect.words.resource, self.compiler
         condition: Any = True
-        spelling = keys.get("condition", "")
-        if self.dialect.conditions and spelling in body:
-            place = (*path, spelling)
-            condition = self.compiler.condition(body[spelling], place, place)
-            taken()
-        properties = part("properties", {})
+        policy: Any = "Delete"
+        undecided = False
+        key = keys["deletion_policy"]
+        if key in body:
+            policy = compiler.compile(body[key], (*path, key))
+            undecided = bool(compiler.taken())
+            if isinstance(policy, str):
+                policy = self._policy(path, policy)
+        key = keys.get("condition", "")
+        if key in body and self.dialect.conditions:
+            place = (*path, key)
+            condition = compiler.condition(body[key], place, place)
+            compiler.taken()
+        values = dict(_NOTHING_SAID)
+        for field_name in values:
+            key = keys.get(field_name, "")
+            if key in body:
+                values[field_name] = compiler.compile(body[key], (*path, key))
         if keys["properties"] in unread:
-            properties = Unread("properties", properties, path, self.compiler.context)
-        metadata, update_policy = part("metadata", {}), part("update_policy", {})
-        external_id = part("external_id", None)
-        made = taken()
-        undecided = undecided or any(_undecided(call) for call in made)
-        return Resource(
+            values["properties"] = Unread("properties", values["properties"], path, compiler.context)
+        key = keys["depends_on"]
+        definition = Definition(
             name,
             kind,
-            properties,
-            metadata,
-            tuple(depends_on or ()),
-            policy,
-            update_policy,
-            external_id,
-            str(body.get(keys["description"]) or ""),
-            condition,
-            undecided,
-            NO_READS if undecided or not made else read_by(None, made),
+            depends_on=self._depends_on(path, name, body[key]) if body.get(key) else (),
+            deletion_policy=policy,
+            description=str(body.get(keys["description"]) or ""),
+            **values,
         )
+        found = Found()
+        for call in compiler.taken():
+            undecided = undecided or call.undecided
+            call.tell(found, None)
+        if not undecided:
+            definition.refer(found)
+        return Resource(definition, condition, undecided)
+
+    def _depends_on(self, path: tuple[str, str], name: str, value: Any) -> tuple[str, ...]:
+        if isinstance(value, str):
+            return (value,)
+        names = tuple(item for item in value if isinstance(item, str))
+        if len(names) < len(value):
+            key = self.dialect.words.resource["depends_on"]
+            self._note("KT133", f"Resource {name} {key} must be a list of strings", (*path, key))
+        return names
 
     def _policy(self, path: tuple[str, str], policy: str) -> str:
         known = self.dialect.deletion_policies
@@ -517,27 +521,14 @@ def _value_hint(body: Mapping[str, Any], words: Mapping[str, str]) -> str:
     )
 
 
-def _undecided(call: Function) -> bool:
-    """Whether a call is an `if`, or reads something whose name is computed."""
-    if isinstance(call, If):
-        return True
-    if not isinstance(call, GetAttr | GetResource):
-        return False
-    args = call.args
-    if type(args) is list:
-        return False
-    if isinstance(args, list):
-        return any(isinstance(part, Function) for part in args)
-    return isinstance(args, Function)
-
-
-_MAP = (dict, Mapping)
+_NOTHING_SAID: Mapping[str, Any] = {"properties": {}, "metadata": {}, "update_policy": {}, "external_id": None}
+"""What a resource has for values that may hold calls when it does not say, in the order in which they are looked at."""
 _FIELD_TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    "properties": ("object", _MAP),
-    "metadata": ("object", _MAP),
+    "properties": ("object", MAPS),
+    "metadata": ("object", MAPS),
     "depends_on": ("list or string", (list, str)),
     "deletion_policy": ("string", (str,)),
-    "update_policy": ("object", _MAP),
+    "update_policy": ("object", MAPS),
     "description": ("string", (str,)),
     "external_id": ("string", (str,)),
     "condition": ("string_or_boolean", (str, bool)),

@@ -17,10 +17,11 @@ from typing import Any, Protocol
 
 from kamado.template.patterns import PatternRefused, full_match
 from kamado.template.problems import Path, did_you_mean, dotted
-from kamado.template.unknown import UNKNOWN, contains_unknown
+from kamado.template.unknown import MAPS, UNKNOWN, contains_unknown
 
 CustomCheck = Callable[[str, Any], str | None]
 """Checks a value against a named custom constraint; returns Heat's reason when it does not hold, else None."""
+_NUMBERS = (int, float)
 
 
 class PropertyType(enum.StrEnum):
@@ -69,6 +70,10 @@ class ValuesInvalid(ValueError):
     def __init__(self, errors: Sequence[ValueInvalid]) -> None:
         super().__init__(errors[0].message)
         self.errors = tuple(errors)
+
+
+Coercer = Callable[[Any, Path, CustomCheck | None, list[ValueInvalid]], Any]
+"""Turns a value into what is wanted; what is wrong with it is added to the list, with its path."""
 
 
 class Constraint(Protocol):
@@ -176,10 +181,10 @@ class AllowedValues:
 
     def check(self, value: Any, _custom: CustomCheck | None = None) -> str | None:
         """None when allowed."""
-        items = value if isinstance(value, list) else [value]
-        if all(item in self.allowed for item in items):
-            return None
-        return f"{quoted(value)} is not an allowed value {quoted(list(self.allowed))}"
+        for item in value if isinstance(value, list) else (value,):
+            if item not in self.allowed:
+                return f"{quoted(value)} is not an allowed value {quoted(list(self.allowed))}"
+        return None
 
     def describe(self) -> dict[str, Any]:
         """`{"allowed_values": […]}`."""
@@ -267,10 +272,15 @@ class Schema:
     support: Support = SUPPORTED
     allow_conversion: bool = False
 
-    @property
+    @cached_property
     def implemented(self) -> bool:
         """Whether a template may set it at all."""
         return self.support.status != "UNSUPPORTED"
+
+    @cached_property
+    def coercer(self) -> Coercer:
+        """What `coerce` does for it."""
+        return _coercer(self)
 
 
 def describe(schema: Schema) -> dict[str, Any]:
@@ -299,7 +309,7 @@ to_property = describe
 
 def to_number(value: Any) -> int | float:
     """The number that a value is or writes down; raises ValueError or TypeError in Python's words, as Heat does."""
-    if isinstance(value, int | float):
+    if isinstance(value, _NUMBERS):
         return value
     try:
         return int(value)
@@ -368,7 +378,7 @@ def _to_map(schema: Schema, value: Any) -> Any:
         value = schema.default if schema.default is not None else {}
     if schema.allow_conversion and isinstance(value, str | list):
         return value if isinstance(value, list) else _json_map(value)
-    if not isinstance(value, (dict, Mapping)):
+    if not isinstance(value, MAPS):
         raise TypeError(f'"{value}" is not a map')
     return value
 
@@ -418,48 +428,64 @@ def coerce(schema: Schema, value: Any, path: Path = (), custom: CustomCheck | No
     Raises ValueInvalid for the first mistake.
     """
     found: list[ValueInvalid] = []
-    result = _coerce(schema, value, path, custom, found)
+    result = schema.coercer(value, path, custom, found)
     if found:
         raise found[0]
     return result
 
 
-def _coerce(schema: Schema, value: Any, path: Path, custom: CustomCheck | None, found: list[ValueInvalid]) -> Any:
-    if value is UNKNOWN:
-        return UNKNOWN
-    kind = schema.type
-    try:
-        result: Any = value if type(value) is _SAME.get(kind) else _CONVERT[kind](schema, value)
-    except (ValueError, TypeError, OverflowError) as error:
-        found.append(ValueInvalid(path, str(error)))
+def _coercer(schema: Schema) -> Coercer:
+    """What turns a value into what a schema says, made once for each schema."""
+    convert, same, constraints = _CONVERT[schema.type], _SAME.get(schema.type), schema.constraints
+    inside = _inside(schema)
+
+    def coerce(value: Any, path: Path, custom: CustomCheck | None, found: list[ValueInvalid]) -> Any:
+        if type(value) is not same:
+            if value is UNKNOWN:
+                return UNKNOWN
+            try:
+                value = convert(schema, value)
+            except (ValueError, TypeError, OverflowError) as error:
+                found.append(ValueInvalid(path, str(error)))
+                return value
+        if inside is not None:
+            before = len(found)
+            value = inside(value, path, custom, found)
+            if len(found) > before:
+                return value
+        if constraints and not contains_unknown(value):
+            for constraint in constraints:
+                try:
+                    wrong = constraint.check(value, custom)
+                except (ValueError, TypeError) as error:
+                    found.append(ValueInvalid(path, str(error)))
+                    continue
+                if wrong is not None:
+                    found.append(ValueInvalid(path, constraint.description or wrong))
         return value
-    before = len(found)
-    if kind is PropertyType.LIST:
-        item_schema = schema.items
-        if item_schema is not None:
-            result = [_coerce(item_schema, item, (*path, i), custom, found) for i, item in enumerate(result)]
-    elif kind is PropertyType.MAP and isinstance(result, (dict, Mapping)):
-        if schema.fields is not None:
-            result = _coerce_fields(schema.fields, result, path, custom, found)
-        elif schema.items is not None:
-            item_schema = schema.items
-            result = {k: _coerce(item_schema, item, (*path, k), custom, found) for k, item in result.items()}
-    if schema.constraints and len(found) == before and not contains_unknown(result):
-        for constraint in schema.constraints:
-            wrong = _broken(constraint, result, custom)
-            if wrong is not None:
-                found.append(ValueInvalid(path, wrong))
-    return result
+
+    return coerce
 
 
-def _broken(constraint: Constraint, value: Any, custom: CustomCheck | None) -> str | None:
-    try:
-        wrong = constraint.check(value, custom)
-    except (ValueError, TypeError) as error:
-        return str(error)
-    if wrong is None:
+def _inside(schema: Schema) -> Coercer | None:
+    """What does the same for what is inside a LIST or MAP, None where that may be anything."""
+    if schema.fields is not None and schema.type is PropertyType.MAP:
+        fields = schema.fields
+        return lambda value, path, custom, found: (
+            _coerce_fields(fields, value, path, custom, found) if isinstance(value, MAPS) else value
+        )
+    if schema.items is None:
         return None
-    return constraint.description or wrong
+    item = schema.items.coercer
+    if schema.type is PropertyType.LIST:
+        return lambda value, path, custom, found: [item(one, (*path, i), custom, found) for i, one in enumerate(value)]
+    if schema.type is PropertyType.MAP:
+        return lambda value, path, custom, found: (
+            {key: item(one, (*path, key), custom, found) for key, one in value.items()}
+            if isinstance(value, MAPS)
+            else value
+        )
+    return None
 
 
 def _coerce_fields(
@@ -482,9 +508,9 @@ def _coerce_fields(
             if not schema.implemented:
                 found.append(ValueInvalid(path, f"Property {name} not implemented yet", key=name))
                 continue
-            result[name] = _coerce(schema, values[name], (*path, name), custom, found)
+            result[name] = schema.coercer(values[name], (*path, name), custom, found)
         elif schema.default is not None:
-            result[name] = _coerce(schema, None, (*path, name), custom, found)
+            result[name] = schema.coercer(None, (*path, name), custom, found)
         elif schema.required and f'"{name}"' not in meant:  # a misspelled one is told already
             found.append(ValueInvalid(path, f"Property {name} not assigned"))
     return result

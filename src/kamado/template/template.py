@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from kamado.template.deciding import Decider
-from kamado.template.definition import NO_READS, Definition, Output
+from kamado.template.definition import Definition, Output
 from kamado.template.environment import Environment
 from kamado.template.functions.core import calls, resolve
 from kamado.template.functions.references import ResourceFacade
@@ -143,7 +143,7 @@ class Template:
         """Whether it reads anything of the resource that it stands for in a parent's template."""
         return any(
             isinstance(call, ResourceFacade)
-            for part in (*self.resources.values(), *self.outputs.values())
+            for part in (*[resource.definition for resource in self.resources.values()], *self.outputs.values())
             for value in vars(part).values()
             for call in calls(value)
         )
@@ -199,4 +199,4 @@ def resolved_properties(definition: Definition, scope: Any) -> dict[str, Any]:
     return found
 
 
-__all__ = ["NO_READS", "Template", "draft", "load", "resolved_properties"]
+__all__ = ["Template", "draft", "load", "resolved_properties"]

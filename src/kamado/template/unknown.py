@@ -6,7 +6,7 @@ The trap: it may sit deep inside a list or map; `is_unknown` looks at the value 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 
@@ -41,6 +41,8 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 SCALARS: Final = frozenset({str, int, float, bool, type(None)})
 """The types of values with nothing inside; asked for by the exact type, which is what nearly all values of a template have."""
+MAPS: Final = (dict, Mapping)
+"""What counts as a map, for isinstance(): a dict is found to be one a good deal sooner than a Mapping is."""
 
 
 class Everything(Collection[str]):

@@ -16,7 +16,7 @@ from yaml.constructor import SafeConstructor
 from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, StreamEndEvent
 from yaml.resolver import Resolver
 
-from kamado.template.json_places import Marks
+from kamado.template.json_places import Marks, key_text
 from kamado.template.limits import Limits
 from kamado.template.problems import Problem, TemplateInvalid
 from kamado.template.refusals import duplicate, too_big, too_deep, unreadable
@@ -288,17 +288,6 @@ def _implied(text: str) -> str:
         if pattern.match(text):
             return str(tag)
     return _TAG + "str"
-
-
-def key_text(key: Any) -> str:
-    """A map's key as JSON would write it."""
-    if isinstance(key, str):
-        return key
-    if key is None:
-        return "null"
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    return str(key)
 
 
 def _where(event: Any) -> tuple[int, int]:

@@ -28,6 +28,10 @@ class DynList(list[Any]):
     __slots__ = ()
 
 
+CONSTANT = SCALARS | {dict, list}
+"""The types of compiled values without a call inside."""
+
+
 class Absent:
     """The type of ABSENT: what an `if` without a third argument leaves behind; the key or item around it vanishes."""
 
@@ -91,6 +95,19 @@ class CallContext:
     """Compiles a condition; given where conditions may stand inside values."""
 
 
+class Found:
+    """What calls refer to, gathered from one after the other; see `Function.tell`."""
+
+    __slots__ = ("attributes", "parameters", "parent", "resources")
+
+    def __init__(self) -> None:
+        self.resources: set[str] = set()
+        self.attributes: set[tuple[str, tuple[Any, ...]]] = set()
+        self.parameters: set[str] = set()
+        self.parent = False
+        """Whether anything is asked of the resource in the parent's template."""
+
+
 class Function:
     """One call in a template.
 
@@ -112,7 +129,7 @@ class Function:
         self.args = args
         self.path = path
         self.context = context
-        if self.literal or not isinstance(args, Function):
+        if type(args) in CONSTANT or self.literal or not isinstance(args, Function):
             self.check(args)
 
     def __repr__(self) -> str:
@@ -123,14 +140,24 @@ class Function:
 
     def resolve(self, scope: Scope) -> Any:
         """The value of the call; UNKNOWN when it depends on what is not yet known."""
-        args = resolve_inside(self.args, scope)
-        if args is UNKNOWN or (not self.partial and contains_unknown(args)):
-            return UNKNOWN
+        args = self.args
+        if type(args) not in CONSTANT:
+            args = resolve_inside(args, scope)
+            if args is UNKNOWN or (not self.partial and contains_unknown(args)):
+                return UNKNOWN
         return self.evaluate(args)
 
     def evaluate(self, args: Any) -> Any:
         """The value for resolved arguments; raises ValueError, TypeError or ResolveError in Heat's words."""
         return args
+
+    @property
+    def undecided(self) -> bool:
+        """Whether what it reads hangs on the parameters: it picks a branch, or computes a name."""
+        return False
+
+    def tell(self, found: Found, scope: Scope | None) -> None:
+        """Add what the call itself refers to; a name that is computed needs a scope."""
 
     def children(self) -> Iterator[Any]:
         """Compiled values inside the call."""
@@ -158,28 +185,22 @@ def resolve_inside(value: Any, scope: Scope) -> Any:
     if kind is DynMap:
         made = {}
         for key, item in value.items():
-            if type(item) not in SCALARS:
+            if type(item) not in CONSTANT:
                 item = resolve_inside(item, scope)
                 if item is ABSENT:
                     continue
             made[key] = item
         return made
     if kind is DynList:
-        items = [item if type(item) in SCALARS else resolve_inside(item, scope) for item in value]
-        return [item for item in items if item is not ABSENT]
-    if isinstance(value, Function):
-        return _call(value, scope)
-    return value
-
-
-def _call(function: Function, scope: Scope) -> Any:
+        items = [item if type(item) in CONSTANT else resolve_inside(item, scope) for item in value]
+        return [item for item in items if item is not ABSENT] if ABSENT in items else items
+    if not isinstance(value, Function):
+        return value
     try:
-        return function.resolve(scope)
+        return value.resolve(scope)
     except ResolveError:
         raise
-    except KeyError as error:
-        raise ResolveError(str(error)) from error
-    except (ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError, OverflowError) as error:
         raise ResolveError(str(error)) from error
 
 
@@ -210,8 +231,7 @@ def calls(value: Any) -> Iterator[Function]:
 
 def is_constant(value: Any) -> bool:
     """Whether a compiled value holds no call."""
-    kind = type(value)
-    return not (kind is DynMap or kind is DynList or isinstance(value, Function))
+    return type(value) in CONSTANT or not isinstance(value, (DynMap, DynList, Function))
 
 
 def rebuild(value: Any, change: Callable[[Function], Any]) -> Any:

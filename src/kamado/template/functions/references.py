@@ -8,9 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kamado.template.functions.core import ABSENT, CallInvalid, Function, ResolveError, Scope, resolve_inside, several
+from kamado.template.functions.core import (
+    ABSENT,
+    CONSTANT,
+    CallContext,
+    CallInvalid,
+    Found,
+    Function,
+    ResolveError,
+    Scope,
+    resolve_inside,
+    several,
+)
 from kamado.template.problems import Problem
-from kamado.template.unknown import UNKNOWN
+from kamado.template.unknown import SCALARS, UNKNOWN
 
 
 class GetParam(Function):
@@ -27,11 +38,21 @@ class GetParam(Function):
             args = args[0]
         return args if isinstance(args, str) and args else None
 
+    def tell(self, found: Found, scope: Scope | None) -> None:  # noqa: ARG002
+        """The parameter; all of the template's when its name is computed: any may be it, a hidden one too."""
+        name = self.parameter
+        if name is None:
+            found.parameters.update(self.context.parameters)
+        else:
+            found.parameters.add(name)
+
     def resolve(self, scope: Scope) -> Any:
         """The value at the path."""
-        args = resolve_inside(self.args, scope)
-        if args is UNKNOWN:
-            return UNKNOWN
+        args = self.args
+        if type(args) not in CONSTANT:
+            args = resolve_inside(args, scope)
+            if args is UNKNOWN:
+                return UNKNOWN
         if not args and not isinstance(args, int | float):
             raise ResolveError(f'Function "{self.name}" must have arguments')
         name: Any = args
@@ -48,7 +69,7 @@ class GetParam(Function):
             value = scope.parameter(name)
         except KeyError:
             raise ResolveError(f"The Parameter ({name}) was not provided.", "UserParameterMissing") from None
-        return self._inside(value, path)
+        return self._inside(value, path) if path else value
 
     def _inside(self, value: Any, path: tuple[Any, ...]) -> Any:
         for key in path:
@@ -69,16 +90,29 @@ class GetResource(Function):
 
     def check(self, args: Any) -> None:
         """A list or map names no resource."""
-        if isinstance(args, list | Mapping):
+        if isinstance(args, (list, dict)):
             raise CallInvalid(f'Argument to "{self.name}" must be a string')
 
     def target(self, scope: Scope | None) -> str | None:
         """The resource's name, resolved if need be (None: not known without a scope)."""
         return _name(self.args, scope)
 
+    @property
+    def undecided(self) -> bool:
+        """Whether the name is computed."""
+        return isinstance(self.args, Function)
+
+    def tell(self, found: Found, scope: Scope | None) -> None:
+        """The resource; what is no name at all (a number, say) is the name of none, and the checker says it."""
+        name = self.target(scope)
+        if name is not None:
+            found.resources.add(name)
+        elif not isinstance(self.args, Function | str):
+            found.resources.add(str(self.args))
+
     def resolve(self, scope: Scope) -> Any:
         """The resource's identity."""
-        name = resolve_inside(self.args, scope)
+        name = self.args if type(self.args) is str else resolve_inside(self.args, scope)
         if name is UNKNOWN:
             return UNKNOWN
         if not isinstance(name, str) or name not in self.context.resources:
@@ -89,8 +123,15 @@ class GetResource(Function):
 class GetAttr(Function):
     """`get_attr: [resource, attribute, key, …]`: an attribute, or what lies inside it."""
 
-    __slots__ = ()
+    __slots__ = ("fixed",)
     decides = True
+
+    def __init__(self, name: str, args: Any, path: Any, context: CallContext) -> None:
+        super().__init__(name, args, path, context)
+        self.fixed: tuple[str, tuple[Any, ...]] | None = None
+        """Resource and path, when they are written out."""
+        if type(args) is list and isinstance(args[0], str):
+            self.fixed = args[0], _path(args)
 
     def check(self, args: Any) -> None:
         """At least a resource and an attribute."""
@@ -101,6 +142,8 @@ class GetAttr(Function):
 
     def target(self, scope: Scope | None) -> tuple[str, tuple[Any, ...]] | None:
         """Resource and path, resolved if need be (None: not known without a scope)."""
+        if self.fixed is not None:
+            return self.fixed
         try:
             args = self._resolved(scope)
         except ResolveError:
@@ -109,6 +152,26 @@ class GetAttr(Function):
         if args is UNKNOWN or not isinstance(args, list) or not args or not isinstance(args[0], str):
             return None
         return args[0], _path(args)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the resource, or any part of the path, is computed."""
+        if self.fixed is not None:
+            return False
+        args = self.args
+        return isinstance(args, Function) or (
+            isinstance(args, list) and any(isinstance(part, Function) for part in args)
+        )
+
+    def tell(self, found: Found, scope: Scope | None) -> None:
+        """The resource and the attribute."""
+        target = self.fixed or self.target(scope)
+        if target is not None:
+            name, path = target
+            found.resources.add(name)
+            if not SCALARS.issuperset(map(type, path)):
+                path = tuple([part if type(part) in SCALARS else str(part) for part in path])
+            found.attributes.add((name, path))
 
     def _resolved(self, scope: Scope | None) -> Any:
         args = self.args
@@ -126,6 +189,8 @@ class GetAttr(Function):
 
     def resolve(self, scope: Scope) -> Any:
         """The value at the path."""
+        if self.fixed is not None and self.fixed[0] in self.context.resources:
+            return scope.attribute(*self.fixed)
         args = self._resolved(scope)
         if args is UNKNOWN or (isinstance(args, list) and any(part is UNKNOWN for part in args)):
             return UNKNOWN
@@ -190,6 +255,16 @@ class Ref(GetResource):
         """The resource's name, None when it is a parameter."""
         name = _name(self.args, scope)
         return name if name in self.context.resources else None
+
+    def tell(self, found: Found, scope: Scope | None) -> None:
+        """The resource, or else the parameter; all of the template's when the name is not known."""
+        name = self.target(scope)
+        if name is not None:
+            found.resources.add(name)
+        elif self.parameter is None:
+            found.parameters.update(self.context.parameters)
+        else:
+            found.parameters.add(self.parameter)
 
     def resolve(self, scope: Scope) -> Any:
         """Identity or value."""
@@ -274,6 +349,10 @@ class ResourceFacade(Function):
         self.check(word)
         return scope.facade(self.words[word])
 
+    def tell(self, found: Found, scope: Scope | None) -> None:  # noqa: ARG002
+        """The parent."""
+        found.parent = True
+
 
 class CfnResourceFacade(ResourceFacade):
     """`Fn::ResourceFacade: Metadata | DeletionPolicy | UpdatePolicy`."""
@@ -304,6 +383,11 @@ class If(Function):
             raise CallInvalid(
                 f'Arguments to "{self.name}" must be of the form: [condition_name, value_if_true, value_if_false]'
             )
+
+    @property
+    def undecided(self) -> bool:
+        """Always."""
+        return True
 
     def branch(self, decision: bool) -> Any:
         """The compiled value that the decision picks."""

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlunsplit
 
 from kamado.template.functions.core import CallInvalid, Function, ResolveError, several
-from kamado.template.unknown import UNKNOWN
+from kamado.template.unknown import MAPS, UNKNOWN
 
 
 class StrReplace(Function):
@@ -22,7 +22,7 @@ class StrReplace(Function):
 
     def parts(self, args: Any) -> tuple[Any, Any]:
         """Text and params; raises CallInvalid when they are not there."""
-        if not isinstance(args, Mapping):
+        if not isinstance(args, MAPS):
             raise CallInvalid(f'Arguments to "{self.name}" must be a map')
         if "template" not in args or "params" not in args:
             example = (
@@ -35,7 +35,7 @@ class StrReplace(Function):
     def check(self, args: Any) -> None:
         """Text and a map of params."""
         _, params = self.parts(args)
-        if not isinstance(params, Mapping | Function):
+        if not isinstance(params, (*MAPS, Function)):
             raise CallInvalid(f'"{self.name}" parameters must be a mapping')
 
     def evaluate(self, args: Any) -> Any:
@@ -43,10 +43,10 @@ class StrReplace(Function):
         text, params = self.parts(args)
         if not isinstance(text, str):
             raise ResolveError(f'"{self.name}" template must be a string')
-        if not isinstance(params, Mapping):
+        if not isinstance(params, MAPS):
             raise ResolveError(f'"{self.name}" params must be a map')
         self._strictly(params)
-        return self._replace(text, sorted(((k, self._text(k, v)) for k, v in params.items()), key=_longest_first))
+        return self._replace(text, sorted([(k, self._text(k, v)) for k, v in params.items()], key=_longest_first))
 
     def _strictly(self, params: Mapping[str, Any]) -> None:
         if self.very_strict:
@@ -69,10 +69,10 @@ class StrReplace(Function):
                     made.append(piece)
                     continue
                 unused.discard(key)
-                first, *others = piece.split(key)
-                self.bounded((len(others) + 1) * max(len(value), 1))
-                made.append(first)
-                for rest in others:
+                parts = piece.split(key)
+                self.bounded(len(parts) * max(len(value), 1))
+                made.append(parts[0])
+                for rest in parts[1:]:
                     made += (value, rest)
             pieces = made
         if self.strict and unused:
@@ -87,7 +87,7 @@ class StrReplace(Function):
             raise ResolveError(f'"{self.name}" param placeholders must be strings')
         if value is None:
             return ""
-        if isinstance(value, str | int | float | bool):
+        if isinstance(value, (str, int, float)):
             return str(value)
         if self.json_values and isinstance(value, Mapping | list):
             return json.dumps(value, sort_keys=True)
