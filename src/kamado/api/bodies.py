@@ -7,7 +7,7 @@ as in Heat, and is refused where one is needed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from falcon import HTTPUnsupportedMediaType, Request
@@ -17,7 +17,7 @@ from kamado.api.query import truth, whole
 from kamado.api.schemas import Body
 from kamado.orchestrator.errors import Refused, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
-from kamado.template import Environment, Problem, TemplateInvalid, draft, load
+from kamado.template import Environment, TemplateInvalid, load
 from kamado.template.limits import Limits
 from kamado.template.source import read as read_text
 
@@ -141,10 +141,7 @@ def stack_request(
     if adopted is not None:
         body = {**body, "template": adopted["template"]}
     named = files(body)
-    try:
-        environment = _environment(body, named)
-    except TemplateInvalid as refused:
-        raise TemplateInvalid([*refused.problems, *_template_problems(body.get("template"))]) from refused
+    environment = _environment(body, named)
     if adopted is not None:
         named = {**files(adopted), **named}
         told = adopted.get("environment") or {}
@@ -218,7 +215,7 @@ def files(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environment:
-    """The merged environment of the request; its parameters win over those of the environment."""
+    """The merged environment of the request, as far as it can be read; its parameters win over those of the environment."""
     names = body.get("environment_files")
     if names:
         if not isinstance(names, list):
@@ -226,28 +223,22 @@ def _environment(body: Mapping[str, Any], files: Mapping[str, str]) -> Environme
         missing = [name for name in names if name not in files]
         if missing:
             raise BadRequest(f"environment_files: {missing[0]} is not in files")
-        environments = [Environment.load(files[name], file=name) for name in names]
+        environments = [Environment.draft(files[name], file=name) for name in names]
         merging = any(environment.merge_strategies for environment in environments)
         types = _parameter_types(body.get("template")) if merging else None
-        merged = Environment.merge_all(environments, types, names)
+        try:
+            merged = Environment.merge_all(environments, types, names)
+        except TemplateInvalid as refused:
+            told = [problem for environment in environments for problem in environment.problems]
+            merged = Environment.unreadable([*told, *refused.problems])
     else:
-        merged = Environment.load(body.get("environment"), file="environment")
+        merged = Environment.draft(body.get("environment"), file="environment")
     own = body.get("parameters")
     if own is None:
         return merged
     if not isinstance(own, Mapping):
         raise Refused("ValueError", "parameters: expected a map of names to values")
     return merged.with_parameters(own)
-
-
-def _template_problems(source: Any) -> Sequence[Problem]:
-    """What is wrong with the shape of a template, to be told together with what is wrong elsewhere in the request."""
-    if not isinstance(source, str | Mapping) or not source:
-        return ()
-    try:
-        return draft(source).problems
-    except TemplateInvalid as refused:
-        return refused.problems
 
 
 def _parameter_types(source: Any) -> dict[str, str]:

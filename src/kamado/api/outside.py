@@ -12,6 +12,7 @@ from kamado.api import bodies
 from kamado.api.call import Call
 from kamado.api.errors import BadRequest
 from kamado.api.fetching import FetchError, fetch
+from kamado.orchestrator import templates
 from kamado.orchestrator.errors import NotFound, NotSupported, RequestLimitExceeded
 from kamado.orchestrator.requests import StackRequest
 
@@ -19,13 +20,18 @@ _MOST_OBJECTS = 1000
 
 
 def stack_request(call: Call, body: Mapping[str, Any] | None = None, **how: bool) -> StackRequest:
-    """The request of a call, or of the body that was read of it; ``how`` is that of `bodies.stack_request`."""
+    """The request of a call, or of the body that was read of it; ``how`` is that of `bodies.stack_request`.
+
+    :raises TemplateInvalid: its environment cannot be read; everything else that is wrong is told with that.
+    """
     body = call.needed_body() if body is None else body
     if body.get("template") is None and body.get("template_url"):
         body = {**body, "template": _template(call, body["template_url"])}
     if body.get("files_container"):
         body = {**body, "files": {**_objects(call, body["files_container"]), **bodies.files(body)}}
-    return bodies.stack_request(body, **how)
+    request = bodies.stack_request(body, **how)
+    templates.refuse_unread(call.services, call.context, request)
+    return request
 
 
 def _template(call: Call, url: Any) -> str:

@@ -84,7 +84,7 @@ def validate(
         work.report.problems.extend(refused.problems)
         return work.report
     work.report.resources = len(loaded.resources)
-    told = bool(environments or parameters) and work.whole
+    told = bool(environments or parameters) and not merged.unread
     bound = work.bound(loaded, merged, told)
     work.check(loaded, bound, merged, template, ())
     return work.report
@@ -152,8 +152,7 @@ class _Catalog:
         """The schema of a type or of a nested template; everything that is wrong in the latter is reported on the way."""
         target = self.types.resolve(type_name, resource_name)
         if not target.endswith(ENDINGS):
-            found = self.types.schema(type_name, resource_name)
-            return found if found is not None or self.work.whole else _anything(type_name)
+            return self.types.schema(type_name, resource_name)
         path = self.folder.path(target)
         if path is None:
             return _anything(target)
@@ -171,8 +170,6 @@ class _Work:
         self.known: dict[Path, TypeSchema] = {}
         self.environments: dict[str, str] = {}
         self.said: Mapping[str, str] = {}
-        self.whole = True
-        """Whether all environments could be read; what one that could not be read says may be any type and any value."""
 
     def text(self, path: Path) -> str:
         """A file's text, remembered for excerpts."""
@@ -188,32 +185,23 @@ class _Work:
         self.said = parameters
         for path in paths:
             text = self.environments[str(path)] = self.text(path)
-            try:
-                found.append(_beside(Environment.load(text, file=str(path)), path.parent))
-            except TemplateInvalid as refused:
-                self.whole = False
-                self.report.problems.extend(refused.problems)
+            found.append(_beside(Environment.draft(text, file=str(path)), path.parent))
+            self.report.problems.extend(found[-1].problems)
         try:
             merged = Environment.merge_all(found)
         except TemplateInvalid as refused:
-            self.whole = False
             self.report.problems.extend(refused.problems)
-            merged = Environment()
+            merged = Environment.unreadable(refused.problems)
         return merged.with_parameters(parameters)
 
     def bound(self, template: Template, environment: Environment, told: bool) -> Parameters:
         """The values that are known; the others stay open. ``told``: values were given, so a missing one is worth a word."""
-        defaults = environment.parameter_defaults
         given = {name: value for name, value in environment.parameters.items() if value is not None}
-        missing = [
-            name
-            for name, schema in template.parameters.items()
-            if schema.required and given.get(name) is None and defaults.get(name) is None
-        ]
+        missing = template.missing(environment)
         pseudo = dict.fromkeys(PseudoParameters().values(template.flavour), UNKNOWN)
-        given |= dict.fromkeys(missing, UNKNOWN)
         unread = template.parts.unread.get("parameters", ())
-        bound, problems = bind(template.parameters, given, defaults, pseudo, unread=unread)
+        defaults = environment.parameter_defaults
+        bound, problems = bind(template.parameters, {**given, **missing}, defaults, pseudo, unread=unread)
         self.report.problems.extend(self._placed(template, problem) for problem in problems)
         section = "parameters" if template.flavour == "hot" else "Parameters"
         if told:
@@ -253,13 +241,8 @@ class _Work:
         catalog = _Catalog(self, environment, folder, (*above, path.resolve()))
         found = [*template.problems, *check(template, bound, catalog, environment)]
         values = bound if bound is not None else template.open_parameters()
-        if not any(problem.severity == "error" for problem in found):
-            definitions = {
-                name: one
-                for name, one in template.definitions(values).items()
-                if not catalog.types.resolve(one.type, name).endswith(ENDINGS)
-            }
-            found = [*rule_problems(catalog.types, template, definitions, values), *found]
+        found += rule_problems(catalog.types, template, template.decided(values)[0], values)
+        found.sort(key=lambda problem: problem.severity != "error")
         self.report.problems.extend(_with_file_hint(problem, folder) for problem in found)
 
     def nested(self, path: Path, environment: Environment, above: tuple[Path, ...]) -> TypeSchema:

@@ -15,10 +15,20 @@ from kamado.model.records import ResourceRecord, StackRecord
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.plugin import finders, lifecycle
 from kamado.plugin.context import Ports
-from kamado.plugin.registry import Registry
+from kamado.plugin.registry import Registry, UnknownType
 from kamado.plugin.resource import Resource
 from kamado.plugin.thing import is_there
-from kamado.template import Definition, Parameters, Problem, Template, ValuesInvalid, resolve
+from kamado.template import (
+    UNKNOWN,
+    Definition,
+    Parameters,
+    Problem,
+    ResolveError,
+    Template,
+    TemplateInvalid,
+    ValuesInvalid,
+    resolve,
+)
 from kamado.template.conditions import ParameterScope
 from kamado.template.properties import coerce_properties
 
@@ -43,7 +53,10 @@ class Asking:
 def rule_problems(
     types: Registry, template: Template, definitions: Mapping[str, Definition], parameters: Parameters
 ) -> Iterator[Problem]:
-    """What the types' rules across properties have against the definitions, values of resources not yet known."""
+    """What the types' rules across properties have against the definitions, values of resources not yet known.
+
+    Of what `check` refuses already nothing is said: unknown types, properties that do not fit.
+    """
     scope = ParameterScope(parameters)
     section = "resources" if template.flavour == "hot" else "Resources"
 
@@ -51,13 +64,17 @@ def rule_problems(
         definition = definitions[name]
         try:
             schema = types.get(definition.type, name).schema
-            return coerce_properties(schema, resolve(definition.properties, scope) or {})
-        except ValuesInvalid:
+            values = resolve(definition.properties, scope)
+            return None if values is UNKNOWN else coerce_properties(schema, values or {})
+        except (ResolveError, ValuesInvalid, UnknownType, TemplateInvalid):
             return None
 
     for definition in definitions.values():
-        cls = types.get(definition.type, definition.name)
-        found = cls.validate_beside(definition, definitions, known)
+        try:
+            cls = types.get(definition.type, definition.name)
+        except (UnknownType, TemplateInvalid):
+            continue
+        found = [] if template.parts.unread else cls.validate_beside(definition, definitions, known)
         values = known(definition.name) if has_rules(cls) else None
         found += cls.validate(values) if values is not None else []
         for finding in found:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from kamado.engine.children import TOO_DEEP, child_environment
 from kamado.engine.scope import attribute_names
 from kamado.plugin.context import ChildTemplate
-from kamado.plugin.registry import Registry
+from kamado.plugin.registry import Registry, UnknownType
 from kamado.plugin.stack_resource import Present, StackResource
 from kamado.template import (
     UNKNOWN,
@@ -32,7 +32,7 @@ from kamado.template import (
     ValuesInvalid,
     check,
     contains_unknown,
-    load,
+    draft,
     resolve,
 )
 from kamado.template.conditions import ParameterScope
@@ -60,7 +60,7 @@ class Level:
     @cached_property
     def read(self) -> Mapping[str, Collection[str | None]]:
         """Resource name → the attributes that are read somewhere."""
-        outputs = self.template.active_outputs(self.parameters).values()
+        outputs = self.template.decided(self.parameters)[1].values()
         inside = (place for definition in self.definitions.values() for place in definition.attributes)
         return attribute_names([*inside, *(place for output in outputs for place in output.attributes)])
 
@@ -95,18 +95,26 @@ class Tree:
     open_ended: bool = False
     _templates: dict[str, Template] = field(default_factory=dict)
     _known: dict[str, Inside] = field(default_factory=dict)
+    _drafted: set[str] = field(default_factory=set)
+    _told: set[Problem] = field(default_factory=set)
 
     def look(self, level: Level) -> Inside:
         """Everything below a level whose own problems are known already."""
         problems: list[Problem] = []
         count, local = 0, True
         for definition in level.definitions.values():
-            cls = level.types.get(definition.type, definition.name)
             count += 1
-            if not issubclass(cls, StackResource):
-                local = local and cls.local is True
+            try:
+                cls = level.types.get(definition.type, definition.name)
+            except UnknownType:
                 continue
-            inside = self._child(level, definition, cls)
+            except TemplateInvalid:
+                inside = self._draft_inside(level, definition)
+            else:
+                if not issubclass(cls, StackResource):
+                    local = local and cls.local is True
+                    continue
+                inside = self._child(level, definition, cls)
             problems += inside.problems
             count += inside.resources
             local = local and inside.local
@@ -153,7 +161,7 @@ class Tree:
         if child is None:
             return Inside()
         label = child.template if isinstance(child.template, str) else _UNNAMED
-        place = f"{level.place}.resources.{definition.name}<{label}>".lstrip(".")
+        place = _place(level, definition, label)
         if level.depth >= self.most_deep:
             words = f"RequestLimitExceeded: : {place}: : {TOO_DEEP.format(self.most_deep)}"
             return Inside((Problem("KO002", words, file=level.template.file),))
@@ -174,25 +182,64 @@ class Tree:
 
     def _look_into(self, level: Level, definition: Definition, child: ChildTemplate, place: str) -> Inside:
         try:
-            below = self._level(level, definition, child, place)
-            found = check(
-                below.template, below.parameters, below.types, below.environment, custom=self.custom, warn=False
-            )
-            wrong = [problem for problem in found if self.counts(problem)]
-            if wrong:
-                return Inside(tuple(_placed(problem, place) for problem in wrong))
-            return self.look(below)
+            below, told = self._drawn(level, definition, child, place)
         except TemplateInvalid as error:
             return Inside(tuple(_placed(problem, place) for problem in error.problems if self.counts(problem)))
+        return self._judged(below, told)
+
+    def _judged(self, level: Level, told: Sequence[Problem] = ()) -> Inside:
+        """Everything in a level and below it; ``told``: what is known to be wrong with its template and values."""
+        found = [
+            *told,
+            *check(level.template, level.parameters, level.types, level.environment, custom=self.custom, warn=False),
+        ]
+        counted = [problem for problem in found if self.counts(problem)]
+        if not level.place.endswith(f"<{_UNNAMED}>"):  # a file may be used many times, and is wrong but once
+            counted = [problem for problem in counted if problem not in self._told]
+            self._told.update(counted)
+        inside = self.look(level)
+        return replace(inside, problems=(*(_placed(problem, level.place) for problem in counted), *inside.problems))
+
+    def _draft_inside(self, level: Level, definition: Definition) -> Inside:
+        """What else is wrong in a file that is no type as it stands, which the check of the level tells, whatever it is given."""
+        file = level.types.resolve(definition.type, definition.name)
+        if file in self._drafted or level.depth >= self.most_deep:
+            return Inside()
+        self._drafted.add(file)
+        try:
+            template = draft(level.types.text(file) or "", file=file, files=self.files)
+        except TemplateInvalid:
+            return Inside()
+        environment = replace(level.environment, parameters={}, encrypted_param_names=())
+        parameters = template.open_parameters()
+        definitions = template.decided(parameters)[0]
+        types = self.registry.for_environment(environment, self.files)
+        place = _place(level, definition, file)
+        return self._judged(Level(template, parameters, definitions, environment, types, level.depth + 1, place))
 
     def _level(
         self,
         level: Level,
         definition: Definition,
         child: ChildTemplate,
-        place: str = "",
         pseudo: PseudoParameters | None = None,
     ) -> Level:
+        """The level that a child is. Raises TemplateInvalid when it cannot be made."""
+        made, told = self._drawn(level, definition, child, pseudo=pseudo)
+        undecided = made.template.decided(made.parameters)[2]
+        if told or undecided:
+            raise TemplateInvalid([*told, *undecided])
+        return made
+
+    def _drawn(
+        self,
+        level: Level,
+        definition: Definition,
+        child: ChildTemplate,
+        place: str = "",
+        pseudo: PseudoParameters | None = None,
+    ) -> tuple[Level, Sequence[Problem]]:
+        """The level that a child is as far as it can be read, and what is wrong with its template and values."""
         template = self._template(child, definition, level.types)
         body = child_environment(level.environment.as_dict(), definition.name, child)
         environment = replace(
@@ -202,19 +249,21 @@ class Tree:
             encrypted_param_names=(),
         )
         if self.open_ended:
-            environment = environment.with_parameters(_missing(template, environment))
+            environment = environment.with_parameters(template.missing(environment))
         known = replace(pseudo or PseudoParameters(), facade=_facade(level, definition))
-        parameters = template.bind(environment, known)
+        parameters, wrong = template.bound(environment, known)
+        definitions = template.decided(parameters)[0]
         types = self.registry.for_environment(environment, self.files)
-        return Level(template, parameters, template.definitions(parameters), environment, types, level.depth + 1, place)
+        made = Level(template, parameters, definitions, environment, types, level.depth + 1, place)
+        return made, (*template.problems, *wrong)
 
     def _template(self, child: ChildTemplate, definition: Definition, types: Registry) -> Template:
         if not isinstance(child.template, str):
-            return load(child.template, file=definition.type, files=self.files)
+            return draft(child.template, file=definition.type, files=self.files)
         found = self._templates.get(child.template)
         if found is None:
             text = types.text(child.template) or ""
-            found = self._templates[child.template] = load(text, file=child.template, files=self.files)
+            found = self._templates[child.template] = draft(text, file=child.template, files=self.files)
         return found
 
 
@@ -259,10 +308,9 @@ def _facade(level: Level, definition: Definition) -> dict[str, Any]:
     return {"metadata": metadata, "deletion_policy": definition.deletion_policy, "update_policy": update_policy}
 
 
-def _missing(template: Template, environment: Environment) -> dict[str, Any]:
-    """The parameters that nobody gives a value, as not yet known."""
-    given = {**environment.parameter_defaults, **environment.parameters}
-    return {name: UNKNOWN for name, one in template.parameters.items() if one.required and given.get(name) is None}
+def _place(level: Level, definition: Definition, label: str) -> str:
+    """The way to a nested template, as Heat writes it."""
+    return f"{level.place}.resources.{definition.name}<{label}>".lstrip(".")
 
 
 def _single(level: Level, definition: Definition) -> Any:

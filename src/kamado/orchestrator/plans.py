@@ -70,7 +70,9 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     template = templates.parse(services, stacks.source(request), request.files)
     stacks.room_for(services, context, name)
     stack = stacks.new_stack(context, request, name, services.clock.now())
-    prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
+    prepared = templates.prepare(
+        services, context, stack, templates.Wanted(template, request.environment, request.files)
+    )
     pseudo = replace(templates.pseudo(services, stack, template), stack_id=UNKNOWN)
     parameters = template.bind(prepared.environment, pseudo)
     prepared = replace(prepared, parameters=parameters, definitions=template.definitions(parameters))

@@ -60,7 +60,9 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     template = templates.parse(services, stacks.source(request), request.files)
     stacks.room_for(services, context, name)
     stack = replace(stacks.new_stack(context, request, name, services.clock.now()), id="None", root_id="None")
-    prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
+    prepared = templates.prepare(
+        services, context, stack, templates.Wanted(template, request.environment, request.files)
+    )
     scope = _NothingMade(prepared.parameters)
     active = template.active_outputs(prepared.parameters).values()
     hidden = prepared.parameters.hidden

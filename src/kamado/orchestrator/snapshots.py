@@ -99,7 +99,7 @@ def restore(services: Services, context: RequestContext, stack: StackRecord, sna
     files = dict(found.data.get("files") or {})
     types = services.registry.for_environment(environment, files)
     template = templates.parse(services, restored(found.data, types), files)
-    prepared = templates.prepare(services, context, stack, template, environment, files)
+    prepared = templates.prepare(services, context, stack, templates.Wanted(template, environment, files))
     credential = credentials.taken_over(services, context, stack, prepared.local)
     target = templates.store_target(services, prepared)
     values = {"target": target, "description": template.description or "", "credential_id": credential}

@@ -197,7 +197,9 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     room_for(services, context, name)
     now = services.clock.now()
     stack = new_stack(context, request, name, now)
-    prepared = templates.prepare(services, context, stack, template, request.environment, request.files)
+    prepared = templates.prepare(
+        services, context, stack, templates.Wanted(template, request.environment, request.files)
+    )
     binding.hold(services, None, binding.wanted_of(services, stack.action, stack, prepared, request), request.plan)
     credential = None if prepared.local else credentials.ensure(services, context)
     target = templates.store_target(services, prepared)
@@ -342,7 +344,7 @@ def prepare_update(services: Services, context: RequestContext, stack: StackReco
         tags=(stack.tags if request.existing else ()) if request.tags is None else request.tags,
         description=template.description or "",
     )
-    prepared = templates.prepare(services, context, changed, template, wanted, files)
+    prepared = templates.prepare(services, context, changed, templates.Wanted(template, wanted, files))
     _refuse_immutable(services, stack, old_template, prepared)
     return Change(changed, prepared)
 

@@ -15,10 +15,12 @@ from kamado.model.records import StackRecord, Target
 from kamado.orchestrator.constraints import Asking, missing_from_outside, rule_problems
 from kamado.orchestrator.context import RequestContext, Services
 from kamado.orchestrator.errors import Forbidden, Refused, RequestLimitExceeded
-from kamado.orchestrator.nested import Level, Tree
+from kamado.orchestrator.nested import Inside, Level, Tree
+from kamado.orchestrator.requests import StackRequest
 from kamado.plugin.registry import Registry, UnknownType
 from kamado.plugin.resource import Resource
 from kamado.template import (
+    UNKNOWN,
     Definition,
     Environment,
     Limits,
@@ -30,6 +32,15 @@ from kamado.template import (
     check,
     draft,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a stack should become, as somebody says it; nothing of it has been checked."""
+
+    template: Template
+    environment: Environment
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +89,7 @@ def parameters_of(services: Services, stack: StackRecord, template: Template) ->
     return template.bind(environment_of(stack.target), pseudo(services, stack, template))
 
 
-def prepare(
-    services: Services,
-    context: RequestContext,
-    stack: StackRecord,
-    template: Template,
-    environment: Environment,
-    files: Mapping[str, str],
-) -> Prepared:
+def prepare(services: Services, context: RequestContext, stack: StackRecord, wanted: Wanted) -> Prepared:
     """Check everything that can be checked before anything is written.
 
     What passed a while ago, and was not asked of the cloud, passes again: an update that changes nothing costs next to nothing.
@@ -94,53 +98,93 @@ def prepare(
     :raises Forbidden: the caller may not use a type.
     :raises RequestLimitExceeded: too many resources.
     """
-    known = pseudo(services, stack, template)
-    key = f"{id(template)} {stack.nested_depth} {known!r} {json.dumps(environment.as_dict(), default=str)}"
+    known = pseudo(services, stack, wanted.template)
+    key = (
+        f"{id(wanted.template)} {stack.nested_depth} {known!r} {json.dumps(wanted.environment.as_dict(), default=str)}"
+    )
     passed: Prepared | None = services.passed.get(key)
-    if passed is not None and passed.files == files:
+    if passed is not None and passed.files == wanted.files:
         allow_types(services, context, passed.type_names)
         if not passed.local:
             named = {(found.type, found.name) for found in passed.definitions.values()}
             _refuse_unavailable(services, context, passed.types, named)
         return passed
     ask = Asking(services, context)
-    prepared = _checked(services, context, stack, template, environment, files, (known, ask))
+    look = _Look(services, wanted, known, ask, stack.nested_depth)
+    prepared = _checked(services, context, stack, look)
     if not ask.answers and all(found.external_id is None for found in prepared.definitions.values()):
         services.passed.put(key, prepared)  # which holds the template, so that nobody else's has its id
     return prepared
 
 
-def _checked(
-    services: Services,
-    context: RequestContext,
-    stack: StackRecord,
-    template: Template,
-    environment: Environment,
-    files: Mapping[str, str],
-    told: tuple[PseudoParameters, Asking],
-) -> Prepared:
-    known, ask = told
-    types = services.registry.for_environment(environment, files)
-    parameters, wrong = template.bound(environment, known, ask)
-    definitions, _, undecided = template.decided(parameters)
-    if template.problems or wrong or undecided:
-        found = check(template, parameters, types, environment, custom=ask, warn=False)
-        refuse([*template.problems, *wrong, *found])
-    limit = services.settings.max_resources_per_stack
-    if limit != -1 and len(definitions) > limit:
-        raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
+def _checked(services: Services, context: RequestContext, stack: StackRecord, look: _Look) -> Prepared:
+    level = look.level
+    definitions = level.definitions
     type_names = frozenset(definition.type for definition in definitions.values())
-    allow_types(services, context, type_names)
-    _refuse_unavailable(services, context, types, {(found.type, found.name) for found in definitions.values()})
-    refuse(check(template, parameters, types, environment, custom=ask, warn=False))
-    refuse(rule_problems(types, template, definitions, parameters))
-    refuse(missing_from_outside(services, context, stack, types, template, definitions.values()))
-    tree = Tree(services.registry, files, services.settings.max_nested_stack_depth, ask)
-    inside = tree.look(Level(template, parameters, definitions, environment, types, stack.nested_depth))
-    refuse(inside.problems)
+    limit = services.settings.max_resources_per_stack
+    if not look.told:
+        if limit != -1 and len(definitions) > limit:
+            raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
+        allow_types(services, context, type_names)
+        _refuse_unavailable(services, context, level.types, {(one.type, one.name) for one in definitions.values()})
+    found = look.found()
+    if not found:
+        found += missing_from_outside(services, context, stack, level.types, level.template, definitions.values())
+    inside = look.inside()
+    refuse([*found, *inside.problems])
     if limit != -1 and inside.resources > limit:
         raise RequestLimitExceeded.of("Maximum resources per stack exceeded.")
-    return Prepared(template, environment, files, parameters, definitions, types, inside.local, type_names)
+    files, local = look.wanted.files, inside.local
+    return Prepared(
+        level.template, level.environment, files, level.parameters, definitions, level.types, local, type_names
+    )
+
+
+class _Look:
+    """A look at what is wanted: the stack as far as it can be read, and everything that is wrong with it."""
+
+    def __init__(
+        self, services: Services, wanted: Wanted, known: PseudoParameters, ask: Asking, depth: int = 0
+    ) -> None:
+        template, environment = wanted.template, wanted.environment
+        parameters, wrong = template.bound(environment, known, ask)
+        definitions, _, undecided = template.decided(parameters)
+        types = services.registry.for_environment(environment, wanted.files)
+        self.wanted = wanted
+        self.ask = ask
+        self.told = [*environment.problems, *template.problems, *wrong, *undecided]
+        """What is wrong before types are asked."""
+        self.level = Level(template, parameters, definitions, environment, types, depth)
+        self._tree = Tree(services.registry, wanted.files, services.settings.max_nested_stack_depth, ask)
+
+    def found(self) -> list[Problem]:
+        """All that is wrong with the stack itself."""
+        level = self.level
+        found = check(level.template, level.parameters, level.types, level.environment, custom=self.ask, warn=False)
+        rules = rule_problems(level.types, level.template, level.definitions, level.parameters)
+        return [*self.told, *found, *rules]
+
+    def inside(self) -> Inside:
+        """What is in its nested stacks, and wrong with them."""
+        return self._tree.look(self.level)
+
+
+def refuse_unread(services: Services, context: RequestContext, request: StackRequest) -> None:
+    """Refuse a request whose environment cannot be read, and say what else is wrong with it; nothing happens when it can."""
+    problems = list(request.environment.problems)
+    if not problems:
+        return
+    if request.template:
+        try:
+            template = draft(request.template, files=request.files, limits=limits(services))
+        except TemplateInvalid as refused:
+            problems += refused.problems
+        else:
+            known = PseudoParameters(UNKNOWN, UNKNOWN, context.project_id)
+            wanted = Wanted(template, request.environment, request.files)
+            look = _Look(services, wanted, known, Asking(services, context))
+            problems += [*look.found(), *look.inside().problems]
+    refuse(problems)
 
 
 def _refuse_unavailable(
@@ -194,8 +238,8 @@ def limits(services: Services) -> Limits:
 
 
 def refuse(problems: Iterable[Problem]) -> None:
-    """Raise when one of the findings is an error."""
-    errors = [_as_stack_fault(problem) for problem in problems if problem.severity == "error"]
+    """Raise when one of the findings is an error; with all that are, each once."""
+    errors = list(dict.fromkeys(_as_stack_fault(problem) for problem in problems if problem.severity == "error"))
     if errors:
         raise TemplateInvalid(errors)
 

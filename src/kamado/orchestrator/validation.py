@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from kamado.orchestrator import stacks, templates
+from kamado.orchestrator.constraints import rule_problems
 from kamado.orchestrator.context import Services
 from kamado.orchestrator.errors import Refused
 from kamado.orchestrator.nested import Level, Tree, is_error
@@ -31,6 +32,9 @@ IGNORABLE = ("99001",)
 _OF_THE_WHOLE = ("KT201", "KT401", "KT402", "KT403", "KT407", "KT408", "KO002")
 """Findings that validation stops at: unknown parameters and types, references, circles, attributes. Others are about values."""
 
+_MISSING = "KT202"
+"""A parameter without a value, which nobody has to give here."""
+
 _OF_THE_TEXT = ("KT0", "KT1")
 """How the codes of findings begin that keep a text from being a template: a nested one, for of the first no other is left."""
 
@@ -44,6 +48,7 @@ def validate(
     """What a template wants to be given, in the shape of `POST /validate`.
 
     Findings about values (Heat finds them on create only) do not refuse it: they are listed under `Problems`.
+    When anything refuses it, they are told after that.
     `show_nested`: the parameters of nested templates too. `ignored`: codes of `ignore_errors`; raises Refused for others than `IGNORABLE`.
     """
     unknown = [code for code in ignored if code not in IGNORABLE]
@@ -52,20 +57,16 @@ def validate(
     template = _validated(lambda: draft(stacks.source(request), files=request.files, limits=templates.limits(services)))
     environment = request.environment
     types = services.registry.for_environment(environment, request.files)
-    undefined = [problem for problem in template.bound(environment)[1] if problem.code == "KT201"]
-    found = _validated(lambda: check(template, None, types, environment, warn=False))
-    problems = [*template.problems, *undefined, *found]
-    whole = [found for found in problems if _stops(found)]
-    if whole:
-        raise _worded(TemplateInvalid(whole))
     parameters = template.open_parameters()
-    level = Level(template, parameters, template.definitions(parameters), environment, types)
-    tree = Tree(
-        services.registry, request.files, services.settings.max_nested_stack_depth, None, _stops, open_ended=True
-    )
-    below = tree.look(level).problems
-    if below:
-        raise _worded(TemplateInvalid(below))
+    level = Level(template, parameters, template.decided(parameters)[0], environment, types)
+    given = [problem for problem in template.bound(environment)[1] if problem.code != _MISSING]
+    found = _validated(lambda: check(template, None, types, environment, warn=False))
+    own = [*template.problems, *given, *found, *rule_problems(types, template, level.definitions, parameters)]
+    tree = _tree(services, request, _stops)
+    stops = [*filter(_stops, own), *tree.look(level).problems]
+    problems = list(dict.fromkeys([*stops, *own, *_tree(services, request, is_error).look(level).problems]))
+    if stops:
+        raise _worded(TemplateInvalid(problems))
     answer = _described(template, environment.parameters, environment.parameter_defaults)
     nested = _nested(tree, level) if show_nested else {}
     if nested:
@@ -79,6 +80,11 @@ def validate(
     if problems:
         answer["Problems"] = [problem.render() for problem in problems[:100]]
     return answer
+
+
+def _tree(services: Services, request: StackRequest, counts: Callable[[Problem], bool]) -> Tree:
+    deepest = services.settings.max_nested_stack_depth
+    return Tree(services.registry, request.files, deepest, None, counts, open_ended=True)
 
 
 def _described(template: Template, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

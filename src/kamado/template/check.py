@@ -81,6 +81,8 @@ class _Types:
             from kamado.template.nested import template_type
 
             found = template_type(target, self.template.files[target], self.template.files)
+        if found is None and "resource_registry" in self.environment.unread:
+            return _anything(type_name)  # which it may name
         return found
 
 

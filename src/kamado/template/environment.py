@@ -33,7 +33,11 @@ SINK = "zaqar-queue"
 
 @dataclass(frozen=True)
 class Environment:
-    """One environment, or several merged into one. Immutable; `as_dict` is its stored and shown form."""
+    """One environment, or several merged into one. Immutable; `as_dict` is its stored and shown form.
+
+    What is wrong with it is in its ``problems``, and ``unread`` has the sections of which something could not be read, so that nobody takes
+    what they would have said for missing; only a `draft` has any of both.
+    """
 
     parameters: Mapping[str, Any] = field(default_factory=dict)
     parameter_defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -41,21 +45,34 @@ class Environment:
     event_sinks: tuple[Any, ...] = ()
     encrypted_param_names: tuple[str, ...] = ()
     merge_strategies: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    unread: frozenset[str] = frozenset()
 
     @classmethod
-    def load(
-        cls,
-        source: object,
-        file: str = "environment",
-        limits: Limits | None = None,
-    ) -> Environment:
+    def load(cls, source: object, file: str = "environment", limits: Limits | None = None) -> Environment:
         """Read an environment from YAML or JSON text or an object (None is an empty one); raises TemplateInvalid with all problems."""
+        found = cls.draft(source, file, limits)
+        if found.problems:
+            raise TemplateInvalid(found.problems)
+        return found
+
+    @classmethod
+    def draft(cls, source: object, file: str = "environment", limits: Limits | None = None) -> Environment:
+        """As `load`, but what is wrong is in its `problems`, and what is right can be used."""
         if source is None or (isinstance(source, str | bytes) and not source.strip()):
             return cls()
         if not isinstance(source, str | bytes | Mapping):
             words = "Environment not in valid format: The environment is not a JSON object or YAML mapping."
-            raise TemplateInvalid(Problem("KT301", words, "HTTPBadRequest", (), file))
-        return cls._from(read(source, file, limits or Limits(), "environment"))
+            return cls.unreadable([Problem("KT301", words, "HTTPBadRequest", (), file)])
+        try:
+            return cls._from(read(source, file, limits or Limits(), "environment"))
+        except TemplateInvalid as refused:
+            return cls.unreadable(refused.problems)
+
+    @classmethod
+    def unreadable(cls, problems: Sequence[Problem]) -> Environment:
+        """The draft of one of which nothing could be read."""
+        return cls(problems=tuple(problems), unread=frozenset(SECTIONS))
 
     @classmethod
     def _from(cls, source: Source) -> Environment:
@@ -65,19 +82,22 @@ class Environment:
         if not isinstance(body, Mapping):
             raise TemplateInvalid(_malformed(source, "The environment is not a valid YAML mapping data type.", ()))
         problems = [problem for key, value in body.items() for problem in _section_problems(source, key, value)]
-        if problems:
-            raise TemplateInvalid(problems)
-        registry = body.get("resource_registry") or {}
-        problems = _registry_problems(source, registry)
-        if problems:
-            raise TemplateInvalid(problems)
+        unread = {_meant(problem) for problem in problems}
+        right = {key: value for key, value in body.items() if key not in unread}
+        registry = right.get("resource_registry") or {}
+        wrong = _registry_problems(source, registry)
+        if wrong:
+            unread.add("resource_registry")
+            registry = {key: value for key, value in registry.items() if all(key != one.path[1] for one in wrong)}
         return cls(
-            parameters=body.get("parameters") or {},
-            parameter_defaults=body.get("parameter_defaults") or {},
+            parameters=right.get("parameters") or {},
+            parameter_defaults=right.get("parameter_defaults") or {},
             registry=registry,
-            event_sinks=tuple(body.get("event_sinks") or ()),
-            encrypted_param_names=tuple(body.get("encrypted_param_names") or ()),
-            merge_strategies=body.get("parameter_merge_strategies") or {},
+            event_sinks=tuple(right.get("event_sinks") or ()),
+            encrypted_param_names=tuple(right.get("encrypted_param_names") or ()),
+            merge_strategies=right.get("parameter_merge_strategies") or {},
+            problems=(*problems, *wrong),
+            unread=frozenset(unread),
         )
 
     def merge(self, other: Environment) -> Environment:
@@ -89,6 +109,8 @@ class Environment:
             event_sinks=(*self.event_sinks, *other.event_sinks),
             encrypted_param_names=tuple(dict.fromkeys((*self.encrypted_param_names, *other.encrypted_param_names))),
             merge_strategies={**self.merge_strategies, **other.merge_strategies},
+            problems=(*self.problems, *other.problems),
+            unread=self.unread | other.unread,
         )
 
     @classmethod
@@ -275,6 +297,12 @@ def _section_problems(source: Source, key: str, value: Any) -> list[Problem]:
             if not isinstance(sink, Mapping) or sink.get("type") != SINK
         ]
     return []
+
+
+def _meant(problem: Problem) -> str:
+    """The section that a problem with a section is about: the one that was probably meant, when it is none."""
+    section = str(problem.path[0])
+    return next((name for name in SECTIONS if f'"{name}"' in problem.hint), section)
 
 
 def _registry_problems(source: Source, registry: Mapping[str, Any]) -> list[Problem]:

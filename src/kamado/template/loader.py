@@ -15,7 +15,7 @@ from kamado.template.compiler import Compiler, removed_function
 from kamado.template.declarations import read_parameters
 from kamado.template.definition import Definition, Output, reads
 from kamado.template.dialect import Dialect
-from kamado.template.functions.core import CallContext, Found, Unread
+from kamado.template.functions.core import CallContext, Found, Function, Unread
 from kamado.template.limits import Limits
 from kamado.template.parameters import ParameterSchema
 from kamado.template.problems import Problem, TemplateInvalid, did_you_mean
@@ -384,8 +384,13 @@ class Loader(_Sections):
             key = keys.get(field_name, "")
             if key in body:
                 values[field_name] = compiler.compile(body[key], (*path, key))
-        if keys["properties"] in unread:
-            values["properties"] = Unread("properties", values["properties"], path, compiler.context)
+        properties = values["properties"]
+        if isinstance(properties, Function) and not isinstance(properties, Unread):
+            text = f"Resource {name} {keys['properties']} type must be object"
+            hint = "the map must be written down; calls may stand for the values in it"
+            self._note("KT133", text, (*path, keys["properties"]), hint=hint)
+        if isinstance(properties, Function) or keys["properties"] in unread:
+            values["properties"] = Unread("properties", properties, path, compiler.context)
         key = keys["depends_on"]
         definition = Definition(
             name,

@@ -120,9 +120,10 @@ class Template:
     ) -> tuple[Parameters, list[Problem]]:
         """As `bind`, but what is missing or wrong is told beside the values and is UNKNOWN in them."""
         environment, pseudo = environment or Environment(), pseudo or PseudoParameters()
+        values_unread = not environment.unread.isdisjoint(("parameters", "parameter_defaults"))
         parameters, problems = bind(
             self.parameters,
-            environment.parameters,
+            {**environment.parameters, **(self.missing(environment) if values_unread else {})},
             environment.parameter_defaults,
             pseudo.values(self.flavour),
             custom,
@@ -130,6 +131,11 @@ class Template:
             self.parts.unread.get("parameters", ()),
         )
         return parameters, [self._placed(problem) for problem in problems]
+
+    def missing(self, environment: Environment) -> dict[str, Any]:
+        """The parameters that an environment gives no value, though they need one, as not yet known."""
+        given = {**environment.parameter_defaults, **environment.parameters}
+        return {name: UNKNOWN for name, one in self.parameters.items() if one.required and given.get(name) is None}
 
     def _placed(self, problem: Problem) -> Problem:
         if problem.file == "environment" or self.flavour == "cfn":
