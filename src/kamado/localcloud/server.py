@@ -14,6 +14,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs
@@ -92,8 +93,7 @@ class LocalCloud:
         """Serve. OSError when a port is taken. A kept cloud is found again, a new one is seeded."""
         with self.state.lock:  # requests wait until the cloud is complete
             try:
-                for service in self.services:
-                    self._listen(service)
+                self._listen()
             except OSError:
                 self.stop()
                 raise
@@ -173,19 +173,27 @@ class LocalCloud:
         if service and service.settled:
             service.settled(self, table, obj)
 
-    def _listen(self, service: Service) -> None:
+    def _listen(self) -> None:
+        """Serve all services. They get ready side by side: each waits a moment for its threads. OSError when a port is taken."""
+        with ThreadPoolExecutor(len(self.services)) as pool:
+            waiting = [
+                pool.submit(self._serving, service, application(self, service), self._wanted(service))
+                for service in self.services
+            ]
+        for service, listening in zip(self.services, waiting, strict=True):
+            port = listening.result()
+            self.state.put("local.ports", {"port": port}, service.name)
+            self.urls[service.name] = f"http://{self.host}:{port}"
+
+    def _wanted(self, service: Service) -> list[int]:
+        """The ports to try in turn: the one it is to have, or that it had before, or any."""
         port = self._ports.get(service.name, 0)
-        app = application(self, service)
         kept = self.state.get("local.ports", service.name)
         fresh = [0] * 3  # a port that was free when asked may be taken a moment later
-        wanted = [port] if port else [kept["port"], *fresh] if kept else fresh
-        server, thread = self._bound(service, app, wanted)
-        self.state.put("local.ports", {"port": server.bind_addr[1]}, service.name)
-        self.urls[service.name] = f"http://{self.host}:{server.bind_addr[1]}"
-        self._servers.append((server, thread))
+        return [port] if port else [kept["port"], *fresh] if kept else fresh
 
-    def _bound(self, service: Service, app: Any, ports: list[int]) -> tuple[cheroot_wsgi.Server, threading.Thread]:
-        """A server that listens on the first of the ports that is free; OSError when none is."""
+    def _serving(self, service: Service, app: Any, ports: list[int]) -> int:
+        """Serve on the first of the ports that is free, which is the answer; OSError when none is."""
         for place, wanted in enumerate(ports):
             last = place == len(ports) - 1
             try:
@@ -209,7 +217,8 @@ class LocalCloud:
             serving.start()
             failure = ready.get(timeout=10)
             if failure is None:
-                return server, serving
+                self._servers.append((server, serving))
+                return port
             if last:
                 raise failure
         raise OSError("no port to listen on")

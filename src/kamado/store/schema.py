@@ -26,7 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
 metadata = MetaData(
@@ -43,7 +43,7 @@ _MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", 
 
 def _text(length: int) -> TypeEngine[str]:
     """A bounded text that sorts by bytes."""
-    return String(length).with_variant(postgresql.VARCHAR(length, collation="C"), "postgresql")
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
 
 
 LONG = Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")

@@ -8,7 +8,6 @@ import hashlib
 import re
 from typing import Any
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -47,6 +46,8 @@ def fingerprint(public_key: str) -> str:
 
 
 def _certificate_print(text: str) -> str:
+    from cryptography import x509  # seldom asked for, and as large as the rest of this service
+
     try:
         certificate = x509.load_pem_x509_certificate(text.encode())
     except ValueError:
