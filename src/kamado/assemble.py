@@ -168,13 +168,6 @@ def owners_cloud(
     return factory.for_credential(credential)
 
 
-def remove_user_project(store: Store, factory: CloudFactory, stack: StackRecord) -> None:
-    """Remove the project of the users of a root stack that is going. Raises CloudError."""
-    now = store.stacks.get(stack.id, show_deleted=True)
-    if now is not None and now.stack_user_project_id:
-        users.remove_project(factory, now.stack_user_project_id)
-
-
 class Parts:
     """The pieces of one process, each made when first asked for."""
 
@@ -276,7 +269,7 @@ class Parts:
             cloud=partial(owners_cloud, store, self.clouds),
             users=partial(users_of, store, self.clouds),
             software=partial(software_of, store, self.clouds, self.settings),
-            on_deleted=self._clean_up,
+            remove_users=partial(users.remove_project, self.clouds),
             tidy=self._sweep_credentials,
             tell=self.bus.tell if self.bus else nobody_else,
         )
@@ -350,10 +343,6 @@ class Parts:
         for store in (self._patient, made.get("store")):
             if store:
                 store.close()
-
-    def _clean_up(self, stack: StackRecord) -> None:
-        """When all resources of a root stack are gone: what the stack itself has made in Keystone goes. May be called more than once."""
-        remove_user_project(self.store, self.clouds, stack)
 
     def _sweep_credentials(self) -> None:
         """Remove trusts that nobody has needed for a while. Often called, seldom done."""

@@ -25,6 +25,7 @@ from kamado.api.policies import Rules
 from kamado.cfn import app as cfn_app
 from kamado.cloud.limits import CallLimits
 from kamado.cloud.session import CloudFactory, CloudSettings, ServiceUser
+from kamado.cloud.users import remove_project
 from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.engine.system import SystemClock, ThreadCalls
@@ -124,7 +125,7 @@ class Stand:
             ),
             users=lambda stack: assemble.users_of(self.store, self.factory, stack),
             software=lambda stack: StackSoftware.of(self.services, stack),
-            on_deleted=lambda stack: assemble.remove_user_project(self.store, self.factory, stack),
+            remove_users=lambda project_id: remove_project(self.factory, project_id),
         )
         self.engine = Engine(ports, engine, loader=self.targets)
         conf = cfg.ConfigOpts()

@@ -275,12 +275,15 @@ class Caller:
         yield Enter(bool(resource.local))
         return (yield from self._look_up(resource, self.ledger.rows[resource.id]))
 
-    def patiently(self, resource: Resource, function: Any) -> Routine[Any]:
-        """A call that changes nothing, repeated while it fails for a passing cause. Raises StepFailed."""
+    def patiently(self, resource: Resource, function: Any, *, reads: bool = True) -> Routine[Any]:
+        """A call that changes nothing, repeated while it fails for a passing cause. Raises StepFailed.
+
+        ``reads``: whether that of a composite asks the database, for which it would wait off the loop.
+        """
         attempt = 0
         while True:
             try:
-                return (yield Fetch(function) if resource.composite else Call(function))
+                return (yield Fetch(function) if resource.composite and reads else Call(function))
             except Exception as error:
                 outcome = lifecycle.outcome(error, resource.name)
             attempt += 1

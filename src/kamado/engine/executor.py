@@ -20,7 +20,7 @@ from kamado.engine.acting import act
 from kamado.engine.drive import Driver, Halt, Work
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
-from kamado.engine.gathering import Readings
+from kamado.engine.gathering import Begun, Readings
 from kamado.engine.hold import Hold
 from kamado.engine.ledger import Ledger, NotWritten
 from kamado.engine.making import make
@@ -45,8 +45,6 @@ LOG = logging.getLogger(__name__)
 
 _FEW = 20
 """Resources of a stack that is planned in less time than a thread takes to begin."""
-
-_DELETING = frozenset({Action.DELETE})
 
 
 class Execution:
@@ -133,7 +131,7 @@ class Execution:
                         partial(holding.what_moved, self._ports, operation, stack, rows)
                     )
                 if not moved:
-                    await self._work(stack, rows, ledger)
+                    await self._work(begun, ledger)
             except NotWritten:
                 raise
             except (TemplateInvalid, UnknownType) as error:
@@ -148,19 +146,21 @@ class Execution:
         if self.paused:
             await ledger.durable()
             return
-        await self._close(stack, ledger, moved)
+        await self._close(begun, ledger, moved)
 
-    async def _work(self, stack: StackRecord, rows: list[ResourceRecord], ledger: Ledger) -> None:
+    async def _work(self, begun: Begun, ledger: Ledger) -> None:
         """Plans and runs the plan. The first thing that becomes durable is that the plan it was held to has been checked."""
         for change in holding.checked(self.operation):
             ledger.note(change)
-        # Off the loop, for the plan of a huge stack takes longer than others should have to wait; but for a small new one, for which
+        stack, rows = begun.stack, begun.rows
+        # Off the loop, for the plan of a huge stack takes longer than others should have to wait; but for a small one, for which
         # nothing has to be read, a thread would cost more than the work.
         off_loop = self._ports.store_calls.run
-        small = not rows and self._readings.loader.at_hand(self.operation.target, _FEW)
-        desired = self._desired(stack, rows) if small else await off_loop(partial(self._desired, stack, rows))
-        if self.operation.action in _DELETING:
-            desired = replace(desired, snapshots=await self._readings.snapshots(stack.id))
+        small = len(rows) <= _FEW and self._readings.loader.at_hand(self.operation.target, _FEW)
+        wanted = partial(self._desired, begun)
+        desired, strange = wanted() if small else await off_loop(wanted)
+        if strange:
+            await off_loop(partial(_stand_in, self._ports, stack, desired, strange))
         try:
             seen = await observing.look(self._ports, self._settings, self.operation, stack, desired, rows)
         except observing.Unobserved as error:
@@ -173,20 +173,14 @@ class Execution:
         family = Family(self._bells, self._readings, self._deadline(stack))
         await self._drive(Run(self._ports, self._settings, self.operation, stack, desired, plan_, ledger, family))
 
-    def _desired(self, stack: StackRecord, rows: list[ResourceRecord]) -> Desired:
-        if self.operation.action in _DELETING:
-            desired = self._readings.loader.nothing(self.operation.target)
+    def _desired(self, begun: Begun) -> tuple[Desired, list[ResourceRecord]]:
+        """What is wanted, and the rows of a type that there is not."""
+        loader, target = self._readings.loader, self.operation.target
+        if self.operation.action is Action.DELETE:
+            desired = replace(loader.nothing(target), snapshots=begun.snapshots)
         else:
-            desired = self._readings.loader.desired(stack, self.operation.target)
-        for row in rows:
-            try:
-                desired.types.of(row)
-            except UnknownType:
-                # A file that is not there any more: what it made as a nested stack can be deleted all the same.
-                child = self._ports.store.stacks.get(row.physical_id, True) if row.physical_id else None
-                if child is not None and child.owner_id == stack.id:
-                    desired.types.stand_in(row)
-        return desired
+            desired = loader.desired(begun.stack, target)
+        return desired, [row for row in begun.rows if observing.kind_of(desired.types, row) is None]
 
     def _request(self, desired: Desired, rows: list[ResourceRecord], seen: Seen) -> PlanRequest:
         return PlanRequest(
@@ -325,12 +319,12 @@ class Execution:
             run.ledger.note(change)
         self._halt(Halt.ABANDON if closing.follows(self.operation) else Halt.FINISH)
 
-    async def _close(self, stack: StackRecord, ledger: Ledger, moved: str) -> None:
+    async def _close(self, begun: Begun, ledger: Ledger, moved: str) -> None:
         """The last transaction: what became of the operation, its stack, and rows that were left in the middle.
 
         ``moved``: why nothing was done, see `holding.what_moved`.
         """
-        operation = self.operation
+        operation, stack = self.operation, begun.stack
         now = self._ports.clock.now()
         if moved:
             before = await self._ports.store_calls.run(partial(holding.before, self._ports, operation))
@@ -343,7 +337,7 @@ class Execution:
                 changes += await self._rollback(stack, now)
         else:
             if operation.action is Action.DELETE and stack.owner_id is None:
-                await self._ports.calls.run(partial(_forget, self._ports, stack))
+                await _remove_users(self._ports, await self._readings.stacks.get(stack.id))
             besides = closing.besides(operation.action, ledger.let_go, ledger.rows.values())
             changes = closing.completed(stack, operation, now, besides)
             if SNAPSHOT_ID in operation.options:
@@ -352,7 +346,7 @@ class Execution:
                 )
                 changes.insert(0, closing.filled(operation, data))
             if operation.action is Action.DELETE:
-                changes += [RemoveSnapshot(snapshot.id) for snapshot in await self._readings.snapshots(stack.id)]
+                changes += [RemoveSnapshot(snapshot.id) for snapshot in begun.snapshots]
         for change in changes:
             ledger.note(change)
         await ledger.durable()
@@ -420,12 +414,22 @@ def _class_name(run: Run, step: Step) -> str:
     return "template" if issubclass(kind, TemplateResource) else kind.type_name
 
 
-def _forget(ports: EnginePorts, stack: StackRecord) -> None:
+def _stand_in(ports: EnginePorts, stack: StackRecord, desired: Desired, rows: list[ResourceRecord]) -> None:
+    """Of types that were a file which is not there any more: what it made as a nested stack can be deleted all the same."""
+    for row in rows:
+        child = ports.store.stacks.get(row.physical_id, True) if row.physical_id else None
+        if child is not None and child.owner_id == stack.id:
+            desired.types.stand_in(row)
+
+
+async def _remove_users(ports: EnginePorts, stack: StackRecord | None) -> None:
+    """Of a root stack, as it is when all its resources are gone. What is left of their project must not keep it from being deleted."""
+    if stack is None or not stack.stack_user_project_id:
+        return
     try:
-        ports.on_deleted(stack)
+        await ports.calls.run(partial(ports.remove_users, stack.stack_user_project_id))
     except Exception:
-        # What is left of a credential must not keep a stack from being deleted.
-        LOG.exception("clean-up of a deleted stack failed", extra={"stack": stack.id})
+        LOG.exception("the project of a deleted stack's users stays", extra={"stack": stack.id})
 
 
 def _exported(

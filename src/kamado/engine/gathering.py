@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from kamado.engine.ports import Calls, StorePort
 from kamado.engine.targets import TargetLoader
-from kamado.model.lifecycle import Status
+from kamado.model.lifecycle import Action, Status
 from kamado.model.records import ResourceRecord, SnapshotRecord, StackRecord
 from kamado.plugin.context import ChildState
 
@@ -62,10 +62,11 @@ class Gathering(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """What an operation begins with: its stack, gone or not, and the rows of that."""
+    """What an operation begins with: its stack, gone or not, the rows of that, and of a stack that is to go its snapshots."""
 
     stack: StackRecord
     rows: list[ResourceRecord]
+    snapshots: list[SnapshotRecord]
 
 
 class Readings:
@@ -74,19 +75,21 @@ class Readings:
     def __init__(self, loader: TargetLoader, store: StorePort, calls: Calls) -> None:
         self.loader = loader
         self.begun: Gathering[Begun] = Gathering(partial(_begun, store), calls)
-        self._snapshots: Gathering[list[SnapshotRecord]] = Gathering(store.snapshots.of_stacks, calls)
+        self.stacks: Gathering[StackRecord] = Gathering(partial(_stacks, store), calls)
         self.children: Gathering[ChildState] = Gathering(partial(child_states, store), calls)
 
-    async def snapshots(self, stack_id: str) -> list[SnapshotRecord]:
-        """All snapshots of a stack."""
-        return await self._snapshots.get(stack_id) or []
+
+def _stacks(store: StorePort, ids: Collection[str]) -> Mapping[str, StackRecord]:
+    return {stack.id: stack for stack in store.stacks.several(ids)}
 
 
 def _begun(store: StorePort, ids: Collection[str]) -> Mapping[str, Begun]:
-    """2 queries."""
+    """2 queries, 3 when stacks are to go."""
     stacks = store.stacks.several(ids)
     rows = store.resources.of_stacks(ids)
-    return {stack.id: Begun(stack, rows[stack.id]) for stack in stacks}
+    going = [stack.id for stack in stacks if stack.action is Action.DELETE]
+    snapshots = store.snapshots.of_stacks(going) if going else {}
+    return {stack.id: Begun(stack, rows[stack.id], list(snapshots.get(stack.id, ()))) for stack in stacks}
 
 
 def child_states(store: StorePort, ids: Collection[str]) -> Mapping[str, ChildState]:

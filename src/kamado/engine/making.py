@@ -582,7 +582,7 @@ def _read(wanted: Wanted, resource: Resource, names: Any) -> Routine[dict[str, A
         return values
 
     try:
-        attributes = yield from wanted.run.caller.patiently(resource, read)
+        attributes = yield from wanted.run.caller.patiently(resource, read, reads=bool(plain) or resource.names_itself)
     except StepFailed as failed:
         # The thing itself is in order; what it has to tell may come later.
         LOG.warning(

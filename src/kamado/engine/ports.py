@@ -324,8 +324,8 @@ def no_software(stack: StackRecord) -> Any:
     raise LookupError(f"there are no software configs here (of {stack.name})")
 
 
-def nothing_to_clean(stack: StackRecord) -> None:
-    """The clean-up of a deleted stack that has nothing to clean."""
+def no_project(project_id: str) -> None:
+    """The removal of a project where stacks have no users."""
 
 
 def nothing_to_tidy() -> None:
@@ -338,10 +338,9 @@ class EnginePorts:
 
     ``calls`` runs handlers; ``store_calls`` runs reads of the store, in threads that no slow cloud can fill. ``users`` gives the
     users of a stack (`kamado.cloud.users.StackUsers`), ``software`` its configs (`kamado.plugin.context.Software`).
-    ``on_deleted`` removes what a deleted stack leaves behind (credentials, the project of its users); it may be called more
-    than once. ``tidy`` is called now and then, in a handler's thread. ``random`` spreads waits; a simulation gives one with a seed.
-    ``tell`` says to engines in other processes, without waiting, that operations on these nested stacks have ended, or (none named)
-    that there is work in the queue.
+    ``remove_users`` removes the project of a deleted stack's users, by its id; it may be called more than once. ``tidy`` is called
+    now and then, in a handler's thread. ``random`` spreads waits; a simulation gives one with a seed. ``tell`` says to engines in
+    other processes, without waiting, that operations on these nested stacks have ended, or (none named) that there is work in the queue.
     """
 
     store: StorePort
@@ -353,7 +352,7 @@ class EnginePorts:
     cloud: CloudPort
     users: Callable[[StackRecord], Any] = no_users
     software: Callable[[StackRecord], Any] = no_software
-    on_deleted: Callable[[StackRecord], None] = nothing_to_clean
+    remove_users: Callable[[str], None] = no_project
     tidy: Callable[[], None] = nothing_to_tidy
     tell: Callable[[Collection[str]], None] = nobody_else
     random: Random = field(default_factory=Random)

@@ -140,7 +140,8 @@ class TargetLoader:
     def nothing(self, target: Target) -> Desired:
         """What a deletion wants: no resource; only types are needed, so a template that can no longer be read is no hindrance."""
         environment = Environment.load(dict(target.environment))
-        files = {name: self._files.get(file_id) for name, file_id in target.files.items()}
+        known = self._known(target)
+        files = known.files if known else {name: self._files.get(file_id) for name, file_id in target.files.items()}
         return Desired(
             types=self._registry.for_environment(environment, files, lenient=True),
             entries=environment.registry.get("resources") or {},

@@ -66,6 +66,8 @@ class Resource(Kind):
 
     Its handlers run inline, everything that reads in a thread; a wait ends as soon as the child stack does.
     """
+    names_itself: ClassVar[bool] = False
+    """Of a composite: whether the child's template has an output ``OS::stack_id``, which is its reference then."""
     version: ClassVar[str] = ""
     """What besides its properties makes a composite what it is (templates, mappings), as a digest."""
     blocked_by: ClassVar[tuple[Callable[[Any], list[Blocker]], ...]] = ()

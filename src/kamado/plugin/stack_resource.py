@@ -175,9 +175,6 @@ class StackResource(Resource, ABC):
         own = self.children.outputs(self.physical_id).get(STACK_ID) if self.names_itself else None
         return str(own) if own is not None else self.arn
 
-    names_itself: ClassVar[bool] = False
-    """Whether the child's template has an output ``OS::stack_id``."""
-
     @property
     def arn(self) -> str:
         """The child stack as clients name it."""

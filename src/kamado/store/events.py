@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 
 from kamado.model.records import EventRecord
 from kamado.store import schema
@@ -35,6 +35,15 @@ _COLUMNS = tuple(
         "secret",
     )
 )
+_BEYOND = (
+    select(schema.event.c.seq)
+    .where(schema.event.c.stack_id == bindparam("stack"))
+    .order_by(schema.event.c.seq.desc())
+    .offset(bindparam("skip"))
+    .limit(1)
+)
+"""The newest event of a stack but so many."""
+
 _SORT_KEYS = {
     "event_time": schema.event.c.seq,
     "created_at": schema.event.c.seq,
@@ -134,18 +143,14 @@ class Events:
         return self._store.read(lambda connection: connection.execute(statement).scalar_one())
 
     def trim(self, stack_id: str, keep: int) -> int:
-        """Remove all but the newest ``keep`` events of a stack; how many went. 2 queries."""
+        """Remove all but the newest ``keep`` events of a stack; how many went. 1 query, and 1 that writes when there are more."""
         table = schema.event.c
-
-        def work(connection: Connection) -> int:
-            newest = select(table.seq).where(table.stack_id == stack_id).order_by(table.seq.desc())
-            last = connection.scalar(newest.offset(max(keep - 1, 0)).limit(1))
-            if last is None:
-                return 0
-            condition = table.seq < last if keep > 0 else table.seq <= last
-            return connection.execute(schema.event.delete().where(table.stack_id == stack_id, condition)).rowcount
-
-        return self._store.write(work)
+        wanted = {"stack": stack_id, "skip": keep}
+        last = self._store.read(lambda connection: connection.scalar(_BEYOND, wanted))
+        if last is None:
+            return 0
+        statement = schema.event.delete().where(table.stack_id == stack_id, table.seq <= last)
+        return self._store.write(lambda connection: connection.execute(statement).rowcount)
 
 
 def beyond(keys: list[Any], values: tuple[Any, ...], direction: str) -> Any:

@@ -211,16 +211,17 @@ def check_fence(connection: Connection, fence: Fence | None) -> None:
         raise LeaseLost(*fence)
 
 
+_LIVE = (
+    select(*_COLUMNS)
+    .where(schema.operation.c.stack_id == bindparam("stack"), schema.operation.c.slot.in_((_PENDING, _RUNNING)))
+    .order_by(schema.operation.c.slot.desc())
+    .with_for_update()
+)
+
+
 def live_operations(connection: Connection, stack_id: str, cipher: Cipher) -> list[OperationRecord]:
     """The operations of a stack that run or wait, locked, in that order."""
-    table = schema.operation.c
-    statement = (
-        select(*_COLUMNS)
-        .where(table.stack_id == stack_id, table.slot.in_((_PENDING, _RUNNING)))
-        .order_by(table.slot.desc())
-        .with_for_update()
-    )
-    return [operation_record(row, cipher) for row in connection.execute(statement)]
+    return [operation_record(row, cipher) for row in connection.execute(_LIVE, {"stack": stack_id})]
 
 
 class Operations:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from kamado.model.lifecycle import Action, Status
 from kamado.model.records import SnapshotRecord
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 _COLUMNS = tuple(
     schema.snapshot.c[name]
     for name in ("id", "stack_id", "project_id", "name", "action", "status", "created_at", "reason", "data")
+)
+
+_OF_STACKS = (
+    select(*_COLUMNS)
+    .where(schema.snapshot.c.stack_id.in_(bindparam("ids", expanding=True)))
+    .order_by(schema.snapshot.c.created_at, schema.snapshot.c.id)
 )
 
 
@@ -90,7 +96,9 @@ class Snapshots:
     def of_stacks(self, stack_ids: Collection[str]) -> dict[str, list[SnapshotRecord]]:
         """All snapshots of several stacks, by stack, oldest first; a stack without any is missing."""
         found: dict[str, list[SnapshotRecord]] = {}
-        for record in self._records(schema.snapshot.c.stack_id.in_(list(stack_ids))):
+        cipher = self._store.cipher
+        rows = self._store.read(lambda connection: connection.execute(_OF_STACKS, {"ids": list(stack_ids)}).all())
+        for record in (_record(row, cipher) for row in rows):
             found.setdefault(record.stack_id, []).append(record)
         return found
 

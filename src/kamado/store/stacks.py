@@ -78,6 +78,7 @@ _NEWEST = select(*WHOLE).order_by(_STACK.created_at.desc()).limit(1)
 
 # Built once: to put a statement together costs more than to run it.
 _BY_ID = select(*WHOLE).where(_STACK.id == bindparam("key"))
+_LOCKED = _BY_ID.where(_STACK.deleted_at == 0).with_for_update(key_share=True)
 _SEVERAL = select(*WHOLE).where(_STACK.id.in_(bindparam("ids", expanding=True)))
 _OWN_BY_ID = _NEWEST.where(_STACK.id == _WORD, _MINE)
 _ROOT_BY_NAME = _NEWEST.where(_STACK.project_id == _WHOSE, _STACK.live_name == _WORD)
@@ -419,12 +420,7 @@ class Stacks:
         return self._store.read(lambda connection: [stack_record(row, cipher) for row in connection.execute(statement)])
 
     def _locked(self, connection: Connection, key: str) -> StackRecord:
-        statement = (
-            select(*WHOLE)
-            .where(schema.stack.c.id == key, schema.stack.c.deleted_at == 0)
-            .with_for_update(key_share=True)
-        )
-        row = connection.execute(statement).first()
+        row = connection.execute(_LOCKED, {"key": key}).first()
         if row is None:
             raise StackGone(key)
         return stack_record(row, self._store.cipher)
