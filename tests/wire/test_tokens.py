@@ -11,7 +11,7 @@ import requests
 from tests.wire.stand import Stand, issue
 
 from kamado.api.limits import ApiSettings
-from kamado.api.tokens import identity_of, key_of
+from kamado.api.tokens import RETRY_AFTER, identity_of, key_of
 from kamado.localcloud.server import LocalCloud
 
 IDENTITY = (
@@ -73,6 +73,20 @@ def test_without_a_cache_keystone_is_asked_each_time(cloud: LocalCloud, tmp_path
             assert stand.ask("GET", "/build_info").status_code == 401
         finally:
             cloud.faults.remove(broken)
+    finally:
+        stand.close()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_who_cannot_be_checked_by_a_busy_keystone_may_ask_again(cloud: LocalCloud, tmp_path: Path, status: int) -> None:
+    stand = Stand(tmp_path, cloud, working=False)
+    try:
+        stand.token("demo")
+        cloud.faults.add(service="identity", method="GET", path="/v3/auth/tokens", status=status, times=1)
+        refused = stand.ask("GET", "/build_info")
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, RETRY_AFTER)
+        again = stand.ask("GET", "/build_info")
+        assert (again.status_code, "Retry-After" in again.headers) == (200, False)
     finally:
         stand.close()
 

@@ -25,6 +25,8 @@ WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 CACHE_KEY = "kamado.token_cache"
 VOUCHED_SECONDS = 5.0
 """So much later than auth_token would, a revoked token is noticed."""
+RETRY_AFTER = "2"
+"""Seconds that a client is asked to wait when Keystone could not say whether its token is good."""
 
 _OF_CLIENTS = frozenset(
     f"HTTP_X_{name}"
@@ -87,6 +89,7 @@ def guarded(app: WsgiApp, keystone: Mapping[str, Any], cache_seconds: float) -> 
     seconds = min(VOUCHED_SECONDS, cache_seconds)
 
     def accepted(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        environ[_LET_IN] = True
         key = environ.pop(_KEY, None)
         if key is not None:
             found = identity_of(environ)
@@ -105,12 +108,19 @@ def guarded(app: WsgiApp, keystone: Mapping[str, Any], cache_seconds: float) -> 
                 return app(environ, start_response)
             environ[_KEY] = key
         environ[CACHE_KEY] = cache
-        return protocol(environ, start_response)
+
+        def told(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            # auth_token repeats a check whose connection failed, but not one that a busy Keystone refused: the client may.
+            if status.startswith("503") and _LET_IN not in environ:
+                headers = [*headers, ("Retry-After", RETRY_AFTER)]
+            return start_response(status, headers, *rest)
+
+        return protocol(environ, told)
 
     return respond
 
 
-_KEY = "kamado.vouched_key"
+_KEY, _LET_IN = "kamado.vouched_key", "kamado.let_in"
 
 
 def key_of(environ: Mapping[str, Any]) -> str | None:
