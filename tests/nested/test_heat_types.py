@@ -8,93 +8,20 @@ which a part is kept by the object store have the local cloud's, over HTTP.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import requests
-from tests.databases import KEY
-from tests.engine_world import Users, World
+from tests.nested.heat_place import Place
 from tests.nested.heat_samples import ELSEWHERE, SAMPLES, Sample
 from tests.types.make_facts import facts
 
-from kamado.cloud.objects import ObjectStore
-from kamado.cloud.session import Cloud, CloudFactory, CloudSettings, ServiceUser
-from kamado.engine.ports import EnginePorts
-from kamado.localcloud.server import LocalCloud
 from kamado.model.lifecycle import Action
-from kamado.orchestrator.context import OrchestratorSettings, no_cloud
-from kamado.orchestrator.stack_software import StackSoftware
 from kamado.plugin.registry import Registry
-from kamado.plugin.signal_boxes import ObjectBox
 from kamado.plugin.wire import fill
-from kamado.store import Store
 
 EACH = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.type.rpartition("::")[2])
 REGISTRY = Registry.load()
-
-
-class Place(World):
-    """A world whose stacks have software configs too, and an object store where there is a ``user`` of one."""
-
-    def __init__(self, store: Store, user: Cloud | None = None) -> None:
-        super().__init__(store)
-        self.user = user
-        self.letters = {} if user is None else {name: written_to(user, name) for name in ("letters", "others")}
-        """What ``{letters}`` and ``{others}`` stand for in a sample: objects that signals were left in."""
-
-    def ports(self) -> EnginePorts:
-        def software(stack: Any) -> StackSoftware:
-            users = lambda _: Users(self.cloud)  # noqa: E731
-            return StackSoftware(stack, self.store, self.clock.blocking, OrchestratorSettings(), no_cloud, users)
-
-        found = replace(super().ports(), software=software)
-        return found if self.user is None else replace(found, cloud=lambda *_: self.user)
-
-    def containers(self) -> dict[str, list[str]]:
-        """What there is in the object store, by container, but for those letters."""
-        if self.user is None:
-            return {}
-        kept = self.user.service("object-store").get("", params={"format": "json"}) or []
-        names = {str(one["name"]) for one in kept} - self.letters.keys()
-        return {name: ObjectStore(self.user).listing(name, "") for name in names}
-
-    def loses_everything(self) -> None:
-        """Nothing that was made is there any more, and no stack knows why."""
-        self.cloud.things.clear()
-        self.cloud.users.clear()
-        for container, names in self.containers().items():
-            for name in reversed(names):
-                ObjectStore(self.user).remove(container, name)
-            ObjectStore(self.user).remove_container(container)
-
-
-def written_to(user: Cloud, name: str) -> str:
-    """The URL of an object that two signals of success were written to."""
-    box = ObjectBox(user, name, "signals")
-    url = box.make(lambda: "a key")
-    for _ in range(2):
-        assert requests.put(url, data="{}", timeout=30).status_code == 201
-    return url
-
-
-@pytest.fixture(scope="module")
-def user() -> Iterator[Cloud]:
-    with LocalCloud(identity_port=0) as local:
-        factory = CloudFactory(CloudSettings(ServiceUser(local.auth_url, "heat", "heat", project_name="service")))
-        yield factory.for_user("demo", "demo", "demo")
-        factory.close()
-
-
-@pytest.fixture
-def place(tmp_path: Path, sample: Sample, request: pytest.FixtureRequest) -> Iterator[Place]:
-    store = Store.open(f"sqlite:///{tmp_path}/world.sqlite", KEY, durable=False)
-    made = Place(store, request.getfixturevalue("user") if sample.objects else None)
-    yield made
-    made.close()
-    store.close()
 
 
 def life(place: Place, sample: Sample, values: Mapping[str, Any], stack: str | None = None, **more: Any) -> str:

@@ -11,7 +11,7 @@ from tests.engine_world import World
 from tests.nested.test_scaling import asked_for, made, members, services, signal, update
 
 from kamado.model.lifecycle import Action
-from kamado.orchestrator import access
+from kamado.orchestrator import access, resources
 from kamado.orchestrator.context import RequestContext
 from kamado.orchestrator.errors import Forbidden
 from kamado.plugin.errors import PermanentError
@@ -165,6 +165,9 @@ def test_a_user_has_keys_and_sees_what_its_policies_name(world: World) -> None:
     assert world.cloud.users[user_id] == "secret"
     assert rows["k"].properties == {"UserName": rows["u"].physical_name}
     assert (rows["k"].physical_id, len(rows["k"].data["secret_key"])) == (rows["k"].data["access_key"], 32)
+    owner = RequestContext("p", "me", "me", ("member",))
+    told = resources.show(services(world), owner, world.stack(stack), "k").attributes
+    assert told == {"UserName": rows["u"].physical_name, "SecretAccessKey": rows["k"].data["secret_key"]}
     somebody = RequestContext("users", user_id, "u", ("heat_stack_user",))
     access.refuse_others(services(world), somebody, world.stack(stack), "v")
     with pytest.raises(Forbidden, match="not authorized"):
@@ -172,7 +175,6 @@ def test_a_user_has_keys_and_sees_what_its_policies_name(world: World) -> None:
     for one in ("", "x"):  # no user of the template's, so no policy speaks for it
         with pytest.raises(Forbidden, match="not authorized"):
             access.refuse_others(services(world), replace(somebody, user_id=one), world.stack(stack), "v")
-    owner = RequestContext("p", "me", "me", ("member",))
     access.refuse_others(services(world), owner, world.stack(stack), "w")
 
 

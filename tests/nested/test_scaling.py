@@ -165,16 +165,18 @@ def test_signals_grow_and_shrink_the_group_within_its_limits(world: World) -> No
     )
 
 
-def test_only_an_alarm_acts(world: World) -> None:
+def test_a_signal_acts_whatever_it_says(world: World) -> None:
+    """As in Heat: who lets an alarm call a policy when it is over (`ok_actions`) wants the group to shrink then."""
     stack = made(world, scaled())
-    for details in ({"current": "ok", "previous": "alarm"}, {"state": "insufficient data"}, {"state": "OK"}):
-        signal(world, stack, "up", details)
-    assert not world.live()
+    for state, size in (({"current": "ok", "previous": "alarm"}, 1), ({"state": "insufficient data"}, 0)):
+        signal(world, stack, "down", state)
+        world.run()
+        assert len(members(world, stack)) == size
     signal(world, stack, "up", {"current": "alarm", "previous": "ok", "reason": "hot"})
     world.run()
-    assert len(members(world, stack)) == 3
+    assert len(members(world, stack)) == 1
     found = [line.reason for line in world.store.events.page([stack]) if line.action == "SIGNAL"]
-    assert found == ["alarm state changed from ok to alarm (hot)"]
+    assert found == ["alarm state changed from ok to alarm (hot)", "Unknown", "Unknown"]
 
 
 def test_nothing_happens_while_the_group_cools_down(world: World) -> None:

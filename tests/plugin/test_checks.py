@@ -1,5 +1,7 @@
 """Custom constraints that need no cloud."""
 
+import time
+
 import pytest
 
 from kamado.plugin import finders
@@ -44,3 +46,9 @@ def test_good(name: str, value: object) -> None:
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
 def test_bad(name: str, value: object) -> None:
     assert finders.check(name, value, None)
+
+
+def test_a_check_that_takes_its_time() -> None:
+    began = time.monotonic()
+    assert finders.check("test_constr", 0.05, None) is None
+    assert time.monotonic() - began >= 0.05

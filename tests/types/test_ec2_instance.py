@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 import pytest
@@ -102,6 +103,34 @@ def test_interfaces_come_in_the_order_of_their_places_and_volumes_are_attached(r
     assert [net["port"] for net in KIND.entries(made.properties)] == [first, second]  # type: ignore[attr-defined]
     attached = rig.cloud.service("compute").get(f"/servers/{made.physical_id}/os-volume_attachments")
     assert [one["volumeId"] for one in attached["volumeAttachments"]] == [volume.physical_id]
+
+
+def test_the_key_and_hints_and_disks_of_snapshots_are_in_the_request(rig: Rig) -> None:
+    assert rig.cloud is not None
+    key = rig.make("OS::Nova::KeyPair", {"name": "of-an-instance", "save_private_key": True}, name="key")
+    hints = [
+        {"Key": "group", "Value": "g"},
+        {"Key": "different_host", "Value": "a"},
+        {"Key": "different_host", "Value": "b"},
+    ]
+    volume = rig.make("OS::Cinder::Volume", {"size": 1}, name="origin")
+    body = {"snapshot": {"volume_id": volume.physical_id, "name": "snap"}}
+    snapshot = rig.cloud.service("volumev3").post("/snapshots", json=body)["snapshot"]["id"]
+    disk = {"SnapshotId": snapshot, "VolumeSize": "2"}
+    disks = [{"DeviceName": "vdb", "Ebs": {**disk, "DeleteOnTermination": False}}, {"DeviceName": "vdc", "Ebs": disk}]
+    values = {"KeyName": key.physical_id, "NovaSchedulerHints": hints, "BlockDeviceMappings": disks}
+    made = rig.build("AWS::EC2::Instance", {"ImageId": "cirros", "InstanceType": "m1.tiny", **values}, name="asked")
+    request = KIND.create_request(made)  # type: ignore[attr-defined]
+    assert request["key_name"] == "of-an-instance"
+    assert request["os:scheduler_hints"] == {"group": "g", "different_host": ["a", "b"]}
+    kept, goes = request["block_device_mapping"]
+    assert kept == {"device_name": "vdb", "snapshot_id": snapshot, "volume_size": "2"}
+    assert goes == {**kept, "device_name": "vdc", "delete_on_termination": True}
+    while rig.cloud.service("volumev3").get(f"/snapshots/{snapshot}")["snapshot"]["status"] != "available":
+        time.sleep(0.02)
+    rig.cloud.service("volumev3").delete(f"/snapshots/{snapshot}")
+    while rig.cloud.service("volumev3").list("/snapshots", "snapshots", {"name": "snap"}):
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

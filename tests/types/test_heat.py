@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from tests.types.rig import REGISTRY, Rig
 
 from kamado.model.lifecycle import Action
 from kamado.plugin import lifecycle
+from kamado.plugin.errors import PermanentError
 from kamado.resources.heat.random_string import generate
 
 
@@ -166,6 +168,24 @@ def test_reading_slowly_is_no_work_for_the_loop(bare_rig: Rig) -> None:
     assert bare_rig.clock.ahead >= 7
 
 
+@pytest.mark.parametrize(
+    ("client", "entity", "asked"),
+    [
+        ("nova", "servers", "/servers/"),
+        ("neutron", "v2.0/networks", "/networks/"),
+        ("", "servers", ""),
+        ("nova", "", ""),
+    ],
+)
+def test_the_test_resource_asks_for_an_entity(rig: Rig, client: str, entity: str, asked: str) -> None:
+    assert rig.local is not None
+    rig.local.log.clear()
+    rig.make("OS::Heat::TestResource", {"wait_secs": 2, "client_name": client, "entity_name": entity})
+    looks = [one for one in rig.local.log if asked and asked in one.path]
+    assert (len(looks) >= 2) == bool(asked), "at each look at the resource, until its time is over"
+    assert {one.status for one in looks} <= {404}, "and nobody minds that it is not there"
+
+
 def test_a_delay_waits_in_its_actions_only(bare_rig: Rig) -> None:
     resource = bare_rig.build("OS::Heat::Delay", {"min_wait": 30, "actions": ["CREATE", "SUSPEND"]})
     token = lifecycle.start(resource, Action.CREATE)
@@ -176,6 +196,39 @@ def test_a_delay_waits_in_its_actions_only(bare_rig: Rig) -> None:
     assert not lifecycle.poll(resource, Action.SUSPEND, lifecycle.start(resource, Action.SUSPEND))
     assert lifecycle.poll(resource, Action.RESUME, lifecycle.start(resource, Action.RESUME))
     assert not bare_rig.update(resource, min_wait=1).must_replace
+
+
+@pytest.mark.parametrize(
+    ("properties", "fails"),
+    [
+        ({"min_wait": 60}, False),
+        ({"min_wait": 61}, True),
+        ({"min_wait": 30, "max_jitter": 20, "jitter_multiplier": 2}, True),
+        ({"min_wait": 100, "actions": ["DELETE"]}, True),
+        ({"min_wait": 100, "actions": []}, False),
+    ],
+)
+def test_a_delay_that_the_stack_has_no_time_for_fails_at_once(bare_rig: Rig, properties: dict, fails: bool) -> None:
+    bare_rig.stack = replace(bare_rig.stack, timeout_secs=60)
+    resource = bare_rig.build("OS::Heat::Delay", properties)
+    if not fails:
+        lifecycle.start(resource, Action.CREATE)
+        return
+    with pytest.raises(PermanentError, match="make it shorter, or timeout_mins longer"):
+        lifecycle.start(resource, Action.CREATE)
+
+
+def test_the_jitter_of_a_delay_is_as_long_as_it_may_be(bare_rig: Rig) -> None:
+    def waits(**jitter: float) -> float:
+        found = bare_rig.build("OS::Heat::Delay", {"min_wait": 10, **jitter})
+        token = lifecycle.start(found, Action.CREATE)
+        return (datetime.fromisoformat(token["until"]) - bare_rig.clock.now()).total_seconds()
+
+    assert 9 < waits() <= 10
+    times = [waits(max_jitter=100) for _ in range(50)]
+    assert 10 < max(times) <= 110
+    assert max(times) - min(times) > 20
+    assert max(waits(max_jitter=100, jitter_multiplier=0.01) for _ in range(50)) <= 11
 
 
 def test_adoption_takes_ids_and_data_over(bare_rig: Rig) -> None:

@@ -90,13 +90,15 @@ def test_an_alarm_and_a_signal_each_add_a_member_and_keep_the_others(stand: Stan
     life.remove()
 
 
-def test_a_state_that_is_no_alarm_scales_nothing(stand: Stand) -> None:
+def test_an_alarm_that_is_over_scales_too(stand: Stand) -> None:
+    """A policy may be named among an alarm's `ok_actions`; which state calls it is for whoever made the alarm."""
     life = group(stand, "calm")
-    for state in ("ok", "insufficient data"):
-        life.alarm(previous="alarm", current=state, reason="cool")
-        life.signal("up", current=state)
-    assert len(life.members()) == 1
-    assert [line for line in life.events("up") if line[0] == "SIGNAL_COMPLETE"] == []
+    life.alarm(previous="alarm", current="ok", reason="cool")
+    assert len(life.members()) == 2
+    life.signal("up", current="insufficient data")
+    assert len(life.members()) == 3
+    told = [line[1] for line in life.events("up") if line[0] == "SIGNAL_COMPLETE"]
+    assert told == ["alarm state changed from alarm to ok (cool)", "Unknown"]
     life.remove()
 
 

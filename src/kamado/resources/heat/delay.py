@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kamado.plugin.declare import LIST, NUMBER, Prop, Properties, resource_type
+from kamado.plugin.errors import PermanentError
 from kamado.plugin.resource import Resource
 
 
@@ -25,7 +26,12 @@ class Delay(Resource):
     )  # fmt: skip
 
     def handle_create(self) -> dict[str, Any]:
-        """Starts the wait; there is no id, as there is no thing."""
+        """Starts the wait; there is no id, as there is no thing. Raises PermanentError: the stack has not the time for it."""
+        values, limit = self.properties, self.stack.timeout_secs
+        longest = values["min_wait"] + values["max_jitter"] * values["jitter_multiplier"]
+        if values["actions"] and limit is not None and longest > limit:
+            words = f"The wait may take {longest:g} seconds, an action of the stack {limit:g}: make it shorter, or timeout_mins longer."
+            raise PermanentError(words, "StackValidationFailed")
         return self._wait("CREATE")
 
     def check_create_complete(self, token: Mapping[str, Any] | None) -> bool:

@@ -21,7 +21,7 @@ class Group(StackResource):
     lists: ClassVar[frozenset[str]] = frozenset()
     """The same as lists."""
     takes_keys = maps
-    own: ClassVar[frozenset[str]] = frozenset({"refs", "refs_map", "removed_rsrc_list", "show"})
+    own: ClassVar[frozenset[str]] = frozenset({"refs", "refs_map", "removed_rsrc_list"})
     """Attributes of the group itself."""
     passes_on: ClassVar[bool] = True
     """Whether any other attribute is a list of that attribute of the members."""

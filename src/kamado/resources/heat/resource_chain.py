@@ -26,7 +26,7 @@ class ResourceChain(Members):
         Attr("attributes", MAP, "An attribute of each resource by the resources' names."),
     )
 
-    own = frozenset({"refs", "show"})
+    own = frozenset({"refs"})
 
     @classmethod
     def validate(cls, properties: Mapping[str, Any]) -> list[Finding]:

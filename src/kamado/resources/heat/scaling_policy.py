@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kamado.plugin.declare import INTEGER, NUMBER, STRING, Attr, Prop, Properties, resource_type
-from kamado.plugin.errors import NoActionRequired
 from kamado.plugin.rules import OnlyWhen
 from kamado.plugin.scaling import Adjustment
 from kamado.plugin.signals import SignalResponder
 from kamado.resources.heat import capacity
-
-_ALARM = "alarm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +39,8 @@ class Policy(SignalResponder):
     def handle_update(self, changes: Mapping[str, Any]) -> None:
         """Nothing: a signal looks at the properties of the moment."""
 
-    def handle_signal(self, details: Mapping[str, Any] | None = None) -> None:
-        """Adjusts the group, unless the signal comes from an alarm that is over. Raises NoActionRequired."""
-        given = details or {}
-        state = given.get("current", given.get("state", _ALARM))
-        if str(state).lower() != _ALARM:
-            raise NoActionRequired
+    def handle_signal(self, details: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Adjusts the group, whatever the signal says: whoever has an alarm call it when that is over means it. Raises NoActionRequired."""
         if self.ports.groups is None:
             raise LookupError("there is no way to resize a group here")
         names, values = self.names, self.properties

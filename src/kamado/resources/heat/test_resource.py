@@ -5,6 +5,7 @@ The trap: its waits are deadlines in the token, so they go on after a crash inst
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,19 @@ from kamado.plugin.context import Ports, StackInfo
 from kamado.plugin.declare import BOOLEAN, MAP, NUMBER, STRING, Attr, Prop, Properties, resource_type
 from kamado.plugin.errors import PermanentError
 from kamado.plugin.resource import Resource
+
+_SERVICES = {
+    "nova": "compute",
+    "neutron": "network",
+    "cinder": "volumev3",
+    "glance": "image",
+    "keystone": "identity",
+    "heat": "orchestration",
+    "swift": "object-store",
+    "zaqar": "messaging",
+    "barbican": "key-manager",
+}
+"""What Heat's clients are called → the type of the service in the catalog."""
 
 
 @resource_type("OS::Heat::TestResource", since="5.0.0")
@@ -33,8 +47,9 @@ class TestResource(Resource):
             Prop("delete", NUMBER, "Seconds that the deletion takes.", update=True),
         )),
         Prop("attr_wait_secs", NUMBER, "Seconds that reading an attribute takes.", default=0, update=True, since="6.0.0"),
-        Prop("client_name", STRING, "Client to look an entity up with.", default="", update=True),
-        Prop("entity_name", STRING, "Entity to look up.", default="", update=True),
+        Prop("client_name", STRING, "Service that is asked for an entity at each look (nova, neutron …), whatever it says.",
+             default="", update=True),
+        Prop("entity_name", STRING, "Collection of that service, such as servers.", default="", update=True),
         Prop("constraint_prop_secs", NUMBER, "Seconds that checking this property takes.", default=0, update=True,
              check="test_constr", since="6.0.0"),
         Prop("update_replace_value", STRING, "A value that only a replacement can change.", since="7.0.0"),
@@ -52,7 +67,7 @@ class TestResource(Resource):
         metadata: Mapping[str, Any],
     ) -> None:
         super().__init__(name, type_name, stack, ports, record, properties, metadata)
-        self.local = not properties.get("attr_wait_secs")
+        self.local = not (properties.get("attr_wait_secs") or properties.get("client_name"))
 
     @classmethod
     def replaces(cls, before: Mapping[str, Any], after: Mapping[str, Any], changed: frozenset[str]) -> bool:  # noqa: ARG003
@@ -107,7 +122,15 @@ class TestResource(Resource):
         until = self.ports.clock.now() + timedelta(seconds=seconds)
         return {"until": until.isoformat() if seconds > 0 else None}
 
+    def _asks(self) -> None:
+        """Asks for the entity, as often as a type would that waits for it; what the service says does not matter."""
+        client, entity = self.properties.get("client_name"), self.properties.get("entity_name")
+        if client and entity:
+            with contextlib.suppress(Exception):
+                self.ports.cloud().service(_SERVICES.get(client, client)).get(f"/{entity}/{self.physical_id}")
+
     def _passed(self, token: Mapping[str, Any] | None) -> bool:
+        self._asks()
         until = (token or {}).get("until")
         return until is None or self.ports.clock.now() >= datetime.fromisoformat(until)
 
