@@ -275,6 +275,56 @@ def test_a_stack_in_another_region_lives_and_dies_with_its_resource(near: Stand,
     assert there(far, key) is None
 
 
+def test_the_least_that_can_be_said_of_a_stack_in_our_own_region(near: Stand) -> None:
+    inner = {"heat_template_version": "2018-08-31", "outputs": {"word": {"value": "least"}}}
+    template = outer()
+    template["resources"]["remote"]["properties"] = {"template": json.dumps(inner)}
+    template["outputs"] = {name: template["outputs"][name] for name in ("id", "outputs")}
+    path = begin(near, "least", template)
+    assert near.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
+    key = output(near, path, "id")
+    assert output(near, path, "outputs") == {"word": "least"}
+    assert there(near, key) is not None
+    gone(near, path)
+    assert there(near, key) is None
+
+
+def test_each_property_of_a_stack_there_is_changed_there_and_back(near: Stand, far: Stand) -> None:
+    path = begin(near, "each", outer(timeout=5))
+    assert near.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
+    key = output(near, path, "id")
+    name = output(near, path, "name")
+
+    def seen() -> tuple[Any, ...]:
+        shown = far.ask("GET", f"/stacks/{name}/{key}").json()["stack"]
+        return shown["parameters"]["length"], shown["timeout_mins"], shown["description"]
+
+    before = ("7", 5, "No description")
+    assert seen() == before
+    described = {**INNER, "description": "another"}
+    for changed, wanted in (
+        (outer(timeout=5, parameters={"length": 9}), ("9", 5, "No description")),
+        (outer(timeout=7), ("7", 7, "No description")),
+        (outer(described, timeout=5), ("7", 5, "another")),
+    ):
+        for template, expected in ((changed, wanted), (outer(timeout=5), before)):
+            stack = change(near, path, template)
+            assert stack["stack_status"] == "UPDATE_COMPLETE", stack["stack_status_reason"]
+            assert seen() == expected
+            assert output(near, path, "id") == key, "in place"
+    gone(near, path)
+    assert there(far, key) is None
+
+
+def test_a_stack_that_is_gone_there_before_is_no_hindrance(near: Stand, far: Stand) -> None:
+    path = begin(near, "gone-before", outer())
+    assert near.settled(path, 60)["stack_status"] == "CREATE_COMPLETE"
+    key, name = output(near, path, "id"), output(near, path, "name")
+    assert far.ask("DELETE", f"/stacks/{name}/{key}").status_code == 204
+    soon(lambda: there(far, key) is None)
+    gone(near, path)
+
+
 def test_a_failure_there_is_told_here_and_mended_by_an_update(near: Stand, far: Stand) -> None:
     path = begin(near, "failing", outer(parameters={"length": 7, "fail": True}))
     stack = near.settled(path, 60)
