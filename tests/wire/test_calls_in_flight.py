@@ -94,6 +94,19 @@ def test_one_project_has_its_share_of_calls_in_flight_whatever_it_does(cloud: Lo
     assert most(cloud, "network", "DELETE") == PER_PROJECT
 
 
+def test_looking_whether_a_thing_is_ready_counts_like_any_call(cloud: LocalCloud, stand: Stand) -> None:
+    cloud.faults.add(service="compute", method="GET", path="/v2.1/servers/*", action="delay", seconds=0.1, times=None)
+    cloud.faults.build("compute.servers", seconds=0.5)
+    cloud.log.clear()
+    properties = {"image": "cirros", "flavor": "m1.nano", "networks": [{"allocate_network": "none"}]}
+    server = {"type": "OS::Nova::Server", "properties": properties}
+    path = begin(stand, "servers", {**VERSION, "resources": {f"s{number}": server for number in range(MANY)}})
+    ended(stand, path, "CREATE_COMPLETE")
+    polls = [one for one in cloud.log if one.method == "GET" and one.path.startswith("/v2.1/servers/")]
+    assert len(polls) >= MANY
+    assert most_at_once(polls) == PER_PROJECT
+
+
 def test_all_projects_together_have_no_more_than_a_service_may_get(cloud: LocalCloud, stand: Stand) -> None:
     cloud.log.clear()
     users = ("demo", "alt_demo", "admin")
