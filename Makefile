@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# The tests start hundreds of processes; where this is set, each of them would compile all of Kamado anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test lint format fuzz bench test-real compare-heat chaos clean test-cluster
 
