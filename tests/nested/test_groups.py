@@ -140,6 +140,21 @@ def test_attributes_of_all_members(world: World) -> None:
     assert found["inside"] == found["dotted"] == f"at {ids['1']}"
 
 
+@pytest.mark.parametrize("kind", ["ResourceGroup", "ResourceChain"])
+def test_what_a_group_shows_is_what_each_member_shows(world: World, kind: str) -> None:
+    inner = "OS::Heat::TestResource"
+    values = {
+        "ResourceGroup": {"count": 2, "resource_def": {"type": inner}},
+        "ResourceChain": {"resources": [inner] * 2},
+    }
+    group = {"type": f"OS::Heat::{kind}", "properties": values[kind]}
+    body = {"g": group, "v": value({"a": {"get_attr": ["g", "show"]}, "b": {"get_attr": ["g", "output"]}})}
+    stack = world.accept(body)
+    world.run()
+    assert world.state(stack) == "CREATE_COMPLETE", world.stack(stack).reason
+    assert world.rows(stack)["v"].properties == {"value": {"a": [None, None], "b": ["test_string"] * 2}}
+
+
 def test_a_path_goes_into_the_value_of_each_member(world: World) -> None:
     one = group(2, type_="OS::Heat::Value", value={"list": ["%index%", "x"]})
     stack = world.accept(

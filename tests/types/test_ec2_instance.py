@@ -151,6 +151,7 @@ def test_what_does_not_go_together(properties: dict[str, Any], words: str | None
 def test_a_launch_configuration_is_like_an_instance(rig: Rig, subnet: str) -> None:
     made = instance(rig, SubnetId=subnet)
     like = rig.make("AWS::AutoScaling::LaunchConfiguration", {"InstanceId": made.physical_id}, name="lc")
+    assert made.read_attributes(["AvailabilityZone", "show"]) == {"AvailabilityZone": "nova", "show": None}
     body = shown(rig, made)
     kept = like.data["instance"]
     assert (kept["ImageId"], kept["InstanceType"]) == (body["image"]["id"], body["flavor"]["id"])

@@ -253,9 +253,12 @@ def child_template(
 
 def _split(
     values: Mapping[str, Any], hidden: Hidden | None, path: tuple[str, ...]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
     """Values as the template has them, and those of which it only says where they are: what is hidden, or not known yet."""
-    written, held = dict(values), {}
+    if hidden == NOTHING and not contains_unknown(values):
+        return values, {}
+    written: dict[str, Any] = dict(values)
+    held: dict[str, Any] = {}
     for key, value in values.items():
         place = inside(hidden, (key,))
         if place and isinstance(value, Mapping):

@@ -154,8 +154,10 @@ class Instance(Server):
         return super().handle_update({name: self.properties.get(name) for name in names})
 
     def _read(self, name: str, body: Mapping[str, Any] | None) -> Any:
+        if name == "show":
+            return None  # only what is declared is told of it
         if name == "AvailabilityZone":
-            return self.properties.get(name)
+            return (body or {}).get("OS-EXT-AZ:availability_zone") or self.properties.get(name)
         if name in type(self).attrs:
             return (
                 addresses.first_address(self, body) if body is not None else ""
