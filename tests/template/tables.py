@@ -64,7 +64,9 @@ def by_version(row: Mapping[str, Any], question: str) -> dict[str, dict[str, Any
 
 
 def orderly(sentence: str) -> str:
-    """A sentence with what Heat takes from a set in order: the entries of a circle, the versions of a template."""
+    """A sentence with what Heat takes from a set in order: the entries of a circle, versions of a template, names of algorithms."""
+    if found := re.fullmatch(r"(.*Algorithm must be one of) \{(.*)\}", sentence, re.DOTALL):
+        return f"{found[1]} {{{', '.join(sorted(found[2].split(', ')))}}}"
     if found := re.fullmatch(r"(.*Ambiguous versions) \((.*)\)", sentence, re.DOTALL):
         return f"{found[1]} ({', '.join(sorted(found[2].split(', ')))})"
     if not sentence.startswith("Circular Dependency Found: "):
