@@ -22,7 +22,7 @@ resources:
     type: My::Type
   child:
     type: child.yaml
-    properties: {what: 1}
+    properties: {what: 1, whit: 2}
   other:
     type: other.yaml
 outputs:
@@ -70,6 +70,7 @@ TYPES = [
 OWN = [
     'Property error: : resources.a.properties.fail: : "maybe" is not a valid boolean',
     "Property error: : resources.policy.properties: : Property AllowedResources not assigned",
+    "Property error: : resources.child.properties: : Unknown Property whit",
     'outputs.o.value.get_attr: : The specified reference "lost" (in unknown) is incorrect.',
 ]
 SHAPE = ['"typo" is not a valid keyword inside a resource definition']

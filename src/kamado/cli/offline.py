@@ -273,7 +273,7 @@ class _Work:
         except TemplateInvalid as refused:
             self.report.problems.extend(refused.problems)
             return anything
-        schema = anything if template.problems else schema_of(shown, template)
+        schema = anything if "parameters" in template.parts.unread else schema_of(shown, template)
         self.known[key] = schema
         inner = replace(environment, parameters={})
         self.check(template, None, inner, Path(shown), above)

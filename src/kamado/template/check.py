@@ -70,8 +70,11 @@ class _Types:
         try:
             found = self.catalog.schema(type_name, name)
         except TemplateInvalid as refused:
+            from kamado.template.nested import draft_type
+
             problems.extend(refused.problems)
-            return _anything(type_name)
+            target = self.environment.target(type_name, name)
+            return draft_type(target, self.template.files.get(target, ""), self.template.files) or _anything(type_name)
         if found is not None:
             return found
         target = self.environment.target(type_name, name)

@@ -12,7 +12,7 @@ from typing import Any
 from kamado.template.parameters import ParameterSchema
 from kamado.template.problems import TemplateInvalid
 from kamado.template.schema import AttributeSchema, PropertyType, Schema, TypeSchema
-from kamado.template.template import Template, load
+from kamado.template.template import Template, draft, load
 
 _TYPES = {
     "string": PropertyType.STRING,
@@ -46,6 +46,15 @@ def schema_of(name: str, template: Template) -> TypeSchema:
         {output.name: AttributeSchema(output.description) for output in template.outputs.values()},
         any_attributes=True,
     )
+
+
+def draft_type(name: str, text: str, files: Mapping[str, str]) -> TypeSchema | None:
+    """The type that a template will be once what is wrong with it is put right; None when its parameters cannot be read."""
+    try:
+        template = draft(text, file=name, files=files)
+    except TemplateInvalid:
+        return None
+    return None if "parameters" in template.parts.unread else schema_of(name, template)
 
 
 def template_type(name: str, text: str | bytes | Mapping[str, Any], files: Mapping[str, str]) -> TypeSchema | None:
