@@ -246,3 +246,37 @@ def test_as_a_process() -> None:
     assert (refused.returncode, refused.stderr) == (1, "")
     assert "bad.yaml:3:1: error KT001" in refused.stdout
     assert process("none.yaml").returncode == 2
+
+
+CHILD = (
+    HEAD
+    + """parameters:
+  x: {type: string, constraints: [{length: {min: 5}}]}
+resources:
+  v: {type: OS::Heat::Value, properties: {value: {get_param: x}, valu: 1}}
+"""
+)
+
+
+def test_members_of_groups_are_looked_at() -> None:
+    write("child.yaml", CHILD)
+    write(
+        "t.yaml",
+        HEAD
+        + """resources:
+  g:
+    type: OS::Heat::ResourceGroup
+    properties: {count: 3, resource_def: {type: child.yaml, properties: {x: abc}}}
+""",
+    )
+    assert [(file, line) for _, _, file, line in found("t.yaml")] == [("t.yaml", 3), ("child.yaml", None)]
+
+
+def test_files_that_contradict_each_other_are_named() -> None:
+    """How values are merged hangs on the parameters' types."""
+    write("t.yaml", HEAD + "parameters: {l: {type: comma_delimited_list}}\nresources: {}\n")
+    write("a.yaml", "parameters: {l: 'a,b'}\nparameter_merge_strategies: {l: merge}\n")
+    write("b.yaml", "parameters: {l: c}\nparameter_merge_strategies: {l: merge}\n")
+    assert run("t.yaml", "-e", "a.yaml", "-e", "b.yaml").exit_code == 0
+    write("b.yaml", "parameters: {l: c}\nparameter_merge_strategies: {l: deep_merge}\n")
+    assert ("error", "KT304", "b.yaml", None) in found("t.yaml", "-e", "a.yaml", "-e", "b.yaml")

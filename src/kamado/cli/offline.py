@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from kamado.orchestrator.constraints import rule_problems
+from kamado.orchestrator.nested import Level, Tree
 from kamado.plugin.registry import Registry
 from kamado.template import (
     UNKNOWN,
@@ -42,6 +44,8 @@ MAX_DEPTH = 5
 """How deep templates may nest: the default of Heat's `max_nested_stack_depth`."""
 
 _REMOTE = ("http", "https", "swift")
+_MEMBER = re.compile(r"(?<=resources)\[\d+\]")
+"""Where a path names a member of a group."""
 
 
 @dataclass
@@ -76,13 +80,15 @@ def validate(
     Raises OSError when one of the named files cannot be read, GlobalEnvironmentInvalid for what is in the folder.
     """
     work = _Work(str(template), Registry.load(environment_dir))
-    merged = work.environment(environments, parameters or {})
     text = work.text(template)
     try:
         loaded = draft(text, file=str(template), files=Folder(template.parent))
     except TemplateInvalid as refused:
+        work.environment(environments, parameters or {}, {})
         work.report.problems.extend(refused.problems)
         return work.report
+    types = {name: schema.type for name, schema in loaded.parameters.items()}
+    merged = work.environment(environments, parameters or {}, types)
     work.report.resources = len(loaded.resources)
     told = bool(environments or parameters) and not merged.unread
     bound = work.bound(loaded, merged, told)
@@ -179,8 +185,10 @@ class _Work:
 
     # environments
 
-    def environment(self, paths: Sequence[Path], parameters: Mapping[str, str]) -> Environment:
-        """All environments as one, parameters on top; what is wrong with them goes into the report."""
+    def environment(
+        self, paths: Sequence[Path], parameters: Mapping[str, str], types: Mapping[str, str]
+    ) -> Environment:
+        """All environments as one, parameters on top; what is wrong with them goes into the report. ``types``: the parameters' types."""
         found: list[Environment] = []
         self.said = parameters
         for path in paths:
@@ -188,7 +196,7 @@ class _Work:
             found.append(_beside(Environment.draft(text, file=str(path)), path.parent))
             self.report.problems.extend(found[-1].problems)
         try:
-            merged = Environment.merge_all(found)
+            merged = Environment.merge_all(found, types, [str(path) for path in paths])
         except TemplateInvalid as refused:
             self.report.problems.extend(refused.problems)
             merged = Environment.unreadable(refused.problems)
@@ -241,9 +249,30 @@ class _Work:
         catalog = _Catalog(self, environment, folder, (*above, path.resolve()))
         found = [*template.problems, *check(template, bound, catalog, environment)]
         values = bound if bound is not None else template.open_parameters()
-        found += rule_problems(catalog.types, template, template.decided(values)[0], values)
+        definitions = template.decided(values)[0]
+        found += rule_problems(catalog.types, template, definitions, values)
+        found += self._in_groups(Level(template, values, definitions, environment, catalog.types), folder)
         found.sort(key=lambda problem: problem.severity != "error")
         self.report.problems.extend(_with_file_hint(problem, folder) for problem in found)
+
+    def _in_groups(self, level: Level, folder: Folder) -> Iterator[Problem]:
+        """What is wrong in the members of groups, once for all that are alike. (Types that are templates are looked at by themselves.)"""
+        types = self.registry.for_environment(level.environment, folder)
+        tree = Tree(self.registry, folder, MAX_DEPTH)
+        section = "resources" if level.template.flavour == "hot" else "Resources"
+        for name, one in level.definitions.items():
+            if level.types.resolve(one.type, name).endswith(ENDINGS):
+                continue
+            place = level.template.source.place((section, name))
+            told: set[str] = set()
+            for problem in tree.look(replace(level, definitions={name: one}, types=types)).problems:
+                words = _MEMBER.sub("", problem.message)
+                if words in told or urlsplit(problem.file).scheme in _REMOTE:
+                    continue
+                told.add(words)
+                if problem.file == one.type:  # of the template that the group makes of itself
+                    problem = replace(problem, file=place.file, line=place.line, column=place.column)
+                yield problem
 
     def nested(self, path: Path, environment: Environment, above: tuple[Path, ...]) -> TypeSchema:
         """The type that a template on disk is. One that cannot be read takes everything, so that it is reported once only."""

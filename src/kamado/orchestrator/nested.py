@@ -159,7 +159,7 @@ class Tree:
     def _child(self, level: Level, definition: Definition, cls: type[StackResource]) -> Inside:
         child = _wanted(level, definition, cls)
         if child is None:
-            return Inside()
+            return self._draft_inside(level, definition)
         label = child.template if isinstance(child.template, str) else _UNNAMED
         place = _place(level, definition, label)
         if level.depth >= self.most_deep:
@@ -201,13 +201,14 @@ class Tree:
         return replace(inside, problems=(*(_placed(problem, level.place) for problem in counted), *inside.problems))
 
     def _draft_inside(self, level: Level, definition: Definition) -> Inside:
-        """What else is wrong in a file that is no type as it stands, which the check of the level tells, whatever it is given."""
+        """What is wrong in a file whatever it is given: one that is no type as it stands, or that is given what it does not take."""
         file = level.types.resolve(definition.type, definition.name)
-        if file in self._drafted or level.depth >= self.most_deep:
+        text = level.types.text(file)
+        if text is None or file in self._drafted or level.depth >= self.most_deep:
             return Inside()
         self._drafted.add(file)
         try:
-            template = draft(level.types.text(file) or "", file=file, files=self.files)
+            template = draft(text, file=file, files=self.files)
         except TemplateInvalid:
             return Inside()
         environment = replace(level.environment, parameters={}, encrypted_param_names=())

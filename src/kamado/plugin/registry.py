@@ -328,7 +328,8 @@ class Registry:
             return self
         sections = (section, *self._sections) if section else self._sections
         defaults = {} if isinstance(environment, Mapping) else environment.parameter_defaults
-        texts = ChainMap(dict(files or {}), dict(self.operators)) if self.operators else files
+        # which are only read: `files` may be a folder, of which nobody knows what is in it
+        texts = ChainMap(files or {}, self.operators) if self.operators else files  # type: ignore[arg-type]
         view = Registry((), sections, TemplateFiles(texts, sections, defaults, lenient), self.operators)
         view._types = self._types
         return view

@@ -41,6 +41,7 @@ class Merging:
                     f"Conflicting merge strategy '{way}' for parameter '{name}' in file '{file}'.",
                     "ConflictingMergeStrategyForParam",
                     name,
+                    file,
                 )
             found[name] = way
         return found
@@ -81,8 +82,8 @@ def _merged(name: str, old: Any, new: Any, deep: bool, kind: str | None) -> Any:
     raise _wrong(words, "InvalidMergeStrategyForParam", name)
 
 
-def _wrong(words: str, error_type: str, name: str) -> TemplateInvalid:
-    return TemplateInvalid(Problem("KT304", words, error_type, ("parameters", name), "environment"))
+def _wrong(words: str, error_type: str, name: str, file: str = "environment") -> TemplateInvalid:
+    return TemplateInvalid(Problem("KT304", words, error_type, ("parameters", name), file))
 
 
 def _guess(old: Any, new: Any) -> str:
