@@ -77,6 +77,28 @@ def test_the_list_of_instances_has_their_addresses_by_age(world: World) -> None:
     assert world.rows(stack)["v"].properties == {"value": ",".join(wanted)}
 
 
+def test_user_data_that_nobody_may_see_are_in_no_template(world: World) -> None:
+    resources = launched(kind="AWS::AutoScaling::AutoScalingGroup", MinSize=1, MaxSize=5)
+    resources["lc"]["properties"]["UserData"] = {"get_param": "word"}
+    resources["up"] = {
+        "type": "AWS::AutoScaling::ScalingPolicy",
+        "properties": {
+            "AutoScalingGroupName": {"get_resource": "g"},
+            "AdjustmentType": "ChangeInCapacity",
+            "ScalingAdjustment": 1,
+        },
+    }
+    parameters = {"word": {"type": "string", "hidden": True}}
+    body = {"heat_template_version": "2018-08-31", "parameters": parameters, "resources": resources}
+    stack = made(world, body, **MAPPED, parameters={"word": "open sesame"})
+    signal(world, stack, "up")
+    world.run()
+    assert peers(world) == ["open sesame"] * 2
+    for nested in world.tree(stack):
+        assert "sesame" not in str(world.store.templates.get(nested.target.template_id))
+        assert not [line for line in world.store.events.page([nested.id]) if "sesame" in str(line)]
+
+
 def test_a_group_changes_its_size_with_the_property(world: World) -> None:
     stack = made(world, launched(Size=2), **MAPPED)
     first = list(members(world, stack))

@@ -106,6 +106,11 @@ def test_nowhere(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
     inner = json.loads(ask("GET", f"/stacks?id={child}&show_nested=true"))["stacks"][0]
     seen["inner environment"] = ask("GET", f"/stacks/{inner['stack_name']}/{child}/environment")
     seen["inner"] = ask("GET", f"/stacks/{inner['stack_name']}/{child}?resolve_outputs=false")
+    path = f"/stacks/{inner['stack_name']}/{child}/resources/in/events"
+    lines = [ask("GET", f"{path}/{event['id']}") for event in json.loads(ask("GET", path))["events"]]
+    assert len(lines) >= 4
+    assert all("******" in line for line in lines)
+    seen["inner lines"] = "".join(lines)
     seen["inner events"] = ask("GET", f"{where}/events?nested_depth=2&limit=1000")
     for name in TEMPLATE["resources"]:  # type: ignore[attr-defined]
         events = stand.ask("GET", f"{where}/resources/{name}/events").json()["events"]

@@ -96,7 +96,8 @@ def child_target(
     environment = child_environment(above.environment, row.name, child)
     target = loader.child_target(above, child.template, environment)
     template = loader.template(target)
-    hidden = {name for name, one in template.parameters.items() if one.hidden or row.secret}
+    led_in = (template.parameters.keys() if child.secret is None else child.secret) if row.secret else ()
+    hidden = {name for name, one in template.parameters.items() if one.hidden or name in led_in}
     hidden |= set(above.environment.get("encrypted_param_names") or ())
     if hidden:
         target = replace(target, environment={**environment, "encrypted_param_names": sorted(hidden)})

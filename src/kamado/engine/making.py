@@ -89,7 +89,7 @@ class Wanted:
         self.requires = tuple(
             sorted(run.current[name] for name in run.plan.requires.get(step.name, ()) if name in run.current)
         )
-        self.hidden = hidden_properties(self.definition, run.desired.parameters, run.keeps_secrets)
+        self.hidden = hidden_properties(self.definition, run.desired.hidden, run.keeps_secrets)
         self.properties: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
         self.update_policy: dict[str, Any] = {}

@@ -5,10 +5,10 @@ Used by planner and executor alike, so that what they compare is made in the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
-from kamado.template import Definition, Parameters, Scope, resolve
+from kamado.template import Definition, Scope, resolve
 from kamado.template.hidden import Hidden
 from kamado.template.properties import coerce_properties
 from kamado.template.schema import TypeSchema, coerce_all
@@ -36,9 +36,6 @@ def wanted_update_policy(schema: TypeSchema | None, definition: Definition, scop
     return coerce_all(schema.update_policy, resolve(definition.update_policy, scope) or {})
 
 
-def hidden_properties(
-    definition: Definition, parameters: Parameters | None, is_secret: Callable[[str], bool]
-) -> Hidden:
-    """Where in the properties there is what must not be shown: what comes from a hidden parameter or a secret resource."""
-    hidden: frozenset[str] = frozenset() if parameters is None else frozenset(parameters.hidden)
+def hidden_properties(definition: Definition, hidden: Collection[str], is_secret: Callable[[str], bool]) -> Hidden:
+    """Where in the properties there is what must not be shown: what comes from a ``hidden`` parameter or a secret resource."""
     return definition.hidden(hidden, [name for name in definition.requires if is_secret(name)])

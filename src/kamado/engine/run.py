@@ -131,9 +131,7 @@ class Run:
         if not row.secret:
             return NOTHING
         definition = self.desired.definitions.get(row.name)
-        return (
-            None if definition is None else hidden_properties(definition, self.desired.parameters, self.keeps_secrets)
-        )
+        return None if definition is None else hidden_properties(definition, self.desired.hidden, self.keeps_secrets)
 
     def _sources(self, name: str) -> Sources:
         """What the stack's files and environment say to a resource."""

@@ -7,7 +7,7 @@ came in by a request is not parsed again to run it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any
@@ -51,8 +51,9 @@ class Desired:
 
     @property
     def hidden(self) -> frozenset[str]:
-        """Names of hidden parameters."""
-        return frozenset() if self.parameters is None else frozenset(self.parameters.hidden)
+        """Names of parameters that are hidden, by the template or because something hidden of the stack above went into them."""
+        declared: Collection[str] = () if self.parameters is None else self.parameters.hidden
+        return frozenset((*declared, *self.environment.encrypted_param_names))
 
 
 class TargetLoader:

@@ -208,12 +208,9 @@ class _Look:
             desired = self._targets.desired(stack, stack.target)
         except TemplateInvalid:
             return {}
-        hidden = desired.hidden | frozenset(desired.environment.encrypted_param_names)
         secret = {row.name for row in rows if row.secret}
         return {
-            name: both(
-                definition.hidden(hidden), hidden_properties(definition, desired.parameters, secret.__contains__)
-            )
+            name: hidden_properties(definition, desired.hidden, secret.__contains__)
             for name, definition in desired.definitions.items()
             if name in secret
         }
@@ -258,7 +255,7 @@ class _Look:
             return None
         action = Action.CREATE if there is None else Action.UPDATE
         places = both(inner, definition.hidden(hidden))
-        places = both(places, hidden_properties(definition, level.parameters, scope.keeps_secrets))
+        places = both(places, hidden_properties(definition, level.parameters.hidden, scope.keeps_secrets))
         if issubclass(kind, StackResource) and kind.members_from is not None:
             return self.toward(child, action, there, hidden_inside=hidden_inside(kind, "properties", places))
         secret, names = frozenset(places), frozenset(child.template.parameters)
@@ -297,7 +294,7 @@ def _filled(level: Level, scope: DraftScope, step: Step, definition: Definition)
     except (ResolveError, ValuesInvalid):
         return step
     written = {name: properties[name] for name in definition.properties if properties.get(name) is not None}
-    hidden = hidden_properties(definition, level.parameters, scope.keeps_secrets)
+    hidden = hidden_properties(definition, level.parameters.hidden, scope.keeps_secrets)
     return replace(step, changes=differences(schema, None, written, PropertyChanges(values=written), hidden))
 
 

@@ -123,7 +123,7 @@ class Resizing:
         hidden: Hidden | None = None if row.secret else NOTHING
         if row.secret and definition is not None:
             secret = {one.name for one in services.store.resources.of_stack(stack.id) if one.secret}
-            hidden = hidden_properties(definition, desired.parameters, secret.__contains__)
+            hidden = hidden_properties(definition, desired.hidden, secret.__contains__)
         ports = Ports(clock=services.clock, children=children, siblings=siblings, wanted=wanted, hidden=hidden)
         resource = lifecycle.build(types, row, stack_info(services, stack), ports)
         if not isinstance(resource, Scalable):

@@ -90,13 +90,15 @@ class ChildTemplate:
 
     ``template``: the name of one of the stack's files, or a whole template. ``parameters``: values for it. ``hides``: a name that the
     child's ``resource_registry`` loses, so that a template which stands for a type may use the type that it stands for. ``maps``: names
-    that mean something in the child only.
+    that mean something in the child only. ``secret``: parameters into which something hidden goes, when not all of a resource that keeps
+    secrets are such.
     """
 
     template: str | Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     hides: str | None = None
     maps: Mapping[str, str] = field(default_factory=dict)
+    secret: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

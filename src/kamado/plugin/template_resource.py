@@ -7,6 +7,7 @@ with everything that the child is made from besides its properties, else an upda
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -43,6 +44,11 @@ class TemplateResource(StackResource):
         """The file, with the properties as its parameters."""
         given = {name: value for name, value in properties.items() if value is not None}
         return ChildTemplate(cls.file, given, type_name)
+
+    def child_template(self, exported: Mapping[str, Any] | None = None) -> ChildTemplate:
+        """The same; what is hidden of the properties is hidden of the parameters."""
+        hidden = self.ports.hidden
+        return replace(super().child_template(exported), secret=None if hidden is None else frozenset(hidden))
 
 
 def template_type(name: str, text: str, version: str) -> type[Resource]:

@@ -197,7 +197,8 @@ def _compared(
         # The run will meet the same error and blame this resource for it; the plan must not hide the others.
         return Decision(StepKind.UPDATE, Reason.MAY_CHANGE, row, undecided=True, force=force)
     changes = property_changes(schema, row, properties, force)
-    hidden = hidden_properties(definition, draft.request.parameters, scope.keeps_secrets)
+    names = () if draft.request.parameters is None else draft.request.parameters.hidden
+    hidden = hidden_properties(definition, names, scope.keeps_secrets)
     before = {**(row.properties or {}), **drift}
     was_hidden = draft.request.hidden_before.get(row.name, all_of(before)) if row.secret else NOTHING
     shown = differences(schema, before, properties, changes, hidden, was_hidden)
