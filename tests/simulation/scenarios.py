@@ -371,10 +371,16 @@ async def taking_over_that_is_overtaken(client: Client, stack: str) -> str:
         thing["ready_at"] += timedelta(seconds=FOREVER if "-c-" in thing["name"] else 0)
     heir = await client.create(data["template"], files=data["files"], name="heir", adopt=data["resources"])
     await client.until(lambda: any(verb == "get" and "-c-" in what for verb, what in _cloud(client).calls[seen:]))
+
+    def whose_is_the_deepest() -> str | None:
+        store = client.simulation.store
+        return store.resources.of_stack(store.stacks.tree(heir)[-1].id)[0].operation_id
+
+    first = whose_is_the_deepest()
     await client.update(heir, nested(z={"type": T, "depends_on": "c"}, new={"type": T}), files=FILES)
-    await client.reaches(
-        heir, "new", "CREATE_COMPLETE"
-    )  # so the update is at work, and waits for what is being taken over
+    await client.reaches(heir, "new", "CREATE_COMPLETE")
+    # So the update is at work, and waits for what is being taken over; by what it began there, all the way down.
+    await client.until(lambda: whose_is_the_deepest() != first)
     for thing in things.values():
         thing["ready_at"] = _cloud(client).now()
     assert await client.rest(heir) == "UPDATE_COMPLETE"
