@@ -71,12 +71,12 @@ def running(server: str, port: int, config: Path, log: Path) -> Iterator[None]:
     with log.open("wb") as out:
         process = subprocess.Popen([BIN / words[0], *words[1:]], env={**os.environ, **named}, stdout=out, stderr=out)
     try:
-        end = time.monotonic() + 90
+        end = time.monotonic() + 180
         while True:
             try:
                 requests.get(f"http://127.0.0.1:{port}/healthcheck", timeout=30)
                 break
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < end, log.read_text()
                 time.sleep(0.1)
