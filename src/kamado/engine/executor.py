@@ -310,6 +310,10 @@ class Execution:
             return
         if self._failure or self._stop is not Stop.NONE:
             return
+        if run.now() >= self._deadline(run.stack):  # a nested stack, whose deadline is the same, was first to notice
+            self._timed_out = True
+            self._halt(Halt.ABANDON)
+            return
         action = row.action if row is not None and not failed.spared else run.plan.action
         self._failure = f"Resource {action} failed: {reason}"
         LOG.info("resource failed", extra={**run.log, "resource": step.name, "reason": reason})
