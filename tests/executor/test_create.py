@@ -200,3 +200,19 @@ def test_polling_grows_slower(world: World) -> None:
     world.run()
     assert 10 < len(world.cloud.called("get")) < 35
     assert 60 <= world.loop.passed < 66, "what is done is seen soon"
+
+
+def test_what_a_lost_answer_left_is_found_however_late_somebody_looks(world: World) -> None:
+    """One looks for what was made since the call, not since it was given up."""
+    world.settings = replace(world.settings, adoption_slack=0.5)
+    world.cloud.faults = {"create": [Cloud.LOSE], "list": [TemporaryError("busy")] * 50}
+    stack = world.accept({"a": {"type": "Test::Thing"}})
+    world.run()
+    assert world.state(stack) == "CREATE_FAILED"
+    assert world.loop.passed > 1
+    assert len(world.cloud.things) == 1
+    world.cloud.faults = {}
+    world.accept({}, Action.DELETE, stack)
+    world.run()
+    assert world.state(stack) == "DELETE_COMPLETE"
+    assert world.cloud.things == {}

@@ -238,7 +238,8 @@ def _aborted(rows: Iterable[ResourceRecord], why: str, now: datetime) -> list[Ch
         values = {
             "status": Status.FAILED,
             "reason": reason,
-            "updated_at": now,
+            # When the call may have been made is not to be forgotten: whoever looks for what it made looks from then on.
+            "updated_at": row.updated_at if unsure else now,
             "phase": Phase.INTENT if unsure else Phase.NONE,
         }
         changes.append(UpdateResource(row.id, values, row.secret))

@@ -300,7 +300,7 @@ class Execution:
                 reason=reason,
                 phase=Phase.INTENT if uncertain else Phase.NONE,
                 progress={ATTEMPTED: progress[ATTEMPTED]} if ATTEMPTED in progress else row.progress,
-                updated_at=run.now(),
+                updated_at=row.updated_at if uncertain else run.now(),  # from then on it is looked for
             )
             run.row_event(row)
         if run.plan.action is Action.CHECK:
