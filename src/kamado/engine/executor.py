@@ -17,6 +17,7 @@ from typing import Any
 
 from kamado.engine import closing, events, holding, observing, turns
 from kamado.engine.acting import act
+from kamado.engine.carried import UNCERTAIN
 from kamado.engine.drive import Driver, Halt, Work
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
@@ -300,7 +301,9 @@ class Execution:
                 reason=reason,
                 phase=Phase.INTENT if uncertain else Phase.NONE,
                 progress={ATTEMPTED: progress[ATTEMPTED]} if ATTEMPTED in progress else row.progress,
-                updated_at=row.updated_at if uncertain else run.now(),  # from then on it is looked for
+                updated_at=row.updated_at
+                if uncertain or UNCERTAIN in progress
+                else run.now(),  # from then on it is looked for
             )
             run.row_event(row)
         if run.plan.action is Action.CHECK:
