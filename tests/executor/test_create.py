@@ -1,6 +1,7 @@
 """Creating stacks: what comes out, what is recorded on the way, what happens when something fails."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.engine_world import Cloud, World
 
@@ -212,6 +213,28 @@ def test_what_a_lost_answer_left_is_found_however_late_somebody_looks(world: Wor
     assert world.loop.passed > 1
     assert len(world.cloud.things) == 1
     world.cloud.faults = {}
+    world.accept({}, Action.DELETE, stack)
+    world.run()
+    assert world.state(stack) == "DELETE_COMPLETE"
+    assert world.cloud.things == {}
+
+
+def test_what_a_lost_answer_left_is_found_whatever_was_done_to_the_row_since(world: World) -> None:
+    """Each action is shown with the moment it ended at; none moves the moment since which one looks."""
+    world.settings = replace(world.settings, adoption_slack=0.5)
+    world.cloud.faults = {"create": [Cloud.LOSE], "list": [TemporaryError("busy")] * 50}
+    stack = world.accept({"a": {"type": "Test::Thing"}})
+    world.run()
+    row = world.rows(stack)["a"]
+    failed = row.updated_at
+    assert failed is not None
+    assert failed > row.created_at + timedelta(seconds=1)
+    world.cloud.faults = {}
+    world.accept({}, Action.CHECK, stack)
+    world.run()
+    checked = world.rows(stack)["a"].updated_at
+    assert checked is not None
+    assert checked > failed
     world.accept({}, Action.DELETE, stack)
     world.run()
     assert world.state(stack) == "DELETE_COMPLETE"

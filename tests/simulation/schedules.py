@@ -27,7 +27,14 @@ from kamado.plugin.errors import PermanentError, TemporaryError
 from kamado.template import TemplateInvalid
 
 LEASE = 10.0
-SETTINGS = {"action_retry_limit": 3, "lease_seconds": LEASE, "claim_interval": 4.0, "heartbeat_seconds": 60.0}
+# Without slack, for there is one clock: whoever looks for what was made since a moment that is too late finds nothing.
+SETTINGS = {
+    "action_retry_limit": 3,
+    "lease_seconds": LEASE,
+    "claim_interval": 4.0,
+    "heartbeat_seconds": 60.0,
+    "adoption_slack": 0.0,
+}
 
 Body = dict[str, Any]
 

@@ -292,7 +292,8 @@ class Caller:
             yield Sleep(self.pause(attempt, outcome))
 
     def _since(self, row: ResourceRecord) -> datetime:
-        return (row.updated_at or row.created_at) - timedelta(seconds=self.settings.adoption_slack)
+        """When the row was made, with the intent of its one creation: no action that comes later moves that."""
+        return row.created_at - timedelta(seconds=self.settings.adoption_slack)
 
     def pause(self, attempt: int, outcome: Outcome, *, spread: bool = True) -> float:
         """Seconds to wait before trying again for the ``attempt``-th time: growing, at least what the cloud asks for, and ``spread``, so

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 from kamado.engine import events
-from kamado.engine.carried import uncertain
 from kamado.model.changes import (
     AppendEvent,
     Change,
@@ -239,8 +238,7 @@ def _aborted(rows: Iterable[ResourceRecord], why: str, now: datetime) -> list[Ch
         values = {
             "status": Status.FAILED,
             "reason": reason,
-            # When the call may have been made is not to be forgotten: whoever looks for what it made looks from then on.
-            "updated_at": row.updated_at if uncertain(row) else now,
+            "updated_at": now,
             "phase": Phase.INTENT if unsure else Phase.NONE,
         }
         changes.append(UpdateResource(row.id, values, row.secret))

@@ -17,7 +17,6 @@ from typing import Any
 
 from kamado.engine import closing, events, holding, observing, turns
 from kamado.engine.acting import act
-from kamado.engine.carried import UNCERTAIN
 from kamado.engine.drive import Driver, Halt, Work
 from kamado.engine.effects import Routine, StepFailed
 from kamado.engine.export import stack_data
@@ -295,14 +294,13 @@ class Execution:
         if row is not None and not failed.spared:
             uncertain = failed.outcome.unknown and row.action is Action.CREATE and row.physical_id is None
             progress = row.progress or {}
-            in_doubt = uncertain or UNCERTAIN in progress
             row = run.ledger.update(
                 row.id,
                 status=Status.FAILED,
                 reason=reason,
                 phase=Phase.INTENT if uncertain else Phase.NONE,
                 progress={ATTEMPTED: progress[ATTEMPTED]} if ATTEMPTED in progress else row.progress,
-                updated_at=row.updated_at if in_doubt else run.now(),  # from then on it is looked for
+                updated_at=run.now(),
             )
             run.row_event(row)
         if run.plan.action is Action.CHECK:
