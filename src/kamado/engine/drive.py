@@ -119,7 +119,9 @@ class Driver:
         if self._tasks:
             self.halt(Halt.ABANDON)
         while self._tasks:
-            await asyncio.wait(list(self._tasks))
+            done, _ = await asyncio.wait(list(self._tasks))
+            for task in done:  # one that was cancelled before it began has not taken itself off
+                self._tasks.pop(task, None)
 
     def _burst(self) -> bool:
         """Runs local steps, and starts tasks for others, until nothing is ready (False) or it is time to let others run (True)."""
