@@ -239,3 +239,18 @@ def test_what_a_lost_answer_left_is_found_whatever_was_done_to_the_row_since(wor
     world.run()
     assert world.state(stack) == "DELETE_COMPLETE"
     assert world.cloud.things == {}
+
+
+def test_an_answer_that_was_lost_is_not_forgotten_when_another_create_is_refused(world: World) -> None:
+    """The cloud does the first one's work only after all has failed: what it made goes with the stack."""
+    lost = TemporaryError("no answer", unknown=True)
+    world.cloud.faults["create"] = [lost, PermanentError("over quota")]
+    stack = world.accept({"a": {"type": "Test::Thing"}})
+    world.run()
+    assert world.states(stack) == {"a": "CREATE_FAILED"}
+    name = world.rows(stack)["a"].physical_name
+    world.cloud.things["late"] = {"name": name, "created_at": world.cloud.now(), "ready_at": world.cloud.now()}
+    world.accept({}, Action.DELETE, stack)
+    world.run()
+    assert world.state(stack) == "DELETE_COMPLETE"
+    assert world.cloud.things == {}

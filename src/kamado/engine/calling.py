@@ -140,7 +140,8 @@ class Caller:
             unknown = unknown or (not called and action == Action.CREATE and outcome.unknown)
             attempt += 1
             if not _passes(outcome, action) or attempt > self.settings.action_retry_limit:
-                raise StepFailed(outcome, resource.id)
+                # What an answer that was lost may have left is not forgotten for another that came.
+                raise StepFailed(replace(outcome, unknown=outcome.unknown or unknown), resource.id)
             # Whoever wonders why it takes so long is told; the end of the action says something else.
             self.ledger.update(resource.id, reason=events.TRIED_AGAIN.format(outcome.reason))
             yield Sleep(self.pause(attempt, outcome))
