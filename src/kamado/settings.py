@@ -7,7 +7,6 @@ accepted and ignored, so that an operator's file works unchanged.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -264,12 +263,6 @@ _GROUPS: Mapping[str, Sequence[cfg.Opt]] = {
 }
 
 
-_QUIET = ("keystonemiddleware", "keystoneauth", "urllib3", "stevedore", "alembic", "oslo_policy")
-
-_WRONG_WARNINGS = "keystonemiddleware._common.config=ERROR"
-"""It warns of every option that is given to it as a mapping, though it heeds them."""
-
-
 class SettingsError(Exception):
     """An option is missing or does not fit; the message names it and says what to do."""
 
@@ -477,35 +470,3 @@ def _user(section: Any, group: str, default: ServiceUser | None = None) -> Servi
         project_domain_id=section.project_domain_id,
         project_domain_name=section.project_domain_name,
     )
-
-
-def set_up_logging(settings: Settings) -> None:
-    """Start oslo.log by the options of the file (``debug``, ``log_file``, ``use_json``, formats …).
-
-    Log calls carry ids as fields (stack, operation, engine, request …): in JSON they are keys of ``extra``, in text they end the line.
-    """
-    oslo_log.set_defaults(default_log_levels=[*(f"{name}=WARN" for name in _QUIET), _WRONG_WARNINGS])
-    oslo_log.setup(settings.raw, "kamado")
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(_Fields(settings.raw.use_json))
-
-
-class _Fields(logging.Filter):
-    """Appends the fields of a record to its text, as ``key=value``; or puts them where oslo.log's JSON looks for them."""
-
-    _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
-
-    def __init__(self, as_json: bool) -> None:
-        super().__init__()
-        self._as_json = as_json
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Lets every record through."""
-        fields = {key: value for key, value in record.__dict__.items() if key not in self._STANDARD}
-        if self._as_json:
-            if record.name.startswith("kamado") and not hasattr(record, "extra"):
-                record.extra = fields
-        elif record.name.startswith("kamado") and fields:
-            words = " ".join(f"{key}={value}" for key, value in fields.items() if value != "")
-            record.msg, record.args = f"{record.getMessage()}  {words}", ()
-        return True

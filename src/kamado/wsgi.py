@@ -26,10 +26,10 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
 
 
 def _make() -> Callable[..., Iterable[bytes]]:
-    from kamado import assemble, settings
+    from kamado import assemble, logs, settings
 
     read = settings.load(config_files())
-    settings.set_up_logging(read)
+    logs.set_up_logging(read)
     made = _made[os.getpid()] = assemble.Parts(read).api()
     return made
 

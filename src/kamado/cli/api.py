@@ -17,9 +17,9 @@ def api(ctx: click.Context) -> None:
     Any number may run on one database.
     """
     from kamado import assemble
+    from kamado.logs import set_up_logging
     from kamado.messaging.transport import MessagingMissing
     from kamado.processes import WebServer, starting, wait_for_signal
-    from kamado.settings import set_up_logging
 
     settings = settings_of(ctx.find_root())
     set_up_logging(settings)

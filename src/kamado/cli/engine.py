@@ -18,9 +18,9 @@ def engine(ctx: click.Context) -> None:
     its successor; a second SIGTERM ends it at once. Neither, nor kill -9, makes an operation fail.
     """
     from kamado import assemble
+    from kamado.logs import set_up_logging
     from kamado.messaging.transport import MessagingMissing
     from kamado.processes import EngineThread, starting, wait_for_signal
-    from kamado.settings import set_up_logging
 
     settings = settings_of(ctx.find_root())
     set_up_logging(settings)

@@ -115,8 +115,9 @@ def running(options: UpOptions) -> Installation:
 
 def _started(options: UpOptions) -> Installation:
     from kamado import assemble
+    from kamado.logs import set_up_logging
     from kamado.processes import take_turns_often
-    from kamado.settings import SettingsError, load, set_up_logging
+    from kamado.settings import SettingsError, load
 
     take_turns_often()
     options.state.mkdir(parents=True, exist_ok=True, mode=0o700)
