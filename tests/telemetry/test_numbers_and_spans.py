@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -58,6 +59,16 @@ def test_numbers_on_a_port_of_their_own() -> None:
 def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     start_response("503 Service Unavailable", [])
     return [b"no"]
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "kept"),
+    [(f"00-{'1' * 32}-{'2' * 16}-01", f"00-{'1' * 32}-{'2' * 16}-01"), ("00-a lot of words" * 99, ""), ("", "")],
+)
+def test_who_does_not_trace_keeps_the_trace_for_processes_that_do(asked_by: str, kept: str) -> None:
+    traces = Traces()
+    assert traces.begin("api POST", {"traceparent": asked_by}) == kept
+    traces.end({}, True)
 
 
 def test_requests_are_spans_in_the_trace_of_who_asks() -> None:

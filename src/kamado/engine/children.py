@@ -34,6 +34,7 @@ from kamado.model.records import (
     ResourceRecord,
     StackRecord,
     Target,
+    changed,
     taken_over,
     traced,
 )
@@ -329,18 +330,18 @@ class ChildStacks(ChildReader):
         told = dict(values(kind.schema.properties if kind.composite else ()))
         if row.status is Status.IN_PROGRESS:
             return None
-        changed = self._store.resources.change(
+        row_now = self._store.resources.change(
             row.id, lambda now: ({"data": {**now.data, TOLD: {**(now.data.get(TOLD) or {}), **told}}}, ())
         )
         reader: Any = self  # of what the port offers only reading is used
         ports = Ports(clock=self._clock, cloud=self._cloud, children=reader)
-        built: Any = lifecycle.build(desired.types, changed or row, stack_info(above, self._region), ports)
+        built: Any = lifecycle.build(desired.types, row_now or row, stack_info(above, self._region), ports)
         target, template = child_target(self._loader, above.target, row, built.child_template())
         self._begin(row, Action.UPDATE, target, {"target": target, "description": template.description or ""}, {})
         return row.physical_id
 
     def _of(self, stack_id: str) -> ResourceRecord:
-        return replace(self._row, physical_id=stack_id)
+        return changed(self._row, physical_id=stack_id)
 
     def _last(self, stack_id: str) -> OperationRecord | None:
         stack = self._store.stacks.get(stack_id)
@@ -358,10 +359,10 @@ class ChildStacks(ChildReader):
         """On the nested stack of a row. ``target``: None for the child's own."""
         now, stack_id = self._parent.now(), str(row.physical_id)
         written = target or self._parent.operation.target
-        operation = replace(self._operation(stack_id, action, written, now, options), previous=previous)
+        operation = changed(self._operation(stack_id, action, written, now, options), previous=previous)
         reason = events.started(action)
         state = {"action": action, "status": Status.IN_PROGRESS, "reason": reason, "updated_at": now, **values}
-        about = replace(self._parent.stack, id=stack_id, name=row.physical_name or row.name)
+        about = changed(self._parent.stack, id=stack_id, name=row.physical_name or row.name)
         event = events.stack_event(about, action, Status.IN_PROGRESS, reason, now)
         self._parent.ledger.note(StartOperation(operation, state, event, as_it_is=target is None))
         return operation.id

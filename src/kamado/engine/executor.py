@@ -35,7 +35,7 @@ from kamado.engine.targets import Desired
 from kamado.engine.waiting import Bells, Waiting
 from kamado.model.changes import RemoveSnapshot, UpdateOperation
 from kamado.model.lifecycle import Action, OperationState, Phase, Status, Stop
-from kamado.model.records import RESIZE, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord
+from kamado.model.records import RESIZE, SNAPSHOT_ID, OperationRecord, ResourceRecord, StackRecord, changed
 from kamado.plugin.registry import UnknownType
 from kamado.plugin.template_resource import TemplateResource
 from kamado.store.retry import Trouble, diagnose
@@ -381,7 +381,7 @@ def _watched(routine: Callable[[Run, Step], Routine[bool]], run: Run, step: Step
 
 
 def _tell(ports: EnginePorts, operation: OperationRecord, stack: StackRecord, status: Status, reason: str) -> None:
-    shown = replace(stack, action=operation.action, status=status, reason=reason)
+    shown = changed(stack, action=operation.action, status=status, reason=reason)
     ports.watch.stack_changed(shown, ids_of(operation))
 
 

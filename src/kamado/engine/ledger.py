@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -30,7 +29,7 @@ from kamado.model.changes import (
     StopChildren,
     UpdateResource,
 )
-from kamado.model.records import EventRecord, ResourceRecord
+from kamado.model.records import EventRecord, ResourceRecord, changed
 
 _NEWS = (InsertStack, StartOperation, StopChildren, InsertOperation)
 
@@ -93,7 +92,7 @@ class Ledger:
 
     def update(self, row_id: str, **values: Any) -> ResourceRecord:
         """New values of a row; several changes of one row in a batch become one."""
-        row = self._put(replace(self.rows[row_id], **values))
+        row = self._put(changed(self.rows[row_id], **values))
         place = self._inserted.get(row_id)
         if place is not None:
             self._batch[place] = InsertResource(row)
@@ -160,7 +159,7 @@ class Ledger:
         """
         row = self.rows[row_id]
         self._submit([UpdateResource(row_id, values, row.secret)]).result()
-        self._put(replace(row, **values))
+        self._put(changed(row, **values))
 
 
 def _arrive(arrived: asyncio.Future[None]) -> None:

@@ -51,7 +51,7 @@ def _insert(connection: Connection, table: Table, columns: tuple[str, ...]) -> _
     key = (connection.dialect.name, f"+{table.name}", columns)
     found = _cache.get(key)
     if found is None:
-        statement = table.insert().values({name: bindparam(name) for name in columns})
+        statement = table.insert().inline().values({name: bindparam(name) for name in columns})  # no RETURNING
         compiled = statement.compile(dialect=connection.dialect)
         found = _cache[key] = (str(compiled), itemgetter(*_order(compiled)))
     return found

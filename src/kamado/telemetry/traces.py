@@ -1,4 +1,4 @@
-"""Spans through OpenTelemetry's API, where that is installed; else nothing.
+"""Spans through OpenTelemetry's API, where that and an SDK are installed; else nothing.
 
 Requests of the API and operations of the engine are spans that others belong to: they are begun, and current in their context (thread or
 task) until they end. A request takes up the trace of who asks (``traceparent``), an operation that of the request that it was asked
@@ -9,6 +9,7 @@ a step that is dropped leaves none. What is done with spans is the operator's ch
 from __future__ import annotations
 
 import importlib
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
@@ -23,12 +24,14 @@ def _api(name: str) -> ModuleType | None:
 
 
 class Traces:
-    """The spans of a process. ``provider``: OpenTelemetry's tracer provider; None for the one that the process has set."""
+    """The spans of a process. ``provider``: OpenTelemetry's tracer provider; None for the one that the process has set by now."""
 
     def __init__(self, provider: Any = None) -> None:
         trace, self._propagate, self._context = _api("trace"), _api("propagate"), _api("context")
         self._trace = trace
-        self._tracer = None if trace is None else trace.get_tracer("kamado", tracer_provider=provider)
+        self._tracer = None
+        if trace is not None and (provider or not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)):
+            self._tracer = trace.get_tracer("kamado", tracer_provider=provider)
 
     def begin(self, name: str, headers: Mapping[str, str]) -> str:
         """Something begins that what follows in this context belongs to, until `end`: the ``traceparent`` that names it, "" for none.
@@ -36,7 +39,8 @@ class Traces:
         ``headers``: with the ``traceparent`` of what it belongs to itself.
         """
         if self._tracer is None or self._trace is None or self._propagate is None or self._context is None:
-            return ""
+            asked_by = headers.get(TRACEPARENT, "")
+            return asked_by if _TRACEPARENT.fullmatch(asked_by) else ""  # another process may trace
         span = self._tracer.start_span(name, context=self._propagate.extract(headers))
         self._context.attach(self._trace.set_span_in_context(span))
         found: dict[str, str] = {}
@@ -45,7 +49,7 @@ class Traces:
 
     def end(self, fields: Mapping[str, str | int], good: bool) -> None:
         """What was begun in this context has ended; nothing happens when it had already."""
-        if self._trace is None or self._context is None:
+        if self._tracer is None or self._trace is None or self._context is None:
             return
         span = self._trace.get_current_span()
         if span.is_recording():
@@ -92,6 +96,7 @@ def watched(
 
 
 TRACEPARENT = "traceparent"
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 TRACE_OF_REQUEST = "kamado.traceparent"
 """Key of the WSGI environment: the ``traceparent`` of the request's own span."""
 
