@@ -39,6 +39,9 @@ def _handler(script: Script) -> type[BaseHTTPRequestHandler]:
         def answer(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True  # as real servers do with half a request
+                return
             script.seen.append((self.command, self.path, dict(self.headers), json.loads(body) if body else None))
             script.busy += 1
             script.most = max(script.most, script.busy)
