@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 import time
 from collections import Counter
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -18,6 +20,7 @@ from tests.store.things import a_resource, accept, an_event, an_operation, runni
 from kamado.model.changes import AppendEvent, InsertResource, UpdateOperation
 from kamado.model.lifecycle import OperationState
 from kamado.store import EventFilter, Journal, NameTaken, Store, schema
+from kamado.store.engines import APPLICATION
 from kamado.store.retry import Patience, Trouble, diagnose, pause
 
 
@@ -83,6 +86,37 @@ def test_who_falls_asleep_within_a_transaction_holds_nobody_up(database_url: str
     assert stack is not None
     assert stack.description == "zxy"
     assert len(tries) == 2
+
+
+@pytest.mark.servers
+def test_who_falls_asleep_amid_a_pipeline_holds_nobody_up(database_url: str) -> None:
+    """As a process that is stopped while it hands in rows: PostgreSQL waits for the next one, and its limit for idlers does not count."""
+    store = Store(database_url, KEY, idle_seconds=1)
+    row = accept(store, "a").stack_id
+    if store.dialect != "postgresql":  # it gets each statement whole
+        assert store.engines.end_sleepers() == 0
+        store.close()
+        return
+    url = store.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with contextlib.closing(psycopg.connect(url, application_name=APPLICATION)) as asleep:
+        pipeline = contextlib.ExitStack()
+        pipeline.enter_context(asleep.pipeline())
+        asleep.execute("UPDATE stack SET description = 'x' WHERE id = %s", (row,))
+        asleep.pgconn.send_flush_request()
+        asleep.pgconn.flush()
+        ended = 0
+        while not ended:
+            time.sleep(0.2)
+            ended = store.engines.end_sleepers()
+        assert ended == 1
+        store.write(lambda connection: connection.execute(schema.stack.update().values(description="z")))
+        with pytest.raises(psycopg.OperationalError):
+            pipeline.close()
+    stack = store.stacks.get(row)
+    assert store.engines.end_sleepers() == 0
+    store.close()
+    assert stack is not None
+    assert stack.description == "z"
 
 
 @pytest.mark.timeout(60)

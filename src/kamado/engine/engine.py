@@ -32,6 +32,9 @@ _CHECK_AT_MOST_EVERY = 0.1
 _BETWEEN_CLAIMS = 0.01
 """Seconds in which other engines may take their part of what waits."""
 
+_AFTER_NONE = 0.25
+"""The same when nothing could be taken: others are at it, or somebody who sleeps has it locked."""
+
 
 class Engine:
     """One engine. ``loader`` may be shared with the orchestrator, so that templates are parsed once."""
@@ -132,7 +135,7 @@ class Engine:
                 self._begin(claimed)
                 if not more:
                     return
-                await self._ports.clock.sleep(_BETWEEN_CLAIMS)
+                await self._ports.clock.sleep(_BETWEEN_CLAIMS if claimed else _AFTER_NONE)
         except Exception:
             LOG.exception("the queue could not be read", extra={"engine": self.id})
 
@@ -195,8 +198,19 @@ class Engine:
                 await self._leases.renew()
             except Exception:
                 LOG.exception("leases could not be renewed", extra={"engine": self.id})
+            await self._end_sleepers()
             self._check.clear()
             await self._ports.clock.sleep(min(_CHECK_AT_MOST_EVERY, third))
+
+    async def _end_sleepers(self) -> None:
+        """What processes that are stopped have locked is free again, so that it can be taken over."""
+        try:
+            ended = await self._ports.store_calls.run(self._ports.store.engines.end_sleepers)
+        except Exception:
+            LOG.exception("connections that sleep could not be ended", extra={"engine": self.id})
+        else:
+            if ended:
+                LOG.warning("%d connections to the database slept and were ended", ended, extra={"engine": self.id})
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
         """Until the event is set, or for so long."""

@@ -151,6 +151,9 @@ class Engines(Protocol):
     def goodbye(self, engine_id: str, now: datetime) -> None:
         """Says that it ends."""
 
+    def end_sleepers(self) -> int:
+        """Ends connections of processes that are stopped with locks in their hands; how many."""
+
 
 class StorePort(Protocol):
     """The store's table families that an engine reads."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import IntegrityError
 
 from kamado.model.records import EngineRecord
@@ -15,6 +15,16 @@ from kamado.store.encoding import at, clean, decode_time, encode_time
 
 if TYPE_CHECKING:
     from kamado.store.store import Store
+
+APPLICATION = "kamado"
+"""What connections to PostgreSQL say who they are."""
+
+_END_SLEEPERS = text(
+    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND usename = current_user AND application_name = :application"
+    " AND state = 'active' AND wait_event = 'ClientRead'"
+    " AND state_change < now() - current_setting('idle_in_transaction_session_timeout')::interval"
+)
 
 _COLUMNS = tuple(
     schema.engine.c[name]
@@ -54,6 +64,17 @@ class Engines:
             self._store.write(work)
         except IntegrityError:
             self._store.write(work)
+
+    def end_sleepers(self) -> int:
+        """Ends connections of Kamado's processes that fell silent amid a pipeline of statements; how many. 1 query, on PostgreSQL only.
+
+        Rows go to PostgreSQL in pipelines. Of a process that is stopped within one, the server waits for the next statement without end,
+        and what it has locked stays so: the limit of `Store`, which is taken here too, is for those who fall silent between two.
+        """
+        if self._store.dialect != "postgresql":
+            return 0
+        values = {"application": APPLICATION}
+        return int(self._store.write(lambda connection: connection.execute(_END_SLEEPERS, values).scalar_one()))
 
     def goodbye(self, engine_id: str, now: datetime) -> None:
         """The engine ended in good order."""

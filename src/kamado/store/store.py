@@ -21,7 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from kamado.store import retry
 from kamado.store.credentials import Credentials
 from kamado.store.crypt import Cipher
-from kamado.store.engines import Engines
+from kamado.store.engines import APPLICATION, Engines
 from kamado.store.events import Events
 from kamado.store.operations import Operations
 from kamado.store.resources import Resources
@@ -191,7 +191,9 @@ def _normal(text: str) -> URL:
 
 def _server_engines(url: URL, idle_seconds: int) -> tuple[Engine, Engine]:
     arguments: dict[str, Any] = {"connect_timeout": 10}
-    if url.get_backend_name() == "mysql":
+    if url.get_backend_name() == "postgresql":
+        arguments["application_name"] = APPLICATION
+    else:
         arguments["sql_mode"] = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
     writer = create_engine(
         url, isolation_level="READ COMMITTED", paramstyle="format", connect_args=arguments, pool_size=5, max_overflow=20
