@@ -133,18 +133,26 @@ def take_turns_often() -> None:
 
 
 def wait_for_signal() -> str:
-    """Block until SIGTERM or SIGINT arrives; its name. A second one ends the process at once, like a kill."""
-    arrived = threading.Event()
-    names: list[str] = []
+    """Block until SIGTERM or SIGINT arrives; its name. A second one ends the process at once, like a kill.
+
+    The interpreter itself writes down in a pipe what arrives, whichever thread it interrupts, and also just before the wait begins. What
+    threads wait with would not do: it sleeps on when another thread was interrupted, and who is interrupted amid it waits for himself.
+    """
+    heard, said = os.pipe()
+    os.set_blocking(said, False)
+    begun: list[int] = []
 
     def note(number: int, _frame: object) -> None:
-        if names:
+        if begun:
             os._exit(128 + number)
-        names.append(signal.Signals(number).name)
-        arrived.set()
+        begun.append(number)
 
+    before = signal.set_wakeup_fd(said)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, note)
-    while not arrived.wait(3600):
+    while (arrived := os.read(heard, 1)[0]) not in (signal.SIGTERM, signal.SIGINT):
         pass
-    return names[0]
+    signal.set_wakeup_fd(before)
+    os.close(said)
+    os.close(heard)
+    return signal.Signals(arrived).name
