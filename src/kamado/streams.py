@@ -1,4 +1,5 @@
-"""Answers that go on: a WSGI server that hands their connections to one thread, so that followers take no worker from others.
+"""The WSGI server: cheroot's with quicker wires, and with answers that go on, whose connections one thread serves, so that followers
+take no worker from others.
 
 Used by `processes`; `Stream` is what an application answers with. The trap: a stream is asked for more at most every half second, by one
 thread for all of them, so `more` must be quick; and who does not read is cut off, so that nothing piles up.
@@ -7,6 +8,7 @@ thread for all of them, so `more` must be quick; and who does not read is cut of
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import socket
 import threading
@@ -17,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection
 
 _LOG = logging.getLogger(__name__)
 
@@ -147,6 +150,64 @@ class Streams:
             return False
 
 
+class _Incoming(socket.SocketIO):
+    """What a client sends. Before it is waited for, the client gets what was written for it."""
+
+    send: Callable[[], None]
+    waits = True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """See `io.RawIOBase`."""
+        if not self.waits:
+            return None
+        self.send()
+        return super().readinto(buffer)
+
+
+class _Reader(io.BufferedReader):
+    """A buffer in C, with what cheroot asks its own for, which is written in Python."""
+
+    raw: _Incoming
+    bytes_read = 0
+
+    def has_data(self) -> bool:
+        """Whether something has come that nobody has read."""
+        self.raw.waits = False
+        found = self.peek(1)
+        self.raw.waits = True
+        return bool(found)
+
+
+class _Writer(io.BufferedWriter):
+    """The same for writing: headers and body go out together."""
+
+    bytes_written = 0
+
+
+_BUFFER = 32 * 1024
+
+
+class _Connection(HTTPConnection):
+    """A connection whose buffers are the standard library's."""
+
+    def __init__(self, server: Any, sock: socket.socket, _makefile: Any = None) -> None:
+        super().__init__(server, sock, _file)
+        self.rfile.raw.send = self.wfile.flush
+
+    def communicate(self) -> bool:
+        """Answer a request; whether there may be another one."""
+        goes_on: bool = super().communicate()  # type: ignore[no-untyped-call]
+        try:
+            self.wfile.flush()
+        except OSError:
+            return False
+        return goes_on
+
+
+def _file(sock: socket.socket, mode: str, _size: int) -> _Reader | _Writer:
+    return _Reader(_Incoming(sock, "rb")) if "r" in mode else _Writer(socket.SocketIO(sock, "wb"), _BUFFER)
+
+
 class _Gateway(wsgi.Gateway_10):
     """Tells the application which request of the server it answers."""
 
@@ -170,6 +231,7 @@ class _HandOver:
 
     def close(self) -> None:
         request = self._request
+        request.conn.wfile.flush()
         connection = request.conn.socket.dup()
         chunked = request.chunked_write
         # The server shall neither end the answer nor shut the connection down; only its own handle is closed.
@@ -182,6 +244,8 @@ class _HandOver:
 
 class StreamingServer(wsgi.Server):
     """cheroot's WSGI server, with streams in a thread of their own."""
+
+    ConnectionClass = _Connection
 
     def __init__(self, address: tuple[str, int], app: Callable[..., Iterable[bytes]], **options: Any) -> None:
         self.streams = Streams()

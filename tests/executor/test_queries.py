@@ -27,9 +27,9 @@ def reads(world: World) -> Iterator[list[str]]:
     def note(_connection: Any, _cursor: Any, sql: str, *_: Any) -> None:
         seen.append(sql)
 
-    event.listen(world.store.reader, "before_cursor_execute", note)
+    event.listen(world.store.reader.engine, "before_cursor_execute", note)
     yield seen
-    event.remove(world.store.reader, "before_cursor_execute", note)
+    event.remove(world.store.reader.engine, "before_cursor_execute", note)
 
 
 def flat(count: int, word: str) -> dict[str, Any]:

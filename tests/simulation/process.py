@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 from sqlalchemy import Connection
-from sqlalchemy import Engine as Connections
 from tests.engine_world import START, Killed, Users
 from tests.simulation.loop import SimLoop
 
@@ -25,6 +24,7 @@ from kamado.engine.engine import Engine
 from kamado.engine.ports import EnginePorts, EngineSettings
 from kamado.model.changes import Change
 from kamado.store import Store, retry
+from kamado.store.connections import Connections
 from kamado.store.journal import GroupCommit, Submission
 
 if TYPE_CHECKING:

@@ -47,10 +47,10 @@ def _differences(connection: Connection) -> list[Any]:
 
 def test_migrations_from_nothing_end_where_a_fresh_database_begins(database: str, servers: Servers) -> None:
     migrated, fresh = Store(servers.make(database), KEY), Store(servers.make(database), KEY)
-    with migrated.writer.begin() as connection:
+    with migrated.writer.engine.begin() as connection:
         migrations.upgrade(connection)
     fresh.migrate()
-    with migrated.reader.connect() as one, fresh.reader.connect() as other:
+    with migrated.reader.engine.connect() as one, fresh.reader.engine.connect() as other:
         assert migrations.current(one) == migrations.current(other) == migrations.HEAD
         assert _differences(one) == []
         assert _differences(other) == []
@@ -64,7 +64,7 @@ def test_migrations_from_nothing_end_where_a_fresh_database_begins(database: str
 
 def test_head_names_the_newest_revision(empty_database_url: str) -> None:
     store = Store(empty_database_url, KEY)
-    with store.writer.begin() as connection:
+    with store.writer.engine.begin() as connection:
         script = ScriptDirectory.from_config(migrations.configuration(connection))
         assert script.get_heads() == [migrations.HEAD]
     store.close()
@@ -88,7 +88,7 @@ def test_many_processes_may_migrate_at_once(empty_database_url: str) -> None:
     for thread in threads:
         thread.join()
     assert errors == []
-    with stores[0].reader.connect() as connection:
+    with stores[0].reader.engine.connect() as connection:
         assert connection.scalars(text("SELECT version_num FROM alembic_version")).all() == [migrations.HEAD]
         assert _differences(connection) == []
     for store in stores:
@@ -97,7 +97,7 @@ def test_many_processes_may_migrate_at_once(empty_database_url: str) -> None:
 
 def test_a_newer_schema_is_left_alone(empty_database_url: str) -> None:
     store = Store.open(empty_database_url, KEY)
-    with store.writer.begin() as connection:
+    with store.writer.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'c6214ca60943'"))
     with pytest.raises(SchemaAhead, match="c6214ca60943"):
         store.migrate()
@@ -106,10 +106,10 @@ def test_a_newer_schema_is_left_alone(empty_database_url: str) -> None:
 
 def test_an_interrupted_first_start_is_finished(empty_database_url: str) -> None:
     store = Store(empty_database_url, KEY)
-    with store.writer.begin() as connection:
+    with store.writer.engine.begin() as connection:
         schema.metadata.create_all(connection, tables=[schema.template, schema.stack])
     store.migrate()
-    with store.reader.connect() as connection:
+    with store.reader.engine.connect() as connection:
         assert _differences(connection) == []
     store.close()
 
@@ -124,7 +124,7 @@ def test_a_sqlite_file_is_for_its_owner_only(servers: Servers) -> None:
     store = Store.open(servers.make("sqlite"), KEY)
     assert store.url.database is not None
     assert stat.S_IMODE(os.stat(store.url.database).st_mode) == 0o600
-    with store.writer.connect() as connection:
+    with store.writer.engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous", "foreign_keys")

@@ -101,7 +101,7 @@ def test_a_waiting_one_is_not_given_out_while_the_running_ones_row_is_locked(sto
         # Writers exclude each other there; a claim waits.
         assert _claim(store, "e2") == [free.id]
         return
-    with store.writer.begin() as connection:
+    with store.writer.engine.begin() as connection:
         connection.execute(select(schema.operation.c.id).where(schema.operation.c.id == first.id).with_for_update())
         assert _claim(store, "e2") == [free.id]
         # Expired, but somebody holds the row: left to the next claim.

@@ -24,7 +24,7 @@ HIDDEN = {
 
 def _cells(store: Store) -> Iterator[str]:
     """Every value of every row as text."""
-    with store.reader.connect() as connection:
+    with store.reader.engine.connect() as connection:
         for table in schema.metadata.sorted_tables:
             for row in connection.execute(select(table)):
                 yield from (str(value) for value in row)

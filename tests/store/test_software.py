@@ -38,7 +38,7 @@ def test_what_is_written_is_read(store: Store) -> None:
 def test_values_are_not_readable_in_the_database(store: Store) -> None:
     config = a_config(store, config="s3cret", inputs=({"name": "i", "value": "s3cret"},))
     a_deployment(store, config, input_values={"i": "s3cret"}, output_values={"o": "s3cret"})
-    with store.reader.connect() as connection:
+    with store.reader.engine.connect() as connection:
         for table in (schema.software_config, schema.software_deployment):
             assert "s3cret" not in str(connection.execute(select(table)).all())
 

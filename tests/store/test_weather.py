@@ -214,7 +214,7 @@ def test_requests_survive_killed_connections(store: Store) -> None:
 
 def test_another_process_holding_sqlites_lock_is_waited_for(store: Store) -> None:
     if store.dialect != "sqlite":
-        with store.writer.begin() as connection:
+        with store.writer.engine.begin() as connection:
             connection.execute(select(schema.stack.c.id).with_for_update())
             accept(store, "web")
         return

@@ -103,7 +103,7 @@ CASES: dict[str, tuple[Any, str, str, Mapping[str, Any]]] = {
 def rows(stand: Stand) -> dict[str, int]:
     """How many rows each table has."""
     tables = schema.metadata.sorted_tables
-    with stand.store.reader.connect() as connection:
+    with stand.store.reader.engine.connect() as connection:
         return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
 
 

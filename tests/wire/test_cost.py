@@ -85,7 +85,7 @@ def statements(stand: Stand) -> Iterator[list[str]]:
         if not sql.startswith("BEGIN"):
             seen.append(sql)
 
-    engines = (stand.store.reader, stand.store.writer)
+    engines = (stand.store.reader.engine, stand.store.writer.engine)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     yield seen

@@ -516,7 +516,7 @@ def test_passwords_of_deployments_are_encrypted_at_rest(stand: Stand) -> None:
     rows = stand.store.resources.of_stack(life.id)
     secrets = [told["deploy_password"], *(row.data["secret_key"] for row in rows if "secret_key" in row.data)]
     assert len(secrets) > 1
-    with stand.store.reader.connect() as connection:
+    with stand.store.reader.engine.connect() as connection:
         for table in ("resource", "event", "software_config", "software_deployment", "operation"):
             text = str(connection.exec_driver_sql(f"SELECT * FROM {table}").all())
             assert not any(secret in text for secret in secrets), table

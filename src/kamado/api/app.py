@@ -110,7 +110,7 @@ def _responder(route: Route, services: Services, settings: ApiSettings, seats: S
     rules: Any = services.policy
 
     def respond(req: Request, resp: Response, **path: str) -> None:
-        if req.accept != "*/*" and req.client_prefers(_SPOKEN) is None:
+        if req.accept not in ("*/*", "application/json") and req.client_prefers(_SPOKEN) is None:
             raise falcon.HTTPNotAcceptable
         if "arn" in path:
             path["arn"] = path["arn"].replace("\x1f", "/")

@@ -13,6 +13,9 @@ from falcon import Request
 from kamado.api.errors import ProjectMismatch
 from kamado.orchestrator.context import RequestContext
 
+REQUEST_ID = "openstack.request_id"
+"""Key of the WSGI environment: the id that the answer and all that is logged of a request carry."""
+
 
 class AdminRule(Protocol):
     """The one question asked of the policy before there is a context."""
@@ -54,7 +57,7 @@ def caller(req: Request, path_project: str | None, rules: AdminRule) -> RequestC
         token_info=token_info,
         is_admin=is_admin,
         is_admin_project=admin_project,
-        request_id=get("openstack.request_id", ""),
+        request_id=get(REQUEST_ID, ""),
         trace=get("kamado.traceparent", ""),
         user_domain_id=get("HTTP_X_USER_DOMAIN_ID", ""),
         project_domain_id=get("HTTP_X_PROJECT_DOMAIN_ID", ""),

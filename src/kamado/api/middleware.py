@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from oslo_middleware import cors, http_proxy_to_wsgi, request_id
+from oslo_middleware import cors, http_proxy_to_wsgi
 from oslo_middleware.healthcheck import Healthcheck
 
+from kamado.api.context import REQUEST_ID
 from kamado.api.limits import ApiSettings
 from kamado.api.tokens import StartResponse, WsgiApp, guarded
+from kamado.model.identifiers import new_id
 
 _LOG = logging.getLogger(__name__)
 
@@ -30,8 +32,15 @@ def _proxies(app: WsgiApp, _keystone: Mapping[str, Any] | None, settings: ApiSet
 
 
 def _request_ids(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
-    wrapped: WsgiApp = request_id.RequestId(app)
-    return wrapped
+    def respond(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        request_id = environ[REQUEST_ID] = f"req-{new_id()}"
+
+        def answer(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+            return start_response(status, [*headers, ("X-Openstack-Request-Id", request_id)], *rest)
+
+        return app(environ, answer)
+
+    return respond
 
 
 def _request_log(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiSettings) -> WsgiApp:
@@ -53,7 +62,7 @@ def _request_log(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: A
                 "ms": round((time.monotonic() - started) * 1000, 1),
                 "project": environ.get("HTTP_X_PROJECT_ID", ""),
                 "user": environ.get("HTTP_X_USER_ID", ""),
-                "request": environ.get(request_id.ENV_REQUEST_ID, ""),
+                "request": environ.get(REQUEST_ID, ""),
             },
         )
         return answer
@@ -98,13 +107,13 @@ def _versions(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: ApiS
             environ["PATH_INFO"] = f"/v1/{path}"
             return app(environ, start_response)
         if first in ("", "versions") or _looks_like_version(first):
-            return _answer(start_response, "300 Multiple Choices", version_list(environ))
+            return _answer(environ, start_response, "300 Multiple Choices", version_list(environ))
         page = {
             "message": "The resource could not be found.<br /><br />\n\n\n",
             "code": "404 Not Found",
             "title": "Not Found",
         }
-        return _answer(start_response, "404 Not Found", page)
+        return _answer(environ, start_response, "404 Not Found", page)
 
     return respond
 
@@ -114,7 +123,7 @@ def _description(app: WsgiApp, _keystone: Mapping[str, Any] | None, _settings: A
         if environ.get("PATH_INFO") == "/openapi.json" and environ.get("REQUEST_METHOD") == "GET":
             from kamado.api.openapi import description  # made when first asked for
 
-            return _answer(start_response, "200 OK", description())
+            return _answer(environ, start_response, "200 OK", description())
         return app(environ, start_response)
 
     return respond
@@ -132,10 +141,12 @@ def version_list(environ: Mapping[str, Any]) -> dict[str, Any]:
     return {"versions": [{"id": "v1.0", "status": "CURRENT", "links": [{"rel": "self", "href": link}]}]}
 
 
-def _answer(start_response: StartResponse, status: str, body: Mapping[str, Any]) -> Iterable[bytes]:
+def _answer(
+    environ: Mapping[str, Any], start_response: StartResponse, status: str, body: Mapping[str, Any]
+) -> Iterable[bytes]:
     text = json.dumps(body).encode()
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(text)))])
-    return [text]
+    return [] if environ.get("REQUEST_METHOD") == "HEAD" else [text]
 
 
 def _tokens(app: WsgiApp, keystone: Mapping[str, Any] | None, settings: ApiSettings) -> WsgiApp:

@@ -152,7 +152,7 @@ class Rules:
 
     def __init__(self, conf: Any, policy_file: str | None = None) -> None:
         self._lock = threading.Lock()
-        self._decided: dict[tuple[Any, ...], bool] = {}
+        self._decided: dict[tuple[str, str], bool] = {}
         self._since = 0.0
         self._enforcer = policy.Enforcer(conf, policy_file=policy_file)
         self._enforcer.suppress_deprecation_warnings = True
@@ -172,7 +172,7 @@ class Rules:
     def allows(self, context: RequestContext, rule: str) -> bool:
         """Whether the caller passes the rule for the project of the request; an unregistered rule lets pass."""
         credentials = context.credentials
-        key = (rule, *(tuple(value) if isinstance(value, list) else value for value in credentials.values()))
+        key = (rule, repr(credentials))
         with self._lock:
             now = time.monotonic()
             if now - self._since > _REMEMBERED_SECONDS or len(self._decided) > _REMEMBERED:

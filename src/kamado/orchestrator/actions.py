@@ -37,7 +37,7 @@ def delete(
     if stack.deleted_at is not None or (stack.action is Action.DELETE and stack.status is Status.COMPLETE):
         raise EntityNotFound.of("Stack", stack.name)
     refuse_retaining(services, stack, retain)
-    options = binding.hold(services, stack, binding.wanted_deletion(services, retain, force), plan)
+    options = binding.hold(services, stack, lambda: binding.wanted_deletion(services, retain, force), plan)
     if retain:
         options[RETAIN] = sorted(retain)
     if force:
@@ -84,7 +84,7 @@ def act(
 ) -> None:
     """Start an action that leaves the target as it is: check, suspend, resume. ``plan``: see `StackRequest`."""
     refuse_action(stack, action)
-    held = binding.hold(services, stack, binding.wanted(services, action), plan)
+    held = binding.hold(services, stack, lambda: binding.wanted(services, action), plan)
     if action in (Action.SUSPEND, Action.RESUME) and (stack.action, stack.status) == (action, Status.COMPLETE):
         return
     suspended = action is Action.RESUME and stack.action in (Action.SUSPEND, Action.RESUME)

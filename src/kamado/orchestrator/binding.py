@@ -7,7 +7,7 @@ step rows may still change, so what was found goes into the operation's options,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from kamado.engine.basis import Basis, Tree, below, rows_digest, wanted_digest
@@ -67,8 +67,9 @@ def basis(services: Services, stack: StackRecord | None, asked: str, tree: Tree 
     return Basis(stack.operation_id or NOTHING, rows_digest(services.store.sign, tree), types, asked)
 
 
-def hold(services: Services, stack: StackRecord | None, asked: str, plan: str | None) -> dict[str, Any]:
-    """Options of an operation that is to be what the plan ``plan`` (a basis as text) said; none without a plan.
+def hold(services: Services, stack: StackRecord | None, asked: Callable[[], str], plan: str | None) -> dict[str, Any]:
+    """Options of an operation that is to be what the plan ``plan`` (a basis as text) said; none without a plan, and then nobody needs to
+    know what is ``asked`` for (see `wanted`).
 
     :raises PlanOutdated: it would be another one by now.
     """
@@ -78,12 +79,12 @@ def hold(services: Services, stack: StackRecord | None, asked: str, plan: str | 
     if shown is None:
         raise PlanOutdated.of("it is none that this service has made")
     if stack is None:
-        moved = shown.moved(basis(services, None, asked))
+        moved = shown.moved(basis(services, None, asked()))
         if moved:
             raise PlanOutdated.of(moved)
         return {}
     refuse_at_work(stack)
-    moved = shown.moved(basis(services, stack, asked, tree_of(services, stack)))
+    moved = shown.moved(basis(services, stack, asked(), tree_of(services, stack)))
     if moved:
         raise PlanOutdated.of(moved)
     before = {

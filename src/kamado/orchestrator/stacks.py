@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from kamado.engine.export import stack_data, with_file_types
@@ -200,7 +201,8 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     prepared = templates.prepare(
         services, context, stack, templates.Wanted(template, request.environment, request.files)
     )
-    binding.hold(services, None, binding.wanted_of(services, stack.action, stack, prepared, request), request.plan)
+    asked = partial(binding.wanted_of, services, stack.action, stack, prepared, request)
+    binding.hold(services, None, asked, request.plan)
     credential = None if prepared.local else credentials.ensure(services, context)
     target = templates.store_target(services, prepared)
     operation = replace(
@@ -359,7 +361,7 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     """Accept an update; a running operation on the stack is superseded."""
     change = prepare_update(services, context, stack, request)
     prepared = change.prepared
-    asked = binding.wanted_of(services, Action.UPDATE, change.stack, prepared, request)
+    asked = partial(binding.wanted_of, services, Action.UPDATE, change.stack, prepared, request)
     held = binding.hold(services, stack, asked, request.plan)
     credential = credentials.taken_over(services, context, stack, prepared.local)
     target = templates.store_target(services, prepared)

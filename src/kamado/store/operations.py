@@ -211,12 +211,15 @@ def check_fence(connection: Connection, fence: Fence | None) -> None:
         raise LeaseLost(*fence)
 
 
-_LIVE = (
-    select(*_COLUMNS)
-    .where(schema.operation.c.stack_id == bindparam("stack"), schema.operation.c.slot.in_((_PENDING, _RUNNING)))
-    .order_by(schema.operation.c.slot.desc())
-    .with_for_update()
-)
+_LIVE_OF_STACK = (schema.operation.c.stack_id == bindparam("stack"), schema.operation.c.slot.is_not(None))
+_LIVE = select(*_COLUMNS).where(*_LIVE_OF_STACK).order_by(schema.operation.c.slot.desc()).with_for_update()
+_LIVE_IDS = select(schema.operation.c.id).where(*_LIVE_OF_STACK).with_for_update()
+
+
+def lock_live_operations(connection: Connection, stack_id: str) -> None:
+    """Lock the operations of a stack that run or wait. On SQLite whoever writes has locked everything."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(_LIVE_IDS, {"stack": stack_id}).all()
 
 
 def live_operations(connection: Connection, stack_id: str, cipher: Cipher) -> list[OperationRecord]:

@@ -102,15 +102,14 @@ def _order(filter: StackFilter) -> tuple[list[Any], str]:  # noqa: A002
 
 def page_rows(connection: Connection, filter: StackFilter, whole: bool) -> Rows:  # noqa: A002
     """The rows of a page, which begins after its marker."""
+    if filter.marker is None:
+        return Rows.read(connection, _page(filter, whole, False), {})
     bare = replace(filter, marker=None)
-    if filter.marker is not None:
-        keys, _ = _order(filter)
-        mark = connection.execute(select(*keys).where(schema.stack.c.id == filter.marker)).first()
-        if mark is not None:
-            return Rows.read(
-                connection, _page(bare, whole, True), {_AFTER(number): one for number, one in enumerate(mark)}
-            )
-    return Rows.read(connection, _page(bare, whole, False), {})
+    keys, _ = _order(filter)
+    mark = connection.execute(select(*keys).where(schema.stack.c.id == filter.marker)).first()
+    if mark is None:
+        return Rows.read(connection, _page(bare, whole, False), {})
+    return Rows.read(connection, _page(bare, whole, True), {_AFTER(number): one for number, one in enumerate(mark)})
 
 
 _AFTER = "after_{}".format
@@ -151,7 +150,9 @@ def conditions(filter: StackFilter) -> list[Any]:  # noqa: A002
         (table.disable_rollback, filter.disable_rollback),
         (table.timeout_mins, filter.timeout_mins),
     ):
-        if values:
+        if len(values) == 1:
+            conditions.append(column == values[0])
+        elif values:
             conditions.append(column.in_(values))
     conditions.extend(_tag_conditions(filter))
     return conditions

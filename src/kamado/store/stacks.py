@@ -28,7 +28,14 @@ from kamado.store.encoding import (
 )
 from kamado.store.errors import NameTaken, StackGone
 from kamado.store.events import event_row
-from kamado.store.operations import Fence, check_fence, live_operations, operation_row, target_columns
+from kamado.store.operations import (
+    Fence,
+    check_fence,
+    live_operations,
+    lock_live_operations,
+    operation_row,
+    target_columns,
+)
 from kamado.store.remembered import Remembered
 from kamado.store.resources import Decide, change_row, lock_row
 from kamado.store.snapshots import fail_snapshot, snapshot_row
@@ -237,8 +244,8 @@ class Stacks:
 
         ``stack_values`` are new values of the stack's fields (``operation_id`` is set by itself). A pending operation of the
         stack ends at once as SUPERSEDED, a running one is told to stop and keeps the stack until its engine ended it.
-        ``unless`` may refuse: it is called with the locked row and the live operations. 7 queries. Raises `StackGone`,
-        `LeaseLost`, and what ``unless`` raises. ``snapshot`` is made in the same transaction,
+        ``unless`` may refuse: it is called with the locked row and the live operations. 6 queries, 7 where rows are locked.
+        Raises `StackGone`, `LeaseLost`, and what ``unless`` raises. ``snapshot`` is made in the same transaction,
         and ``row`` (the id of a resource of any stack) changed as `kamado.store.resources.Resources.change` does; it may refuse too.
         """
         cipher = self._store.cipher
@@ -253,7 +260,7 @@ class Stacks:
             # A resource's row, operations, the stack: the journal locks in this order too.
             if row is not None:
                 lock_row(connection, row[0])
-            live_operations(connection, operation.stack_id, cipher)
+            lock_live_operations(connection, operation.stack_id)
             stack = self._locked(connection, operation.stack_id)
             live = live_operations(connection, operation.stack_id, cipher)
             if any(other.id == operation.id for other in live) or (row is not None and _known(connection, operation)):

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from kamado.store import retry
+from kamado.store.connections import Connections
 from kamado.store.credentials import Credentials
 from kamado.store.crypt import Cipher
 from kamado.store.engines import APPLICATION, Engines
@@ -68,15 +69,16 @@ class Store:
     ) -> None:
         self.url = _normal(url)
         self.cipher = Cipher(key)
-        self._write_lock = threading.Lock() if self.dialect == "sqlite" else None
-        # SQLite lets go of the interpreter at each row: readers side by side would wait for each other row by row.
-        self._read_turn: AbstractContextManager[object] = (
-            threading.RLock() if self.dialect == "sqlite" else nullcontext()
-        )
+        self._write_turn: AbstractContextManager[object] = nullcontext()
+        self._read_turn: AbstractContextManager[object] = nullcontext()
         if self.dialect == "sqlite":
-            self.writer, self.reader = _sqlite_engines(self.url, durable)
+            self._write_turn = threading.Lock()
+            # SQLite lets go of the interpreter at each row: readers side by side would wait for each other row by row.
+            self._read_turn = threading.RLock()
+            engines = _sqlite_engines(self.url, durable)
         else:
-            self.writer, self.reader = _server_engines(self.url, idle_seconds)
+            engines = _server_engines(self.url, idle_seconds)
+        self.writer, self.reader = (Connections(engine) for engine in engines)
         self._patience = patience
         self.stacks = Stacks(self)
         self.resources = Resources(self)
@@ -133,8 +135,8 @@ class Store:
 
     def close(self) -> None:
         """Close all connections that are not in use."""
-        self.writer.dispose()
-        self.reader.dispose()
+        self.writer.close()
+        self.reader.close()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """What ``work`` reads on a connection in autocommit; run again when the connection was lost."""
@@ -148,15 +150,12 @@ class Store:
         return _again(lambda: self._write(work), patience or self._patience)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._read_turn, self.reader.connect() as connection:
-            return work(connection)
+        with self._read_turn:
+            return self.reader.run(work)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
-        if self._write_lock is None:
-            with self.writer.begin() as connection:
-                return work(connection)
-        with self._write_lock, self.writer.begin() as connection:
-            return work(connection)
+        with self._write_turn:
+            return self.writer.begin(work)
 
 
 def _again(run: Callable[[], T], patience: retry.Patience) -> T:
@@ -229,7 +228,7 @@ def _sqlite_engines(url: URL, durable: bool) -> tuple[Engine, Engine]:
         # The file holds projects' data: for its owner only.
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     arguments = {"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000}
-    writer = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=0)
+    writer = create_engine(url, connect_args=arguments, pool_size=1, max_overflow=5)
     reader = create_engine(
         url,
         isolation_level="AUTOCOMMIT",
@@ -247,10 +246,11 @@ def _sqlite_engines(url: URL, durable: bool) -> tuple[Engine, Engine]:
     def prepare_reader(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.execute("PRAGMA query_only=ON").close()
 
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def begin(dbapi_connection: Any) -> None:
+        dbapi_connection.driver_connection.execute("BEGIN IMMEDIATE")
 
     event.listen(writer, "connect", prepare_writer)
-    event.listen(writer, "begin", begin)
+    # Not as a listener for "begin": where one listens for anything, SQLAlchemy asks at each statement who does.
+    writer.dialect.do_begin = begin  # type: ignore[method-assign]
     event.listen(reader, "connect", prepare_reader)
     return writer, reader

@@ -83,7 +83,7 @@ def _migrate(connection: Connection) -> None:
 
 def _migrate_mysql(store: Store) -> None:
     # Every DDL statement commits by itself here: a lock of its own, and steps that may be repeated.
-    with store.writer.connect() as connection:
+    with store.writer.engine.connect() as connection:
         connection.execute(text("SELECT GET_LOCK(:name, :wait)"), {"name": _LOCK_NAME, "wait": _LOCK_SECONDS})
         try:
             _bring_up(connection, current(connection))
