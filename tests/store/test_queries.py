@@ -31,7 +31,7 @@ CALLS: list[tuple[str, int, Callable[[Store, str], object]]] = [
     ("children", 1, lambda s, key: s.stacks.children(key)),
     ("tree", 1, lambda s, key: s.stacks.tree(key)),
     ("create", 3, lambda s, _: _create(s)),
-    ("start", 6, lambda s, key: update(s, key, created_at=NOW + timedelta(days=1))),
+    ("start", 7, lambda s, key: update(s, key, created_at=NOW + timedelta(days=1))),
     ("purge of nothing", 1, lambda s, _: s.stacks.purge(NOW)),
     ("resources", 1, lambda s, key: s.resources.of_stack(key)),
     ("resources of stacks", 1, lambda s, key: s.resources.of_stacks([key, "x"])),

@@ -205,11 +205,16 @@ def create(services: Services, context: RequestContext, request: StackRequest) -
     binding.hold(services, None, asked, request.plan)
     credential = None if prepared.local else credentials.ensure(services, context)
     target = templates.store_target(services, prepared)
-    operation = replace(
-        _operation(services, context, stack, stack.action, target, now),
+    operation = _operation(
+        services,
+        context,
+        stack,
+        stack.action,
+        target,
+        now,
         credential_id=credential,
         rollback=not stack.disable_rollback,
-        options=traced({} if request.adopt is None else {ADOPT_DATA: dict(request.adopt)}, context.trace),
+        options={} if request.adopt is None else {ADOPT_DATA: dict(request.adopt)},
     )
     stack = replace(
         stack,
@@ -279,7 +284,14 @@ def new_stack(context: RequestContext, request: StackRequest, name: str, now: da
 
 
 def _operation(
-    services: Services, context: RequestContext, stack: StackRecord, action: Action, target: Target, now: datetime
+    services: Services,
+    context: RequestContext,
+    stack: StackRecord,
+    action: Action,
+    target: Target,
+    now: datetime,
+    options: Mapping[str, Any],
+    **fields: Any,
 ) -> OperationRecord:
     seconds = stack.timeout_mins * 60 if stack.timeout_mins else services.settings.stack_action_timeout
     return OperationRecord(
@@ -290,9 +302,10 @@ def _operation(
         target=target,
         created_at=now,
         deadline=now + timedelta(seconds=seconds),
-        credential_id=stack.credential_id,
         request_id=context.request_id,
         project_id=stack.project_id,
+        options=traced(dict(options), context.trace),
+        **fields,
     )
 
 
@@ -368,11 +381,17 @@ def update(services: Services, context: RequestContext, stack: StackRecord, requ
     options = {**held, **({CONVERGE: True} if request.converge else {}), **_left_to_take_over(services, stack)}
     changed = replace(change.stack, target=target, credential_id=credential or stack.credential_id)
     now = services.clock.now()
-    operation = replace(
-        _operation(services, context, changed, Action.UPDATE, target, now),
+    operation = _operation(
+        services,
+        context,
+        changed,
+        Action.UPDATE,
+        target,
+        now,
+        credential_id=changed.credential_id,
         previous=last_reached(services, stack),
         rollback=not changed.disable_rollback,
-        options=traced(options, context.trace),
+        options=options,
     )
     values = {
         "target": target,
@@ -458,10 +477,10 @@ def begin(
     if "credential_id" not in fields:
         fields["credential_id"] = credentials.renewed(services, context, stack)
     now = services.clock.now()
-    operation = _operation(services, context, stack, action, fields.pop("target", stack.target), now)
-    fields["options"] = traced(fields.get("options", {}), context.trace)
+    fields = {"target": stack.target, "options": {}, **fields}
+    operation = _operation(services, context, stack, action, now=now, **fields)
     values = {"credential_id": fields["credential_id"], **(values or {})}
-    return _start(services, stack, replace(operation, **fields), values, now, snapshot, as_seen)
+    return _start(services, stack, operation, values, now, snapshot, as_seen)
 
 
 def _start(

@@ -216,14 +216,15 @@ _LIVE = select(*_COLUMNS).where(*_LIVE_OF_STACK).order_by(schema.operation.c.slo
 _LIVE_IDS = select(schema.operation.c.id).where(*_LIVE_OF_STACK).with_for_update()
 
 
-def lock_live_operations(connection: Connection, stack_id: str) -> None:
-    """Lock the operations of a stack that run or wait. On SQLite whoever writes has locked everything."""
-    if connection.dialect.name != "sqlite":
-        connection.execute(_LIVE_IDS, {"stack": stack_id}).all()
+def lock_live_operations(connection: Connection, stack_id: str) -> bool:
+    """Lock the operations of a stack that run or wait; whether there are any."""
+    return connection.execute(_LIVE_IDS, {"stack": stack_id}).first() is not None
 
 
 def live_operations(connection: Connection, stack_id: str, cipher: Cipher) -> list[OperationRecord]:
-    """The operations of a stack that run or wait, locked, in that order."""
+    """The operations of a stack that run or wait, locked, in that order. Mostly there are none, and then no more is asked than that."""
+    if not lock_live_operations(connection, stack_id):
+        return []
     return [operation_record(row, cipher) for row in connection.execute(_LIVE, {"stack": stack_id})]
 
 
