@@ -60,4 +60,6 @@ class Connections:
 
     def _let_go(self) -> None:
         while self._kept:
-            self._kept.pop().close()
+            connection = self._kept.pop()
+            connection.invalidate()  # else it would be rolled back, which raises when the server has ended it
+            connection.close()
