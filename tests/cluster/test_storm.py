@@ -127,5 +127,5 @@ def test_after_a_storm_nothing_is_stuck_doubled_or_left(start: Start, seed: int)
     until(lambda: not cluster.at_work(), cluster.log)
     for stack in site.heat.stacks.list():
         site.heat.stacks.delete(stack.id)
-        site.gone(stack.stack_name)
+    until(lambda: not list(site.heat.stacks.list()), lambda: f"{list(site.heat.stacks.list())}\n{cluster.log()}")
     assert cluster.names(site) == {}, "no orphan, nothing doubled"

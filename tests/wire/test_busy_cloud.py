@@ -128,6 +128,29 @@ def test_who_asks_to_be_left_alone_is(cloud: LocalCloud, stand: Stand, status: i
         cloud.faults.remove(fault)
 
 
+def test_of_many_of_one_name_whose_answers_are_lost_each_row_finds_its_own(cloud: LocalCloud, stand: Stand) -> None:
+    net = {"type": "OS::Neutron::Net"}
+    nets = {"a": net, "b": net}
+    ports = {
+        f"{letter}{number}": {
+            "type": "OS::Neutron::Port",
+            "properties": {"network": {"get_resource": letter}, "name": "one name"},
+        }
+        for letter in nets
+        for number in range(MANY)
+    }
+    cloud.faults.add(service="network", method="POST", path="/v2.0/ports", action="lose", times=2 * MANY)
+    path = begin(stand, {**VERSION, "resources": nets | ports})
+    ended(stand, path)
+    assert len(calls(cloud, "POST", "/v2.0/ports")) == 2 * MANY, "none was made again"
+    rows = {row["resource_name"]: row for row in stand.ask("GET", f"{path}/resources").json()["resources"]}
+    assert len({rows[name]["physical_resource_id"] for name in ports}) == 2 * MANY
+    for name in ports:
+        shown = stand.ask("GET", f"{path}/resources/{name}").json()["resource"]["attributes"]
+        assert shown["network_id"] == rows[name[0]]["physical_resource_id"]
+    removed(stand, path)
+
+
 def test_those_who_were_sent_away_together_do_not_come_back_together(cloud: LocalCloud, stand: Stand) -> None:
     cloud.faults.add(
         service="network", method="POST", path="/v2.0/networks", status=503, headers={"Retry-After": "3"}, times=MANY

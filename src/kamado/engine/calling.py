@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 from kamado.engine import events
+from kamado.engine.claims import Claims
 from kamado.engine.effects import DURABLE, ON_DISK, Ask, Call, Enter, Fetch, Look, Routine, Sleep, StepFailed
 from kamado.engine.gathering import Gathering
 from kamado.engine.ledger import Ledger
@@ -76,13 +77,17 @@ class LedgerSaver:
 
 
 class Taken(Collection[str]):
-    """Physical ids that other rows hold, asked one at a time: a list of all of them would be the whole cloud."""
+    """Physical ids that other rows hold, or are about to, asked one at a time: a list of all of them would be the whole cloud."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows, claims: Claims, row_id: str) -> None:
         self._rows = rows
+        self._claims = claims
+        self._row_id = row_id
 
     def __contains__(self, physical_id: object) -> bool:
-        return isinstance(physical_id, str) and physical_id in self._rows.taken([physical_id])
+        return isinstance(physical_id, str) and (
+            self._claims.of_others(physical_id, self._row_id) or physical_id in self._rows.taken([physical_id])
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
@@ -260,16 +265,32 @@ class Caller:
         """Finds what a create may have made without our knowing; whether there was something, which is then ours."""
         if not resource.can_find or row.physical_id is not None:
             return row.physical_id is not None
-        since = self._since(row)
-        try:
-            found = yield from self.patiently(resource, lambda: resource.find_existing(since, Taken(self.rows)))
-        except StepFailed as failed:
-            # That it may exist must not be forgotten: whoever deletes or replaces it looks again.
-            raise StepFailed(replace(failed.outcome, unknown=True), resource.id) from failed
-        if found is None:
-            return False
-        yield Call(partial(resource.set_physical_id, found))
-        return True
+        since, claims = self._since(row), self.bells.waiting.claims
+        look = partial(resource.find_existing, since, Taken(self.rows, claims, row.id))
+        while True:
+            try:
+                found = yield from self.patiently(resource, look)
+            except StepFailed as failed:
+                # That it may exist must not be forgotten: whoever deletes or replaces it looks again.
+                raise StepFailed(replace(failed.outcome, unknown=True), resource.id) from failed
+            if found is None:
+                return False
+            if not claims.take(found, row.id):
+                continue  # another row was first
+            try:
+                if (yield Call(partial(self._own, resource, found))):
+                    return True
+            finally:
+                claims.give_back(found, row.id)
+            yield Sleep(self.settings.retry_first * self.random.uniform(0.1, 1))
+
+    def _own(self, resource: Resource, found: str) -> bool:
+        """Makes it the row's, unless that of another engine did so at the same moment: then both let go, and look again."""
+        resource.set_physical_id(found)
+        if resource.local or self.rows.holders(found) <= {resource.id}:
+            return True
+        resource.set_physical_id(None)
+        return False
 
     def look_up_before_delete(self, resource: Resource) -> Routine[bool]:
         """The same for a row that is to be deleted without its physical id being known."""

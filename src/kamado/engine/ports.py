@@ -96,6 +96,9 @@ class Rows(Protocol):
     def taken(self, physical_ids: Collection[str]) -> set[str]:
         """Those of ``physical_ids`` that some row holds: not to be adopted twice."""
 
+    def holders(self, physical_id: str) -> set[str]:
+        """Ids of the rows of any stack that hold it."""
+
 
 class Snapshots(Protocol):
     """Snapshots of stacks; they are made by the journal."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 
+from kamado.engine.claims import Claims
 from kamado.engine.looks import Looks
 from kamado.engine.post import Post
 
@@ -78,6 +79,7 @@ class Waiting:
         self._bells: dict[str, list[Bell]] = {}
         self.post = Post()
         self.looks = Looks()
+        self.claims = Claims()
 
     def work(self) -> None:
         """There is new work in the queue, for whoever has room. From any thread."""

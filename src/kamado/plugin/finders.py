@@ -19,6 +19,18 @@ from kamado.plugin.checks import CHECKS
 from kamado.plugin.errors import NotFoundByName
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\Z")
+
+
+def is_id(value: object) -> bool:
+    """Whether it looks like an id that OpenStack has given."""
+    return isinstance(value, str) and _UUID.match(value) is not None
+
+
+def same_id(one: str, other: str) -> bool:
+    """Whether two ids are the same, with or without dashes."""
+    return one.replace("-", "").lower() == other.replace("-", "").lower()
+
+
 _KEPT_SECONDS = 60.0
 
 Look = Callable[[Cloud, str], list[str]]
@@ -60,7 +72,7 @@ class Finder:
         """Ids of what is called so."""
         service = cloud.service(self.service)
         if self.by_list:
-            if _UUID.match(value):
+            if is_id(value):
                 hits = service.list(self.path, self.key, {"fields": "id", "id": value})
                 if hits:
                     return [value]

@@ -192,16 +192,16 @@ class RestThing(CloudResource):
         )
         bodies = [thing.get(self.rest.envelope, thing) if self.rest.envelope else thing for thing in things]
         alike = [body for body in bodies if all(body.get(key, value) == value for key, value in wanted.items())]
-        return self.oldest(alike, since, taken)
+        return self.oldest([body for body in alike if not _of_others(request, body)], since, taken)
 
     def oldest(self, bodies: Iterable[Mapping[str, Any]], since: datetime, taken: Collection[str]) -> str | None:
         """The id of the oldest that was made since then (or does not say when) and that nobody owns."""
         made = []
         for thing in bodies:
             created = parse_time(thing.get(self.rest.created))
-            if self.physical_id_of(thing) not in taken and (created is None or created >= since - _SLACK):
+            if created is None or created >= since - _SLACK:
                 made.append((created or since, self.physical_id_of(thing)))
-        return min(made)[1] if made else None
+        return next((key for _, key in sorted(made) if key not in taken), None)
 
     def _version(self) -> dict[str, Any]:
         return {} if self.microversion is None else {"microversion": self.microversion}
@@ -253,6 +253,17 @@ class RestThing(CloudResource):
                 return None
             raise
         return sorted(things, key=lambda thing: thing.get(query.order) or "") if query.order else things
+
+
+def _of_others(request: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether a thing belongs to something else than the create would have it belong to: a port to another network.
+
+    Ids alone are compared, for much else is shown in other words than it was sent in.
+    """
+    return any(
+        finders.is_id(value) and finders.is_id(body.get(key)) and not finders.same_id(value, body[key])
+        for key, value in request.items()
+    )
 
 
 def polled_by_list(thing: RestThing) -> PollList | None:

@@ -336,6 +336,12 @@ class Resources:
         statement = select(table.physical_id).where(table.physical_id.in_(list(physical_ids)))
         return set(self._store.read(lambda connection: connection.scalars(statement).all()))
 
+    def holders(self, physical_id: str) -> set[str]:
+        """Ids of the rows of any stack that hold an object of the cloud. 1 query."""
+        table = schema.resource.c
+        statement = select(table.id).where(table.physical_id == physical_id)
+        return set(self._store.read(lambda connection: connection.scalars(statement).all()))
+
     def change(self, key: str, decide: Decide) -> ResourceRecord | None:
         """Change one row outside of any operation; the row as it is then, None when it is gone.
 
