@@ -450,7 +450,13 @@ class Look:
         """
         rows = self.all_rows(stack_id)
         nested = [stack.id for stack in self.tree(stack_id) if stack.id != stack_id]
-        held_stacks = [row.physical_id for row in rows if row.type in NESTED_TYPES and row.physical_id is not None]
+        held_stacks = [
+            row.physical_id
+            for row in rows
+            if row.type in NESTED_TYPES
+            and row.physical_id is not None
+            and (row.physical_id in nested or row.action is not Action.DELETE)  # given up when it had done its work
+        ]
         assert Counter(nested) == Counter(held_stacks), (nested, held_stacks)
         busy = [stack.name for stack in self.tree(stack_id) if stack.status is Status.IN_PROGRESS]
         assert not busy, busy

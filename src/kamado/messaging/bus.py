@@ -27,6 +27,9 @@ _CAPACITY = 5_000
 _PAUSE = 0.03
 """Seconds between two messages of one process, whatever happens: sending and hearing one costs more than a small operation."""
 
+_HANGING_UP = 5.0
+"""Seconds for which the end of a process waits for the broker."""
+
 Hear = Callable[[bool, Collection[str]], None]
 """Called with what is new: whether there is work in the queue, and nested stacks on which an operation has ended. In any thread."""
 
@@ -68,8 +71,16 @@ class Bus:
         return self._listening.wait(seconds)
 
     def close(self) -> None:
-        """Sends what can be sent within a second and hangs up; with a broker that is away, the process's end does that."""
+        """Sends what can be sent within a second, and hangs up within a few; with a broker that is away, the process's end does that.
+
+        Hanging up waits for oslo.messaging's heartbeats, which may hang themselves when the process slept and the broker gave it up.
+        """
         sent = self._outbox.close()
+        hanging_up = threading.Thread(target=self._hang_up, args=(sent,), name="bus-close", daemon=True)
+        hanging_up.start()
+        hanging_up.join(_HANGING_UP)
+
+    def _hang_up(self, sent: bool) -> None:
         if self._server is not None and self._listening.is_set():
             self._server.stop()
             self._server.wait()
