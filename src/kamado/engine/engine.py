@@ -113,7 +113,12 @@ class Engine:
         if self._settings.alone and not self._stopping:
             self._begin(await self._leases.take_over())
         tidying = Tidying(self._ports, self._settings, self._waiting)
-        kept = (self._keep_leases(), self._heartbeat.keep_beating(), tidying.keep_tidy())
+        kept = (
+            self._keep_leases(),
+            self._keep_ending_sleepers(),
+            self._heartbeat.keep_beating(),
+            tidying.keep_tidy(),
+        )
         keepers = [self._loop.create_task(one) for one in kept]
         try:
             while not self._stopping:
@@ -198,19 +203,20 @@ class Engine:
                 await self._leases.renew()
             except Exception:
                 LOG.exception("leases could not be renewed", extra={"engine": self.id})
-            await self._end_sleepers()
             self._check.clear()
             await self._ports.clock.sleep(min(_CHECK_AT_MOST_EVERY, third))
 
-    async def _end_sleepers(self) -> None:
+    async def _keep_ending_sleepers(self) -> None:
         """What processes that are stopped have locked is free again, so that it can be taken over."""
-        try:
-            ended = await self._ports.store_calls.run(self._ports.store.engines.end_sleepers)
-        except Exception:
-            LOG.exception("connections that sleep could not be ended", extra={"engine": self.id})
-        else:
-            if ended:
-                LOG.warning("%d connections to the database slept and were ended", ended, extra={"engine": self.id})
+        while True:
+            await self._ports.clock.sleep(self._settings.lease_seconds / 3)
+            try:
+                ended = await self._ports.store_calls.run(self._ports.store.engines.end_sleepers)
+            except Exception:
+                LOG.exception("connections that sleep could not be ended", extra={"engine": self.id})
+            else:
+                if ended:
+                    LOG.warning("%d connections to the database slept and were ended", ended, extra={"engine": self.id})
 
     async def _pause(self, event: asyncio.Event, seconds: float) -> None:
         """Until the event is set, or for so long."""
